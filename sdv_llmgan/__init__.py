@@ -1,0 +1,47 @@
+"""Synthetic tables from language models in an adversarial loop, as a plugin for SDV."""
+
+# isort: off
+import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must be whole by then
+
+# isort: on
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.errors import (
+    LLMGANError,
+    PluginError,
+    ProviderError,
+    ReplyError,
+    SamplingError,
+)
+from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.providers.anthropic import AnthropicProvider
+from sdv_llmgan.providers.base import Completion, Message, Provider, Request
+from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
+from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.synthesizer import LLMGANSynthesizer
+from sdv_llmgan.usage import Usage
+
+__version__ = '0.1.0'
+
+__all__ = [
+    'AnthropicProvider',
+    'AzureOpenAIProvider',
+    'CausalGraph',
+    'Completion',
+    'GenerationProcess',
+    'LLMGANError',
+    'LLMGANSynthesizer',
+    'Message',
+    'OpenAIProvider',
+    'PluginError',
+    'Provider',
+    'ProviderError',
+    'ReplyError',
+    'Request',
+    'SamplingError',
+    'ScriptedProvider',
+    'TableSchema',
+    'Usage',
+    'hookimpl',
+]

@@ -1,0 +1,1 @@
+"""Judges of synthetic rows behind one small interface."""

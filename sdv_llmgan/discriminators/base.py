@@ -1,0 +1,100 @@
+"""What a discriminator is: it learns from batch after batch, and says how well it can tell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+
+from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.schema import TableSchema
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator says about one synthetic batch, on rows it did not learn from.
+
+    Attributes:
+        p_real: Probability that each synthetic row is real, shape (n_synthetic,), in [0, 1].
+        score: How well real and synthetic were told apart, in [0, 1]. 0 is chance. Lower is
+            better.
+        accuracy: Share of rows judged right, both kinds weighing the same, in [0, 1]; 0.5 is
+            chance.
+        log_loss: Mean negative log-likelihood of the labels in nats, >= 0; ln 2 is chance.
+        feedback: Reasons in plain words, handed to the optimizer unchanged; may be empty.
+    """
+
+    p_real: np.ndarray
+    score: float
+    accuracy: float
+    log_loss: float
+    feedback: str = ''
+
+
+class Discriminator(ABC):
+    """Tells real rows from synthetic ones. Tables are plain (see ``schema``).
+
+    Attributes:
+        provider: The model named by ``discriminator_llm``, for a discriminator that asks one; set
+            before ``start``.
+    """
+
+    provider: Provider | None = None
+
+    @abstractmethod
+    def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
+        """Forget everything and get ready for a table.
+
+        Args:
+            training: All training rows, shape (n_rows, n_columns).
+            schema: Their columns.
+            seed: Makes all that follows repeatable.
+        """
+
+    @abstractmethod
+    def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
+        """Learn from one more batch, on top of those before it.
+
+        Args:
+            real: Real rows, shape (n_real, n_columns), n_real >= 1.
+            synthetic: Synthetic rows, shape (n_synthetic, n_columns), n_synthetic >= 1.
+        """
+
+    @abstractmethod
+    def judge(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
+        """Score rows that ``update`` has not seen; called after at least one ``update``.
+
+        Args:
+            real: Real rows, shape (n_real, n_columns), n_real >= 1.
+            synthetic: Synthetic rows, shape (n_synthetic, n_columns), n_synthetic >= 1.
+        """
+
+
+def verdict_from_probabilities(
+    p_real_of_real: np.ndarray, p_real_of_synthetic: np.ndarray
+) -> Verdict:
+    """Score a discriminator by what it thought of held-out rows.
+
+    The score is ``|2 AUC - 1|``, with AUC the area under the ROC curve. MALLM-GAN takes plain
+    accuracy, which rewards a generator for rows on which the discriminator is always wrong, as
+    if that were better than chance; here always right and always wrong both score 1.
+
+    Args:
+        p_real_of_real: Probability of being real, for each real row, shape (n_real,), in [0, 1].
+        p_real_of_synthetic: Likewise for each synthetic row, shape (n_synthetic,), in [0, 1].
+    """
+    labels = np.concatenate([
+        np.ones(len(p_real_of_real)),
+        np.zeros(len(p_real_of_synthetic)),
+    ])
+    p_real = np.concatenate([p_real_of_real, p_real_of_synthetic])
+    weights = np.where(labels == 1, 0.5 / len(p_real_of_real), 0.5 / len(p_real_of_synthetic))
+    return Verdict(
+        p_real=p_real_of_synthetic,
+        score=float(abs(2 * roc_auc_score(labels, p_real) - 1)),
+        accuracy=float(balanced_accuracy_score(labels, p_real > 0.5)),
+        log_loss=float(log_loss(labels, p_real, sample_weight=weights, labels=[0, 1])),
+    )

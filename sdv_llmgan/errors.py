@@ -1,0 +1,25 @@
+"""Everything this package raises on purpose.
+
+SDV re-raises what happens while sampling as ``type(error)(message)``, so each class can be made
+from one string.
+"""
+
+
+class LLMGANError(Exception):
+    """Root of the tree; catch it to catch all of them."""
+
+
+class PluginError(LLMGANError):
+    """A provider or discriminator is unknown, registered twice, or cannot be loaded."""
+
+
+class ProviderError(LLMGANError):
+    """A language model could not be reached, refused the request, or lacks its key."""
+
+
+class ReplyError(LLMGANError):
+    """A reply could not be read as what was asked for."""
+
+
+class SamplingError(LLMGANError):
+    """The rows asked for could not be had within the calls allowed."""

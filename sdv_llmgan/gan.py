@@ -1,0 +1,251 @@
+"""The adversarial loop: generate, judge, rewrite.
+
+    table -> process -> prompt -> provider -> reply -> rows -> verdict -> history
+                ^                                                            |
+                +------------------------ optimizer -------------------------+
+
+Ling et al., MALLM-GAN, 2024. https://arxiv.org/abs/2406.10521
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.errors import LLMGANError
+from sdv_llmgan.generator import Generator, cut
+from sdv_llmgan.history import History, Step
+from sdv_llmgan.optimizer import Optimizer
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.providers.base import Role
+from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.rows import CopyCheck
+from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.usage import Usage
+
+LOGGER = logging.getLogger(__name__)
+
+#: Real and synthetic rows that a batch needs, each: one to learn from, one to be judged by.
+MIN_ROWS = 2
+HELD_OUT_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long the loop runs and on what.
+
+    Attributes:
+        epochs: Passes over the training rows, >= 1.
+        batch_size: Real rows in a batch at most, and generated rows asked for.
+        examples_per_call: Few-shot examples in a prompt, and rows asked for with it.
+        max_batches: Batches that a fit pays for at most; ``None``: no bound.
+        patience: The fit stops when so many steps in a row found nothing better.
+        reject_copies: Whether rows that repeat a training row are rejected where they can be.
+        seed: Makes the loop repeatable where the provider is.
+        verbose: Whether a progress bar is shown.
+    """
+
+    epochs: int = 5
+    batch_size: int = 50
+    examples_per_call: int = 5
+    max_batches: int | None = 6
+    patience: int = 4
+    reject_copies: bool = True
+    seed: int = 0
+    verbose: bool = False
+
+
+class LLMGAN:
+    """Learns a generation process for a table, then samples with it.
+
+    Args:
+        generator: Writes rows.
+        discriminator: Judges them.
+        optimizer: Rewrites the process; ``None``: the process stays as it is.
+        settings: How long the loop runs and on what.
+
+    Attributes:
+        history: What happened so far; readable after an interrupted fit too.
+        process: The best process, which ``sample`` follows; set by ``fit``, may be replaced.
+    """
+
+    process: GenerationProcess
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        optimizer: Optimizer | None,
+        settings: LoopSettings,
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.optimizer = optimizer
+        self.settings = settings
+        self.history = History()
+        self.training = pd.DataFrame()
+        self.copies: CopyCheck | None = None
+        self.set_random_state(settings.seed)
+
+    def fit(self, training: pd.DataFrame, process: GenerationProcess) -> None:
+        """Run the loop, and keep the best process.
+
+        Args:
+            training: Plain training rows, shape (n_rows, n_columns), n_rows >= 2.
+            process: The process to begin with.
+
+        Raises:
+            LLMGANError: A model could not be reached. The history says how far the fit came.
+        """
+        rng = np.random.default_rng(self.settings.seed)
+        self.training, self.process, self.history = training, process, History()
+        self.copies = self._copy_check(training, process)
+        self.discriminator.start(training, process.schema, self.settings.seed)
+        try:
+            for epoch, batch, real in self._batches(len(training), rng):
+                step = Step(epoch, batch, process)
+                with self._accounted(step):
+                    # Rewriting here, not at the end, pays for no process that nobody judges.
+                    if self.optimizer is not None and self.history.best() is not None:
+                        step.process, step.note = self.optimizer.rewrite(self.history, rng)
+                    self._try_process(step, training.iloc[real], rng)
+                self.history.add(step, self.discriminator)
+                if self.history.steps_since_best() >= self.settings.patience:
+                    self.history.stopped = f'no better process in {self.settings.patience} steps'
+                    break
+        except (KeyboardInterrupt, LLMGANError) as error:
+            raise self._interrupted(error) from error
+        finally:
+            best = self.history.best()
+            self.process = best.process if best else process
+        LOGGER.info('Fit ended after %d steps: %s.', len(self.history), self.history.stopped)
+        if best is None:
+            warnings.warn(
+                f'None of {len(self.history)} batches had enough valid rows to judge the '
+                'generation process; it is the one that the fit began with. get_history() has '
+                'the reasons.',
+                stacklevel=2,
+            )
+
+    def _try_process(self, step: Step, real: pd.DataFrame, rng: np.random.Generator) -> None:
+        """Generate a batch, and teach the discriminator with the part that is not held out."""
+        pieces = cut(real, self.settings.examples_per_call)
+        parsed = self.generator.write(step.process, pieces, self.copies, rng)
+        step.accepted, step.rejected = len(parsed.rows), parsed.rejected
+        if min(len(real), step.accepted) < MIN_ROWS:
+            step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
+            return
+        learn_real, step.real = _hold_out(real, rng)
+        learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
+        self.discriminator.update(learn_real, learn_synthetic)
+
+    def sample(self, num_rows: int) -> pd.DataFrame:
+        """Draw new rows with the best process, plain, shape (num_rows, n_columns).
+
+        Raises:
+            SamplingError: So many rows could not be had.
+            ProviderError: A model could not be reached.
+        """
+        sampler = LLMSampler(
+            self.generator,
+            self.process,
+            self.training,
+            self.settings.examples_per_call,
+            self.copies,
+        )
+        return sampler.sample(num_rows, self._rng)
+
+    def set_random_state(self, seed: int) -> None:
+        """Start the randomness of ``sample`` anew (SDV calls this)."""
+        self._rng = np.random.default_rng(seed)
+
+    @property
+    def loss_values(self) -> pd.DataFrame:
+        """Loss by epoch, as CTGAN reports it: the means over an epoch's judged steps.
+
+        ``Generator Loss`` is the score in [0, 1] (0 is chance, lower is better), and
+        ``Discriminator Loss`` the log loss in nats (ln 2 is chance), both by the newest
+        discriminator.
+        """
+        judged = [(step.epoch, step.verdict) for step in self.history if step.verdict]
+        losses = pd.DataFrame({
+            'Epoch': [epoch for epoch, _ in judged],
+            'Generator Loss': [verdict.score for _, verdict in judged],
+            'Discriminator Loss': [verdict.log_loss for _, verdict in judged],
+        })
+        return losses.groupby('Epoch', as_index=False).mean()
+
+    def usage(self) -> dict[Role, Usage]:
+        """Calls and tokens by role, of fitting and sampling together."""
+        providers = [self.generator.provider, self.discriminator.provider]
+        providers += [self.optimizer.provider] if self.optimizer else []
+        metered = {id(p): p for p in providers if isinstance(p, MeteredProvider)}
+        total: dict[Role, Usage] = {}
+        for provider in metered.values():
+            for role, usage in provider.usage.items():
+                total[role] = total.get(role, Usage()) + usage
+        return total
+
+    def _batches(
+        self, num_rows: int, rng: np.random.Generator
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Epoch, batch, and the row numbers in it; batches of an epoch are about equal in size."""
+        settings = self.settings
+        per_epoch = math.ceil(num_rows / settings.batch_size)
+        planned = settings.epochs * per_epoch
+        total = min(planned, settings.max_batches or planned)
+        LOGGER.info(
+            'This fit pays for at most %d batches (%d epochs of %d, max_batches=%s).',
+            *(total, settings.epochs, per_epoch, settings.max_batches),
+        )
+        self.history.stopped = 'max_batches' if total < planned else 'epochs'
+        with tqdm(total=total, desc='Fitting', disable=not settings.verbose) as progress:
+            for number in range(total):
+                epoch, batch = divmod(number, per_epoch)
+                if batch == 0:
+                    shuffled = np.array_split(rng.permutation(num_rows), per_epoch)
+                yield epoch, batch, shuffled[batch]
+                progress.update()
+
+    def _copy_check(self, training: pd.DataFrame, process: GenerationProcess) -> CopyCheck | None:
+        if not self.settings.reject_copies:
+            return None
+        copies = CopyCheck(training, process.schema)
+        if not copies.possible:
+            LOGGER.info('Training rows repeat each other, so copies of them are not rejected.')
+        return copies
+
+    @contextmanager
+    def _accounted(self, step: Step) -> Iterator[None]:
+        """Note on a step what is used in the meantime."""
+        started, before = time.monotonic(), sum(self.usage().values(), Usage())
+        yield
+        step.usage = sum(self.usage().values(), Usage()) - before
+        step.seconds = time.monotonic() - started
+
+    def _interrupted(self, error: BaseException) -> BaseException:
+        """The same kind of error, saying how far the fit came."""
+        self.history.stopped = f'interrupted in step {len(self.history) + 1}'
+        message = (
+            f'{str(error) or "Interrupted."} The fit was {self.history.stopped}; get_history() '
+            f'has the {len(self.history)} before it.'
+        )
+        LOGGER.warning(message)
+        return type(error)(message)
+
+
+def _hold_out(table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split rows at random into those to learn from and those to be judged by."""
+    order = rng.permutation(len(table))
+    held_out = min(max(1, round(HELD_OUT_SHARE * len(table))), len(table) - 1)
+    return table.iloc[order[held_out:]], table.iloc[order[:held_out]]

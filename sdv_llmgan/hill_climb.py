@@ -1,0 +1,78 @@
+"""A first causal graph from the training rows: hill climbing with BIC.
+
+    plain table -> categories (numbers cut at quantiles) -> pgmpy's hill climbing -> CausalGraph
+
+Ling et al., MALLM-GAN, section 3.1. Directions within an equivalence class are ties that the
+search breaks by itself: they say what goes with what, not what causes what.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pandas as pd
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.schema import Column, TableSchema
+
+#: Numbers and dates are cut into so many bins of equal size.
+BINS = 5
+#: More rows than these add time, hardly edges.
+MAX_ROWS = 5_000
+#: Columns with more categories than this share of the rows carry no statistics.
+MAX_CATEGORY_SHARE = 0.5
+
+
+def learn_causal_graph(table: pd.DataFrame, schema: TableSchema, seed: int = 0) -> CausalGraph:
+    """Learn a graph from a plain table.
+
+    Args:
+        table: Training rows, shape (n_rows, n_columns).
+        schema: Their columns; free text, constant and near-unique columns stay without edges.
+        seed: Draws the rows looked at where there are more than ``MAX_ROWS``.
+
+    Returns:
+        A graph without a cycle; no edges where fewer than two columns vary.
+    """
+    if len(table) > MAX_ROWS:
+        table = table.sample(MAX_ROWS, random_state=seed)
+    codes = {column.name: _codes(table[column.name], column) for column in schema}
+    telling = [name for name, values in codes.items() if _is_telling(values)]
+    if len(telling) < 2:
+        return CausalGraph()
+    edges = _hill_climb(pd.DataFrame({name: codes[name] for name in telling}))
+    return CausalGraph.from_edges([(telling[a], telling[b]) for a, b in sorted(edges)])
+
+
+def _codes(values: pd.Series, column: Column) -> pd.Series:
+    """A column as small integers, missing values as a category of their own."""
+    if column.kind in ('integer', 'number', 'datetime'):
+        values = pd.qcut(values.rank(method='average'), BINS, labels=False, duplicates='drop')
+    codes, _ = pd.factorize(values, sort=False, use_na_sentinel=True)
+    return pd.Series(codes)
+
+
+def _is_telling(codes: pd.Series) -> bool:
+    return 1 < codes.nunique() <= max(2, MAX_CATEGORY_SHARE * len(codes))
+
+
+def _hill_climb(codes: pd.DataFrame) -> list[tuple[int, int]]:
+    """Edges between column numbers."""
+    codes = codes.astype('category')
+    # Column names would make the result depend on Python's hash seed, and NumPy's integers
+    # trip pandas inside pgmpy: a range has neither trouble.
+    codes.columns = pd.RangeIndex(codes.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        # Imported here: it takes seconds, and only a fit needs it.
+        from pgmpy.causal_discovery import HillClimbSearch
+
+        logger = logging.getLogger('pgmpy')
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            search = HillClimbSearch(scoring_method='bic-d', return_type='dag', show_progress=False)
+            return list(search.fit(codes).causal_graph_.edges())
+        finally:
+            logger.setLevel(level)

@@ -1,0 +1,148 @@
+"""What happened in a fit, step by step."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sdv_llmgan.discriminators.base import Discriminator, Verdict
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.usage import Usage
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass
+class Step:
+    """One batch: a process, the rows it led to, and what was said of them.
+
+    Attributes:
+        epoch: Counted from 0.
+        batch: Batch within the epoch, counted from 0.
+        process: The generation process that was tried.
+        accepted: Rows that passed validation.
+        rejected: Rows that did not, by reason.
+        usage: Calls and tokens of generating, judging, and of the rewrite that led here.
+        seconds: Wall time of the same.
+        real: Held-out real rows, plain.
+        synthetic: Held-out synthetic rows, plain.
+        verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
+            were too few rows to judge.
+        first_score: The score when the step was made; ``verdict`` changes as the discriminator
+            learns.
+        note: What went otherwise than planned; may be empty.
+    """
+
+    epoch: int
+    batch: int
+    process: GenerationProcess
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    real: pd.DataFrame | None = None
+    synthetic: pd.DataFrame | None = None
+    verdict: Verdict | None = None
+    first_score: float | None = None
+    note: str = ''
+
+    def add_note(self, note: str) -> None:
+        """Put a note behind those there are."""
+        self.note = f'{self.note}; {note}' if self.note else note
+
+
+class History:
+    """All steps of a fit in order.
+
+    Attributes:
+        stopped: Why the fit ended; empty while it runs.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.stopped = ''
+
+    def __len__(self) -> int:
+        """Number of steps."""
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        """Go over the steps in order."""
+        return iter(self.steps)
+
+    def add(self, step: Step, discriminator: Discriminator) -> None:
+        """Add a step, and judge every step on its own held-out rows with the newest discriminator.
+
+        Older, weaker discriminators gave older processes flattering scores (MALLM-GAN, 3.4).
+        """
+        self.steps.append(step)
+        for judged in self.steps:
+            if judged.real is not None and judged.synthetic is not None:
+                judged.verdict = discriminator.judge(judged.real, judged.synthetic)
+        step.first_score = step.verdict.score if step.verdict else None
+        LOGGER.info(
+            'Step %d: score %s, accepted %d, rejected %s. %s',
+            len(self.steps),
+            'none' if step.first_score is None else f'{step.first_score:.3f}',
+            step.accepted,
+            dict(step.rejected),
+            step.note,
+        )
+
+    def ranked(self) -> list[Step]:
+        """Judged steps, worst first, best last; of equal ones the earlier counts as better."""
+        judged = [step for step in self.steps if step.verdict is not None]
+        return sorted(judged, key=_score)[::-1]
+
+    def best(self) -> Step | None:
+        """The judged step with the lowest score, or ``None``."""
+        ranked = self.ranked()
+        return ranked[-1] if ranked else None
+
+    def steps_since_best(self) -> int:
+        """How many steps were made after the best one."""
+        best = self.best()
+        return 0 if best is None else len(self.steps) - 1 - self.steps.index(best)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line a step.
+
+        ``score`` is by the newest discriminator (0 is chance, lower is better), ``first_score``
+        by that of the time; ``accuracy`` stands beside them (0.5 is chance).
+        """
+        best = self.best()
+        lines = [
+            {
+                'epoch': step.epoch,
+                'batch': step.batch,
+                'score': step.verdict.score if step.verdict else float('nan'),
+                'first_score': float('nan') if step.first_score is None else step.first_score,
+                'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
+                'best': step is best,
+                'accepted': step.accepted,
+                'rejected': sum(step.rejected.values()),
+                'reasons': dict(step.rejected),
+                'edges': len(step.process.causal_graph.edges),
+                'instruction': step.process.instruction,
+                'calls': step.usage.calls,
+                'tokens': step.usage.tokens,
+                'seconds': round(step.seconds, 2),
+                'note': step.note,
+            }
+            for step in self.steps
+        ]
+        return pd.DataFrame(lines, columns=COLUMNS)
+
+
+COLUMNS = [
+    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'best', 'accepted', 'rejected'),
+    *('reasons', 'edges', 'instruction', 'calls', 'tokens', 'seconds', 'note'),
+]
+
+
+def _score(step: Step) -> float:
+    return step.verdict.score if step.verdict else float('inf')

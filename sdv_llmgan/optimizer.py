@@ -1,0 +1,140 @@
+"""The optimizer: from what was tried and how it went to the next generation process.
+
+    history -> the best k processes, best last -> model -> changed edges + new instruction
+
+Ling et al., MALLM-GAN, section 3.4. The model answers with changes to the best graph instead of
+a whole new one: far fewer tokens, and one unusable edge costs that edge, not the rewrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sdv_llmgan.causal_graph import Edge
+from sdv_llmgan.errors import ReplyError
+from sdv_llmgan.history import History
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.prompts import optimizer_messages
+from sdv_llmgan.providers.base import Provider, Request
+from sdv_llmgan.rows import read_json
+
+MAX_INSTRUCTION = 800
+MAX_CHANGES = 5
+MAX_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Asks a provider to rewrite the process.
+
+    Attributes:
+        provider: Who rewrites.
+        temperature: Randomness of the rewrite, >= 0.
+        top_k: How many of the best processes it is shown, >= 1.
+    """
+
+    provider: Provider
+    temperature: float = 1.0
+    top_k: int = 3
+
+    def rewrite(self, history: History, rng: np.random.Generator) -> tuple[GenerationProcess, str]:
+        """Ask for a process that scores lower than the best one so far.
+
+        Args:
+            history: At least one judged step.
+            rng: Seeds the request.
+
+        Returns:
+            The new process, and a note on what could not be used (empty if all was). A reply
+            that makes no sense leaves the best process as it is.
+        """
+        best = history.ranked()[-self.top_k :]
+        trajectory = [
+            (step.process, step.verdict.score, step.verdict.accuracy)
+            for step in best
+            if step.verdict is not None
+        ]
+        process = trajectory[-1][0]
+        names = process.schema.names
+        request = Request(
+            messages=optimizer_messages(trajectory, MAX_INSTRUCTION),
+            json_schema=reply_schema(names),
+            temperature=self.temperature,
+            max_tokens=MAX_TOKENS,
+            seed=int(rng.integers(2**31)),
+            role='optimizer',
+        )
+        reply = self.provider.complete(request).text
+        try:
+            return apply_reply(process, read_json(reply))
+        except ReplyError as error:
+            return process, f'rewrite not used: {error}'
+
+
+def reply_schema(names: tuple[str, ...]) -> dict[str, Any]:
+    """JSON Schema of the optimizer's reply."""
+    edge = {
+        'type': 'object',
+        'properties': {'cause': {'enum': list(names)}, 'effect': {'enum': list(names)}},
+        'required': ['cause', 'effect'],
+        'additionalProperties': False,
+    }
+    edges = {'type': 'array', 'items': edge, 'maxItems': MAX_CHANGES}
+    return {
+        'type': 'object',
+        'properties': {
+            'add': edges,
+            'remove': edges,
+            'instruction': {'type': 'string', 'minLength': 40, 'maxLength': MAX_INSTRUCTION},
+        },
+        'required': ['add', 'remove', 'instruction'],
+        'additionalProperties': False,
+    }
+
+
+def apply_reply(process: GenerationProcess, reply: Any) -> tuple[GenerationProcess, str]:  # noqa: ANN401
+    """Apply the changes that a reply asks for.
+
+    Args:
+        process: What to change.
+        reply: The reply as JSON.
+
+    Returns:
+        The changed process, and a note on the edges that were left out (empty if none).
+
+    Raises:
+        ReplyError: The reply is no object, or has no instruction.
+    """
+    if not isinstance(reply, Mapping):
+        raise ReplyError('needed an object with "add", "remove" and "instruction".')
+    instruction = reply.get('instruction')
+    if not isinstance(instruction, str) or not instruction.strip():
+        raise ReplyError('it has no instruction.')
+    names = set(process.schema.names)
+    add, unknown = _edges(reply.get('add'), names)
+    remove, _ = _edges(reply.get('remove'), names)
+    graph, cyclic = process.causal_graph.changed(add, remove)
+    notes = []
+    if unknown:
+        notes.append(f'{unknown} edges name unknown columns')
+    if cyclic:
+        notes.append(f'{cyclic} edges would close a cycle')
+    revised = process.revised(causal_graph=graph, instruction=instruction.strip()[:MAX_INSTRUCTION])
+    return revised, '; '.join(notes)
+
+
+def _edges(entries: Any, names: set[str]) -> tuple[list[Edge], int]:  # noqa: ANN401
+    """Usable (cause, effect) pairs, and how many entries were not."""
+    if not isinstance(entries, list):
+        return [], 0
+    edges = []
+    for entry in entries:
+        pair = (entry.get('cause'), entry.get('effect')) if isinstance(entry, Mapping) else entry
+        is_pair = isinstance(pair, (list, tuple)) and [type(name) for name in pair] == [str, str]
+        if is_pair and names.issuperset(pair):
+            edges.append((str(pair[0]), str(pair[1])))
+    return edges, len(entries) - len(edges)

@@ -1,0 +1,121 @@
+"""The generation process: what a generator is told, and all that the loop optimizes.
+
+    context + schema (fixed)  ->  prompt  <-  causal graph + instruction (rewritten)
+
+It takes the place of a GAN's weights (Ling et al., MALLM-GAN, section 3): text that a person can
+read, edit, save and hand back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.schema import TableSchema, quote
+
+DEFAULT_INSTRUCTION = (
+    'Invent each row as one plausible record, filling its columns in the order given, so that '
+    'every value fits the ones before it. Over many rows keep the spread of each column: what is '
+    'common in the examples stays common, what is rare stays possible. Vary the rows.'
+)
+
+
+@dataclass(frozen=True)
+class GenerationProcess:
+    """Context, schema, causal graph and instruction (the papers' theta).
+
+    Attributes:
+        context: What the data is and how it was collected, in the user's words; may be empty.
+        schema: The columns.
+        causal_graph: Which column affects which.
+        instruction: How rows are to be written.
+    """
+
+    context: str
+    schema: TableSchema
+    causal_graph: CausalGraph
+    instruction: str = DEFAULT_INSTRUCTION
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be put to a model.
+
+        Raises:
+            ValueError: The instruction is blank, or the graph names a column that is not there.
+        """
+        if not self.instruction.strip():
+            raise ValueError('A generation process needs an instruction; this one is blank.')
+        self.causal_graph.check_columns(self.schema.names)
+
+    def revised(
+        self, *, causal_graph: CausalGraph | None = None, instruction: str | None = None
+    ) -> GenerationProcess:
+        """The same process with another graph, another instruction, or both."""
+        return replace(
+            self,
+            causal_graph=self.causal_graph if causal_graph is None else causal_graph,
+            instruction=self.instruction if instruction is None else instruction,
+        )
+
+    @property
+    def written_schema(self) -> TableSchema:
+        """The columns in the order that rows are written in: causes before their effects."""
+        return self.schema.reordered(self.causal_graph.order(self.schema.names))
+
+    def to_text(self) -> str:
+        """The process for a person to read."""
+        return '\n'.join([
+            'Context',
+            f'  {self.context or "(none given)"}',
+            'Columns',
+            *(f'  {column.describe()}' for column in self.schema),
+            'Causal graph',
+            *(f'  {quote(a)} -> {quote(b)}' for a, b in self.causal_graph.edges),
+            *([] if self.causal_graph.edges else ['  (no edges)']),
+            'Instruction',
+            f'  {self.instruction}',
+        ])
+
+    def __str__(self) -> str:
+        """The process for a person to read."""
+        return self.to_text()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form. Holds categories and ranges of the training table: data, not only text."""
+        return {
+            'context': self.context,
+            'schema': self.schema.to_dict(),
+            'causal_graph': [list(edge) for edge in self.causal_graph.edges],
+            'instruction': self.instruction,
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as indented JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> GenerationProcess:
+        """Read the JSON form.
+
+        Raises:
+            ValueError: Something is missing, of the wrong type, or the graph is not acyclic.
+        """
+        try:
+            return cls(
+                context=str(saved['context']),
+                schema=TableSchema.from_dict(saved['schema']),
+                causal_graph=CausalGraph.from_edges(saved['causal_graph']),
+                instruction=str(saved['instruction']),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                'Not a generation process: it needs "context", "schema", "causal_graph" and '
+                f'"instruction" as GenerationProcess.to_dict() writes them ({error!r}).'
+            ) from error
+
+    @classmethod
+    def from_json(cls, text: str) -> GenerationProcess:
+        """Read what ``to_json`` wrote; raises ``ValueError`` as ``from_dict`` does."""
+        return cls.from_dict(json.loads(text))

@@ -1,0 +1,1 @@
+"""Sources of completions: language models behind one small interface."""

@@ -1,0 +1,103 @@
+"""Anthropic's messages.
+
+    Request -> messages.create(output_config=json_schema) -> Completion
+
+Anthropic's API has neither a seed nor a temperature (since its version of 2026-10-21), so a
+request's are not sent, and a fit with it is not repeatable without a cache.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.settings import OptionalSettings
+from sdv_llmgan.usage import Usage
+
+if TYPE_CHECKING:
+    import anthropic
+
+REFUSAL_WORDS = {'output_config': ('output_config', 'format', 'schema', 'structured', 'grammar')}
+
+
+class AnthropicProvider(Provider):
+    """A model behind Anthropic's API.
+
+    The environment holds the key, ``ANTHROPIC_API_KEY``, and may name another server,
+    ``ANTHROPIC_BASE_URL``.
+
+    Args:
+        model: The model's name.
+        timeout: Seconds that one call may take.
+        max_retries: How often the SDK tries a failed call again.
+    """
+
+    def __init__(self, model: str, *, timeout: float = 120.0, max_retries: int = 4) -> None:
+        super().__init__(model)
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.settings = OptionalSettings(REFUSAL_WORDS)
+
+    def check(self) -> None:
+        """Raise ``ProviderError`` where the model's name or the key is missing."""
+        if not self.model:
+            raise ProviderError(
+                "This provider needs a model's name, as in llm='anthropic/claude-sonnet-4-6'."
+            )
+        if not os.environ.get('ANTHROPIC_API_KEY') and not os.environ.get('ANTHROPIC_AUTH_TOKEN'):
+            raise ProviderError(
+                f'The key for {self.name} is missing: set the environment variable '
+                'ANTHROPIC_API_KEY.'
+            )
+
+    @cached_property
+    def _client(self) -> anthropic.Anthropic:
+        import anthropic
+
+        return anthropic.Anthropic(timeout=self.timeout, max_retries=self.max_retries)
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        import anthropic
+
+        system = '\n'.join(m.content for m in request.messages if m.role == 'system')
+        turns: list[Any] = [
+            {'role': m.role, 'content': m.content} for m in request.messages if m.role != 'system'
+        ]
+        options = self.settings.wanted(output_config=_output_config(request))
+        if system:
+            options['system'] = system
+        try:
+            reply = self._client.messages.create(
+                model=self.model,
+                max_tokens=request.max_tokens,
+                messages=turns,
+                **options,
+            )
+        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
+            if self.settings.drop_refused(options, str(error), self.name):
+                return self.complete(request)
+            raise ProviderError(f'{self.name} refused the request: {error}') from error
+        except anthropic.AnthropicError as error:
+            raise ProviderError(f'{self.name} did not answer: {error}') from error
+        return Completion(
+            text=''.join(block.text for block in reply.content if block.type == 'text'),
+            usage=Usage(
+                calls=1,
+                prompt_tokens=reply.usage.input_tokens,
+                completion_tokens=reply.usage.output_tokens,
+            ),
+        )
+
+
+def _output_config(request: Request) -> dict[str, Any] | None:
+    if request.json_schema is None:
+        return None
+    import anthropic
+
+    # Their structured output knows fewer keywords; the SDK turns the others into descriptions.
+    schema = anthropic.transform_schema(request.json_schema)
+    return {'format': {'type': 'json_schema', 'schema': schema}}

@@ -1,0 +1,117 @@
+"""What a provider is: a request goes in, a completion comes out.
+
+Retry, concurrency and accounting wrap any provider from outside (``metered.py``), so a provider
+is one method long.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sdv_llmgan.schema import RowFormat
+from sdv_llmgan.usage import Usage
+
+Role = Literal['generator', 'discriminator', 'optimizer']
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal['system', 'user', 'assistant']
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model.
+
+    Attributes:
+        messages: The conversation so far. What many requests share stands first.
+        json_schema: The reply has to be JSON that meets this schema; ``None`` asks for free text.
+        temperature: Randomness of the reply, >= 0. A provider without this setting ignores it.
+        max_tokens: The reply is cut here.
+        seed: Makes the reply repeatable where the provider can.
+        role: Which part of the loop asks; used for accounting only.
+    """
+
+    messages: tuple[Message, ...]
+    json_schema: dict[str, Any] | None = field(default=None, hash=False)
+    temperature: float = 0.5
+    max_tokens: int = 2048
+    seed: int | None = None
+    role: Role = 'generator'
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One reply.
+
+    Attributes:
+        text: What the model wrote, raw.
+        usage: What this call used.
+    """
+
+    text: str
+    usage: Usage = Usage(calls=1)
+
+
+class Provider(ABC):
+    """A source of completions.
+
+    Subclasses write ``complete``. One that can serve many requests together (a model in this
+    process) also overrides ``complete_many``; otherwise requests are sent from threads.
+
+    Attributes whose names start with an underscore are left out of pickles: keep clients, models
+    and locks there, and make them when they are first needed.
+
+    Args:
+        model: The model's name, as the part after the slash in ``llm='provider/model'``.
+
+    Attributes:
+        remote: Whether requests leave this machine.
+        row_format: The form of rows that this provider's structured output handles best.
+        rows_per_reply: At most so many rows are asked for in one reply; ``None``: no limit.
+        max_concurrency: How many calls may be in flight at once.
+    """
+
+    remote: bool = True
+    row_format: RowFormat = 'short_keys'
+    rows_per_reply: int | None = None
+    max_concurrency: int = 16
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    @property
+    def name(self) -> str:
+        """What logs and ``get_info`` call it."""
+        return f'{type(self).__name__}({self.model!r})'
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: no client, no model, no key."""
+        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
+
+    def check(self) -> None:  # noqa: B027 - optional to override
+        """Raise what would stop every call (a missing key, a missing package), sending nothing.
+
+        Raises:
+            ProviderError: Says what is missing and how to supply it.
+        """
+
+    @abstractmethod
+    def complete(self, request: Request) -> Completion:
+        """Answer one request.
+
+        Called from several threads at once.
+
+        Raises:
+            ProviderError: The model could not be reached or refused; trying again did not help.
+        """
+
+    def complete_many(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer requests in their order; override where a provider can share work among them."""
+        return [self.complete(request) for request in requests]

@@ -1,0 +1,175 @@
+"""OpenAI, Azure OpenAI, and any server that speaks OpenAI's chat completions.
+
+Request -> chat.completions.create(response_format=json_schema) -> Completion
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.settings import OptionalSettings
+from sdv_llmgan.usage import Usage
+
+if TYPE_CHECKING:
+    import openai
+
+#: Words by which servers name a setting that they refuse.
+REFUSAL_WORDS = {
+    'response_format': ('response_format', 'json_schema', 'schema', 'structured', 'grammar'),
+    'temperature': ('temperature',),
+    'seed': ('seed',),
+    'max_completion_tokens': ('max_completion_tokens',),
+}
+
+
+class OpenAIProvider(Provider):
+    """A model behind OpenAI's API or a compatible server (vLLM, llama.cpp, LM Studio).
+
+    Args:
+        model: The model's name there.
+        base_url: Where the server is, as ``'http://localhost:8000/v1'``; default: the
+            environment variable ``OPENAI_BASE_URL``, else OpenAI.
+        api_key_variable: Environment variable that holds the key. The key itself is never an
+            argument: it would end up in ``get_parameters()`` and in pickles.
+        timeout: Seconds that one call may take.
+        max_retries: How often the SDK tries a failed call again.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key_variable: str = 'OPENAI_API_KEY',
+        timeout: float = 120.0,
+        max_retries: int = 4,
+    ) -> None:
+        super().__init__(model)
+        self.base_url = base_url
+        self.api_key_variable = api_key_variable
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.settings = OptionalSettings(REFUSAL_WORDS)
+
+    @property
+    def server(self) -> str | None:
+        """The server's address where it is not OpenAI's own."""
+        return self.base_url or os.environ.get('OPENAI_BASE_URL')
+
+    @property
+    def remote(self) -> bool:  # type: ignore[override]
+        """Whether requests leave this machine: no for a server on loopback."""
+        return urlparse(self.server or '').hostname not in ('localhost', '127.0.0.1', '::1')
+
+    def check(self) -> None:
+        """Raise ``ProviderError`` where the model's name or the key is missing."""
+        if not self.model:
+            raise ProviderError(
+                "This provider needs a model's name, as in llm='openai/gpt-4o-mini'."
+            )
+        if self.server is None and not os.environ.get(self.api_key_variable):
+            raise ProviderError(
+                f'The key for {self.name} is missing: set the environment variable '
+                f'{self.api_key_variable}.'
+            )
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        import openai
+
+        return openai.OpenAI(
+            # A server of one's own asks for no key, but the SDK does.
+            api_key=os.environ.get(self.api_key_variable) or 'none',
+            base_url=self.server,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+        )
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        import openai
+
+        turns: list[Any] = [{'role': m.role, 'content': m.content} for m in request.messages]
+        options = self.settings.wanted(
+            response_format=_response_format(request),
+            temperature=request.temperature,
+            seed=request.seed,
+            max_completion_tokens=request.max_tokens,
+        )
+        if 'max_completion_tokens' not in options:
+            options['max_tokens'] = request.max_tokens  # the older name of the same setting
+        try:
+            reply = self._client.chat.completions.create(
+                model=self.model,
+                messages=turns,
+                **options,
+            )
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if self.settings.drop_refused(options, str(error), self.name):
+                return self.complete(request)
+            raise ProviderError(f'{self.name} refused the request: {error}') from error
+        except openai.OpenAIError as error:
+            raise ProviderError(f'{self.name} did not answer: {error}') from error
+        if not reply.choices:
+            raise ProviderError(f'{self.name} answered without a reply in it.')
+        usage = reply.usage
+        return Completion(
+            text=reply.choices[0].message.content or '',
+            usage=Usage(
+                calls=1,
+                prompt_tokens=usage.prompt_tokens if usage else 0,
+                completion_tokens=usage.completion_tokens if usage else 0,
+            ),
+        )
+
+
+class AzureOpenAIProvider(OpenAIProvider):
+    """A deployment on Azure OpenAI.
+
+    The environment holds ``AZURE_OPENAI_API_KEY``, ``AZURE_OPENAI_ENDPOINT`` and
+    ``OPENAI_API_VERSION``; users write ``llm='azure/deployment-name'``.
+
+    Args:
+        model: The deployment's name.
+        timeout: Seconds that one call may take.
+        max_retries: How often the SDK tries a failed call again.
+    """
+
+    variables = ('AZURE_OPENAI_API_KEY', 'AZURE_OPENAI_ENDPOINT', 'OPENAI_API_VERSION')
+
+    def __init__(self, model: str, *, timeout: float = 120.0, max_retries: int = 4) -> None:
+        super().__init__(
+            model, api_key_variable=self.variables[0], timeout=timeout, max_retries=max_retries
+        )
+
+    @property
+    def server(self) -> str | None:
+        """The resource's address."""
+        return os.environ.get('AZURE_OPENAI_ENDPOINT')
+
+    def check(self) -> None:
+        """Raise ``ProviderError`` where a name or a variable is missing."""
+        missing = [name for name in self.variables if not os.environ.get(name)]
+        if missing:
+            raise ProviderError(f'{self.name} needs the environment variables {missing}.')
+        super().check()
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        import openai
+
+        return openai.AzureOpenAI(timeout=self.timeout, max_retries=self.max_retries)
+
+
+def _response_format(request: Request) -> dict[str, Any] | None:
+    if request.json_schema is None:
+        return None
+    return {
+        'type': 'json_schema',
+        'json_schema': {'name': 'reply', 'schema': request.json_schema, 'strict': True},
+    }

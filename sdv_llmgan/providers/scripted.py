@@ -1,0 +1,122 @@
+"""A provider without a model: the public test double.
+
+    from sdv_llmgan.providers.scripted import ScriptedProvider
+    llm = ScriptedProvider(script=['{"rows": [{"a": 41}]}', ...])
+
+Without a script it invents replies that meet the JSON Schema of each request, the same ones for
+the same seed: enough to run a whole fit with no model, no key and no cost (``llm='scripted'``).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.usage import Usage
+
+#: Roughly so many characters make a token; good enough for a double that bills nothing.
+CHARACTERS_PER_TOKEN = 4
+
+
+class ScriptedProvider(Provider):
+    """Answers from a script, or with random JSON that meets the schema.
+
+    Args:
+        model: Ignored; there so that ``llm='scripted'`` works.
+        script: Replies in order, one a request (the last one is repeated), or a function of the
+            request.
+
+    Attributes:
+        requests: Every request answered, in order; a test looks here.
+    """
+
+    remote = False
+
+    def __init__(
+        self, model: str = '', *, script: Sequence[str] | Callable[[Request], str] | None = None
+    ) -> None:
+        super().__init__(model)
+        self.script = script
+        self.requests: list[Request] = []
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        with _LOCK:
+            turn = len(self.requests)
+            self.requests.append(request)
+        if self.script is None:
+            text = random_json(request.json_schema, np.random.default_rng(request.seed))
+        elif callable(self.script):
+            text = self.script(request)
+        else:
+            text = self.script[min(turn, len(self.script) - 1)]
+        read = sum(len(message.content) for message in request.messages)
+        return Completion(
+            text,
+            Usage(1, read // CHARACTERS_PER_TOKEN, len(text) // CHARACTERS_PER_TOKEN),
+        )
+
+
+_LOCK = threading.Lock()
+
+
+def random_json(schema: dict[str, Any] | None, rng: np.random.Generator) -> str:
+    """A random JSON text that meets the kinds of JSON Schema that this package writes."""
+    return json.dumps(_random_value(schema or {'type': 'string'}, rng), ensure_ascii=False)
+
+
+def _random_value(schema: dict[str, Any], rng: np.random.Generator) -> Any:  # noqa: ANN401
+    if 'enum' in schema:
+        return schema['enum'][rng.integers(len(schema['enum']))]
+    if 'anyOf' in schema:
+        return _random_value(schema['anyOf'][rng.integers(len(schema['anyOf']))], rng)
+    makers: dict[str, Callable[[dict[str, Any], np.random.Generator], Any]] = {
+        'object': _random_object,
+        'array': _random_array,
+        'integer': _random_integer,
+        'number': _random_number,
+        'string': _random_string,
+        'boolean': lambda schema, rng: bool(rng.integers(2)),
+        'null': lambda schema, rng: None,
+    }
+    return makers[schema['type']](schema, rng)
+
+
+def _random_object(schema: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return {key: _random_value(inner, rng) for key, inner in schema['properties'].items()}
+
+
+def _random_array(schema: dict[str, Any], rng: np.random.Generator) -> list[Any]:
+    if 'prefixItems' in schema:
+        return [_random_value(inner, rng) for inner in schema['prefixItems']]
+    least = schema.get('minItems', 0)
+    length = int(rng.integers(least, schema.get('maxItems', least + 2) + 1))
+    return [_random_value(schema['items'], rng) for _ in range(length)]
+
+
+def _random_integer(schema: dict[str, Any], rng: np.random.Generator) -> int:
+    return int(rng.integers(schema.get('minimum', 0), schema.get('maximum', 100) + 1))
+
+
+def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:
+    low, high = schema.get('minimum', 0), schema.get('maximum', 100)
+    step = schema.get('multipleOf', 1e-6)
+    return min(max(float(np.round(rng.uniform(low, high) / step) * step), low), high)
+
+
+def _random_string(schema: dict[str, Any], rng: np.random.Generator) -> str:
+    day = (date(2000, 1, 1) + timedelta(days=int(rng.integers(9000)))).isoformat()
+    if schema.get('format') == 'date':
+        return day
+    if 'pattern' in schema:
+        return f'{day} 12:00:00'
+    text = ''
+    while len(text) < max(1, schema.get('minLength', 0)):
+        text += str(rng.choice(['north ', 'river ', 'quiet ', 'seven ', 'lamp ']))
+    return text.strip()[: schema.get('maxLength')].ljust(schema.get('minLength', 0), '.')

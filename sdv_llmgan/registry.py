@@ -1,0 +1,127 @@
+"""Providers and discriminators by name: those of this package and those of installed plugins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from sdv_llmgan import hookspecs
+from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.errors import PluginError
+from sdv_llmgan.hookspecs import DiscriminatorFactory, ProviderFactory, hookimpl
+from sdv_llmgan.providers.anthropic import AnthropicProvider
+from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
+from sdv_llmgan.providers.scripted import ScriptedProvider
+
+LOGGER = logging.getLogger(__name__)
+
+NO_LLM = """No language model was named, and none is installed here. Name one:
+  pip install sdv-llmgan-local                 a small model in this process, no key (llm='local')
+  llm='openai/<model>' or 'anthropic/<model>'  hosted; the key in OPENAI_API_KEY, ANTHROPIC_API_KEY
+  llm=OpenAIProvider('<model>', base_url=...)  a server of your own that speaks OpenAI's API"""
+
+
+class _Core:
+    """What this package offers itself, through the same hooks as any plugin."""
+
+    @hookimpl
+    def register_providers(self, register: Callable[[str, ProviderFactory], None]) -> None:
+        register('openai', OpenAIProvider)
+        register('azure', AzureOpenAIProvider)
+        register('anthropic', AnthropicProvider)
+        register('scripted', ScriptedProvider)
+
+    @hookimpl
+    def register_discriminators(
+        self, register: Callable[[str, DiscriminatorFactory], None]
+    ) -> None:
+        register('logistic', LogisticDiscriminator)
+
+
+def providers() -> dict[str, ProviderFactory]:
+    """Installed providers by name."""
+    return _collect(_plugins().hook.register_providers, 'provider')
+
+
+def discriminators() -> dict[str, DiscriminatorFactory]:
+    """Installed discriminators by name."""
+    return _collect(_plugins().hook.register_discriminators, 'discriminator')
+
+
+def find_provider(llm: str | Provider | None) -> Provider:
+    """The provider that a user named.
+
+    Args:
+        llm: ``'provider/model'``, ``'provider'``, a ``Provider``, or ``None`` for the local model
+            if its plugin is installed.
+
+    Raises:
+        PluginError: There is no such provider.
+    """
+    if isinstance(llm, Provider):
+        return llm
+    found = providers()
+    if llm is None:
+        if 'local' not in found:
+            raise PluginError(NO_LLM)
+        llm = 'local'
+    if not isinstance(llm, str):
+        raise PluginError(
+            f"llm must be a name such as 'openai/gpt-4o-mini' or a Provider, got {llm!r}."
+        )
+    name, _, model = llm.partition('/')
+    if name not in found:
+        raise PluginError(f"Unknown provider '{name}'. Installed: {', '.join(sorted(found))}.")
+    return found[name](model)
+
+
+def find_discriminator(discriminator: str | Discriminator) -> Discriminator:
+    """The discriminator that a user named, or the one given.
+
+    Raises:
+        PluginError: There is no such discriminator.
+    """
+    if isinstance(discriminator, Discriminator):
+        return discriminator
+    found = discriminators()
+    if discriminator not in found:
+        raise PluginError(
+            f"Unknown discriminator '{discriminator}'. Installed: {', '.join(sorted(found))}."
+        )
+    return found[discriminator]()
+
+
+@cache
+def _plugins() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hookspecs.NAME)
+    manager.add_hookspecs(hookspecs)
+    manager.register(_Core(), name='sdv-llmgan')
+    for entry_point in entry_points(group=hookspecs.NAME):
+        try:
+            manager.register(entry_point.load(), name=entry_point.name)
+        except (ImportError, AttributeError) as error:
+            # One broken plugin must not take the others with it.
+            LOGGER.warning("Plugin '%s' cannot be loaded: %s.", entry_point.name, error)
+    return manager
+
+
+def _collect(hook: Callable[..., Any], kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def register(name: str, factory: Any) -> None:  # noqa: ANN401 - either kind of factory
+        if name in found:
+            raise PluginError(
+                f"Two plugins offer a {kind} named '{name}': {found[name]} and {factory}. "
+                'Uninstall one.'
+            )
+        found[name] = factory
+
+    hook(register=register)
+    return found

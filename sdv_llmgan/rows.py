@@ -1,0 +1,335 @@
+"""From a model's reply to rows that can be trusted to fit the schema.
+
+    reply -> JSON (mended where only the JSON is broken) -> values -> rows | rejected by reason
+
+A reply is data: it is parsed and checked, never evaluated. Nothing is made up to save a row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import json_repair
+import pandas as pd
+
+from sdv_llmgan.errors import ReplyError
+from sdv_llmgan.schema import Column, TableSchema, dump
+
+NOT_JSON = 'reply is not JSON'
+NOT_A_ROW = 'not a row'
+BROKEN = 'row is not JSON'
+CUT_OFF = 'row was cut off'
+TOO_MANY = 'more rows than asked for'
+COPY = 'copy of a training row'
+#: Longer texts are not mended: mending takes time quadratic in the quotes.
+LONGEST_MENDED = 5_000
+
+_FENCE = re.compile(r'^\s*```[a-zA-Z]*\s*|\s*```\s*$')
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_FLAT_OBJECT = re.compile(r'\{(?:[^{}"]|' + _STRING + r')*\}', re.DOTALL)
+_FLAT_ARRAY = re.compile(r'\[(?:[^\[\]"]|' + _STRING + r')*\]', re.DOTALL)
+
+
+class _Rejected(Exception):
+    """Why a value cannot be used."""
+
+
+@dataclass(frozen=True)
+class ParsedRows:
+    """What a reply, or many, came to; add two of them with ``+``.
+
+    Attributes:
+        rows: Accepted rows as a plain table (see ``schema``), shape (n_accepted, n_columns).
+        rejected: Rejected rows by reason; a reply that is no JSON at all counts once.
+    """
+
+    rows: pd.DataFrame
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: ParsedRows) -> ParsedRows:
+        return concat([self, other])
+
+
+def concat(parts: Sequence[ParsedRows]) -> ParsedRows:
+    """All rows and all rejections together; ``parts`` must not be empty."""
+    filled = [part.rows for part in parts if len(part.rows)] or [parts[0].rows]
+    rejected: Counter[str] = sum((part.rejected for part in parts), Counter())
+    return ParsedRows(pd.concat(filled, ignore_index=True), rejected)
+
+
+def read_json(reply: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a reply that is one JSON value.
+
+    Code fences, prose around the JSON, trailing commas, single quotes and a missing end are
+    mended.
+
+    Raises:
+        ReplyError: There is no JSON in it.
+    """
+    text = _unfenced(reply)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    start = re.search(r'[\[{]', text)
+    value = _mend(text[start.start() :]) if start else None
+    if not isinstance(value, (list, dict)):
+        raise ReplyError(f'Needed JSON, got {reply[:80]!r}.')
+    return value
+
+
+def parse_rows(
+    reply: str, schema: TableSchema, *, enforce_range: bool = True, max_rows: int | None = None
+) -> ParsedRows:
+    """Read the rows in a reply.
+
+    Rows may be arrays in the order of ``schema``, objects with short keys, or objects with the
+    columns' names; alone, in a list, or under ``"rows"``. Entries that belong to no column are
+    ignored.
+
+    Args:
+        reply: What the model wrote.
+        schema: The columns in the order they were asked for.
+        enforce_range: Reject numbers and dates beyond the training table's minimum and maximum.
+        max_rows: Rows past this many are rejected.
+    """
+    candidates, rejected = _candidates(_unfenced(reply))
+    accepted: list[list[Any]] = []
+    for candidate in candidates:
+        if max_rows is not None and len(accepted) >= max_rows:
+            rejected[TOO_MANY] += 1
+            continue
+        try:
+            accepted.append(_read_row(candidate, schema, enforce_range))
+        except _Rejected as reason:
+            rejected[str(reason)] += 1
+    return ParsedRows(_frame(accepted, schema), rejected)
+
+
+class CopyCheck:
+    """Finds generated rows that repeat a training row exactly.
+
+    Rows are compared at the precision that the model reads and writes.
+
+    A table of few categories cannot avoid copies: honest new rows repeat old ones by chance. So
+    the check is off (``possible`` is False) where the training rows already repeat each other:
+    where more than ``max_share`` of them equal another training row, fresh rows from the same
+    source would equal one about as often.
+
+    Args:
+        training: The training rows, plain, shape (n_rows, n_columns).
+        schema: Their columns.
+        max_share: Share of repeated training rows in [0, 1] up to which copies are rejected.
+    """
+
+    def __init__(
+        self, training: pd.DataFrame, schema: TableSchema, max_share: float = 0.01
+    ) -> None:
+        self.schema = schema
+        counts = Counter(self._keys(training))
+        repeated = sum(count for count in counts.values() if count > 1)
+        self.known = frozenset(counts)
+        self.possible = repeated <= max_share * len(training)
+
+    def reject(self, parsed: ParsedRows) -> ParsedRows:
+        """Take copies of training rows out and count them."""
+        if not self.possible or parsed.rows.empty:
+            return parsed
+        is_new = [key not in self.known for key in self._keys(parsed.rows)]
+        copies = len(is_new) - sum(is_new)
+        rejected = parsed.rejected + Counter({COPY: copies})
+        return ParsedRows(parsed.rows[is_new].reset_index(drop=True), rejected)
+
+    def _keys(self, table: pd.DataFrame) -> Iterable[str]:
+        return [dump(row) for row in self.schema.to_json_rows(table)]
+
+
+def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
+    cells = list(zip(*rows, strict=True)) or [() for _ in schema]
+    dtypes = {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}
+    return pd.DataFrame({
+        column.name: pd.Series(list(values), dtype=dtypes.get(column.kind, 'object'))
+        for column, values in zip(schema, cells, strict=True)
+    })
+
+
+def _unfenced(reply: str) -> str:
+    """A reply without a code fence around it."""
+    return _FENCE.sub('', reply).strip()
+
+
+def _mend(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Almost-JSON as a value, or ``None`` where it cannot be mended."""
+    if len(text) > LONGEST_MENDED:
+        return None
+    try:
+        return json_repair.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _candidates(text: str) -> tuple[list[Any], Counter[str]]:
+    """The rows in a reply, whatever they are wrapped in, and what could not be read."""
+    try:
+        return _unwrapped(json.loads(text)), Counter()
+    except (ValueError, RecursionError):
+        pass
+    # Rows are flat, so each is mended by itself: whatever is wrong outside of a row, or in
+    # another one, cannot change its values. A row that lacks its end is never completed.
+    matches = list(_FLAT_OBJECT.finditer(text)) or list(_FLAT_ARRAY.finditer(text))
+    if not matches:
+        return [], Counter({CUT_OFF if text[:1] in ('{', '[') else NOT_JSON: 1})
+    candidates, rejected = [], Counter[str]()
+    for match in matches:
+        row = _read_flat(match.group())
+        if row is None:
+            rejected[BROKEN] += 1
+        else:
+            candidates.append(row)
+    opening = text[matches[-1].start()]
+    if opening in text[matches[-1].end() :]:
+        rejected[CUT_OFF] += 1
+    return candidates, rejected
+
+
+def _read_flat(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(text)
+    except ValueError:
+        row = _mend(text)
+    if not isinstance(row, (list, dict)):
+        return None
+    values = list(row.values()) if isinstance(row, dict) else row
+    # An empty string that the reply did not hold was put in to fill a gap.
+    invented = '' in values and '""' not in text and "''" not in text
+    return None if invented else row
+
+
+def _unwrapped(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        inner = value.get('rows')
+        return inner if isinstance(inner, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    if value and not any(isinstance(entry, (list, dict)) for entry in value):
+        return [value]
+    return value
+
+
+def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[Any]:  # noqa: ANN401
+    if isinstance(candidate, list):
+        if len(candidate) != len(schema.columns):
+            raise _Rejected(f'{len(candidate)} values instead of {len(schema.columns)}')
+        values = candidate
+    elif isinstance(candidate, dict):
+        values = _values_by_key(candidate, schema)
+    else:
+        raise _Rejected(NOT_A_ROW)
+    return [
+        _read_value(value, column, enforce_range)
+        for value, column in zip(values, schema, strict=True)
+    ]
+
+
+def _values_by_key(candidate: Mapping[str, Any], schema: TableSchema) -> list[Any]:
+    short = {name: key for key, name in schema.short_keys().items()}
+    by_name = all(name in candidate for name in schema.names)
+    values = []
+    for name in schema.names:
+        key = name if by_name or short[name] not in candidate else short[name]
+        if key not in candidate:
+            raise _Rejected(f'missing column: {name}')
+        values.append(candidate[key])
+    return values
+
+
+def _read_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa: ANN401
+    if isinstance(value, str) and column.kind != 'text' and column.kind != 'categorical':
+        value = value.strip()
+    if _reads_as_missing(value, column):
+        if column.nullable:
+            return None
+        raise _Rejected(f'{column.name}: missing value')
+    if column.kind == 'categorical':
+        return _read_category(value, column)
+    if column.kind == 'boolean':
+        return _read_boolean(value, column)
+    if column.kind == 'text':
+        if not isinstance(value, str):
+            raise _Rejected(f'{column.name}: not text')
+        return value
+    if column.kind == 'datetime':
+        return _read_datetime(value, column, enforce_range)
+    return _read_number(value, column, enforce_range)
+
+
+def _reads_as_missing(value: Any, column: Column) -> bool:  # noqa: ANN401
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    blank = isinstance(value, str) and value.strip().lower() in ('', 'null', 'none', 'nan')
+    return blank and column.nullable and column.kind != 'text' and value not in column.categories
+
+
+def _read_category(value: Any, column: Column) -> Any:  # noqa: ANN401
+    for category in column.categories:
+        if type(category) is type(value) and category == value:
+            return category
+    written = _fold(value)
+    matches = [category for category in column.categories if _fold(category) == written]
+    if len(matches) != 1:
+        raise _Rejected(f'{column.name}: unknown category')
+    return matches[0]
+
+
+def _fold(value: Any) -> str:  # noqa: ANN401
+    """A category without what models get wrong: case, outer spaces, 1 for "1" or 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().casefold()
+
+
+def _read_boolean(value: Any, column: Column) -> bool:  # noqa: ANN401
+    known = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
+    try:
+        return known[_fold(value)]
+    except KeyError:
+        raise _Rejected(f'{column.name}: not true or false') from None
+
+
+def _read_number(value: Any, column: Column, enforce_range: bool) -> float:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise _Rejected(f'{column.name}: not a number')
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise _Rejected(f'{column.name}: not a number') from None
+    if not math.isfinite(number):
+        raise _Rejected(f'{column.name}: not a number')
+    if column.kind == 'integer' and not number.is_integer():
+        raise _Rejected(f'{column.name}: not a whole number')
+    number = round(number, column.decimals)
+    if enforce_range and not _in_range(number, column):
+        raise _Rejected(f'{column.name}: out of range')
+    return number
+
+
+def _read_datetime(value: Any, column: Column, enforce_range: bool) -> datetime:  # noqa: ANN401
+    try:
+        time = pd.Timestamp(datetime.fromisoformat(str(value).removesuffix('Z')))
+    except (ValueError, OverflowError):
+        raise _Rejected(f'{column.name}: not a date') from None
+    time = time.tz_localize(None)
+    if enforce_range and not _in_range(time.strftime(column.datetime_format), column):
+        raise _Rejected(f'{column.name}: out of range')
+    return time
+
+
+def _in_range(value: Any, column: Column) -> bool:  # noqa: ANN401
+    return column.minimum is None or bool(column.minimum <= value <= column.maximum)

@@ -1,0 +1,320 @@
+"""The face that SDV's users see. Thin: what it does, ``gan.py`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from typing import Any, get_args
+
+import networkx as nx
+import pandas as pd
+import plotly.graph_objects as go
+from sdv.errors import NotFittedError
+from sdv.single_table.base import BaseSingleTableSynthesizer
+from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings
+from sdv_llmgan.generator import Generator
+from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.optimizer import Optimizer
+from sdv_llmgan.process import DEFAULT_INSTRUCTION, GenerationProcess
+from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.schema import RowFormat, TableSchema
+from sdv_llmgan.usage import Usage
+
+LLM = str | Provider | None
+
+
+class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
+    """Synthesizer that learns how to have a language model write rows.
+
+    It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
+    remote provider; keys come from the environment only.
+
+    Ling et al., MALLM-GAN, 2024. https://arxiv.org/abs/2406.10521
+
+    Args:
+        metadata: ``sdv.metadata.Metadata`` of one table.
+        enforce_min_max_values: Whether values stay between the training table's minimum and
+            maximum.
+        enforce_rounding: Whether numbers are rounded as in the training table.
+        locales: Locales of made-up personal data.
+        llm: ``'provider/model'``, a ``Provider``, or ``None`` for the local model.
+        context: What the data is and how it was collected, in a sentence or two.
+        column_descriptions: What columns mean, by name.
+        causal_graph: ``'hill-climb'`` learns a first one from the data, ``'none'`` begins without
+            edges, or a list of (cause, effect) pairs.
+        instruction: How rows are to be written at first; ``None``: a general text.
+        epochs: Passes over the training table, >= 1.
+        batch_size: Rows in a batch, >= 2; each batch judges one generation process.
+        examples_per_call: Real rows in a prompt, and rows asked for with it, 1 to ``batch_size``.
+        max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
+        patience: The fit stops when so many steps in a row found nothing better, >= 1.
+        discriminator: Name of a registered discriminator, or a ``Discriminator``.
+        generator_llm: Model that writes rows; ``None``: ``llm``.
+        discriminator_llm: Model for a discriminator that asks one; ``None``: ``llm``.
+        optimizer_llm: Model that rewrites the process; ``None``: ``llm``.
+        generator_temperature: Randomness of rows, >= 0.
+        optimizer_temperature: Randomness of rewrites, >= 0.
+        top_k: How many of the best processes the optimizer is shown, >= 1.
+        row_format: ``'arrays'``, ``'short_keys'`` or ``'objects'`` (as in the paper); ``None``:
+            what the provider handles best.
+        reject_copies: Whether rows that repeat a training row exactly are rejected. Has no effect
+            where training rows repeat each other (see ``rows.CopyCheck``).
+        seed: Makes a fit repeatable where the provider is.
+        verbose: Whether a progress bar is shown.
+
+    Raises:
+        PluginError: There is no such provider or discriminator.
+        ValueError: An argument is out of range, or the causal graph has a cycle.
+    """
+
+    # No transformers: the model reads the user's own values. CTGAN names the discrete sdtypes of
+    # the SDV line that is installed.
+    _model_sdtype_transformers = dict.fromkeys([
+        'numerical',
+        'datetime',
+        *CTGANSynthesizer._model_sdtype_transformers,
+    ])
+
+    def __init__(
+        self,
+        metadata: Any,  # noqa: ANN401 - Metadata of either SDV line
+        enforce_min_max_values: bool = True,
+        enforce_rounding: bool = True,
+        locales: Sequence[str] | str = ('en_US',),
+        *,
+        llm: LLM = None,
+        context: str = '',
+        column_descriptions: Mapping[str, str] | None = None,
+        causal_graph: str | Sequence[Sequence[str]] = 'hill-climb',
+        instruction: str | None = None,
+        epochs: int = 5,
+        batch_size: int = 50,
+        examples_per_call: int = 5,
+        max_batches: int | None = 6,
+        patience: int = 4,
+        discriminator: str | Discriminator = 'logistic',
+        generator_llm: LLM = None,
+        discriminator_llm: LLM = None,
+        optimizer_llm: LLM = None,
+        generator_temperature: float = 0.5,
+        optimizer_temperature: float = 1.0,
+        top_k: int = 3,
+        row_format: RowFormat | None = None,
+        reject_copies: bool = True,
+        seed: int = 0,
+        verbose: bool = False,
+    ) -> None:
+        self.llm = llm
+        self.context = context
+        self.column_descriptions = column_descriptions
+        self.causal_graph = causal_graph
+        self.instruction = instruction
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.examples_per_call = examples_per_call
+        self.max_batches = max_batches
+        self.patience = patience
+        self.discriminator = discriminator
+        self.generator_llm = generator_llm
+        self.discriminator_llm = discriminator_llm
+        self.optimizer_llm = optimizer_llm
+        self.generator_temperature = generator_temperature
+        self.optimizer_temperature = optimizer_temperature
+        self.top_k = top_k
+        self.row_format = row_format
+        self.reject_copies = reject_copies
+        self.seed = seed
+        self.verbose = verbose
+        self._check_arguments()
+        super().__init__(
+            metadata=metadata,
+            enforce_min_max_values=enforce_min_max_values,
+            enforce_rounding=enforce_rounding,
+            locales=locales if isinstance(locales, str) else list(locales),
+        )
+
+    def _check_arguments(self) -> None:
+        """Refuse what cannot work, before anything is sent or paid for."""
+        at_least = {
+            **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
+            **{'generator_temperature': 0, 'optimizer_temperature': 0},
+            **({} if self.max_batches is None else {'max_batches': 1}),
+        }
+        for name, least in at_least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
+                raise ValueError(f'{name} must be a number of at least {least}, got {value!r}.')
+        if self.examples_per_call > self.batch_size:
+            raise ValueError(
+                f'examples_per_call ({self.examples_per_call}) must not exceed batch_size '
+                f'({self.batch_size}): a batch is cut into calls.'
+            )
+        if self.row_format not in (None, *get_args(RowFormat)):
+            raise ValueError(
+                f'row_format must be one of {", ".join(get_args(RowFormat))} or None, '
+                f'got {self.row_format!r}.'
+            )
+        if not isinstance(self.causal_graph, str):
+            CausalGraph.from_edges(self.causal_graph)
+        elif self.causal_graph not in ('hill-climb', 'none'):
+            raise ValueError(
+                "causal_graph must be 'hill-climb', 'none' or a list of (cause, effect) pairs, "
+                f'got {self.causal_graph!r}.'
+            )
+        for llm in (self.generator_llm, self.discriminator_llm, self.optimizer_llm):
+            find_provider(self.llm if llm is None else llm)
+        find_discriminator(self.discriminator)
+
+    def _validate(self, table: pd.DataFrame) -> list[str]:
+        """Errors that SDV reports together, before it fits."""
+        if len(table) >= MIN_ROWS:
+            return []
+        return [
+            f'The table has {len(table)} rows; at least {MIN_ROWS} are needed, one to learn from '
+            'and one to judge by.'
+        ]
+
+    def add_constraints(self, constraints: Sequence[Any]) -> None:
+        """Add constraints, as every SDV synthesizer does."""
+        super().add_constraints(constraints)
+        # SDV makes a new data processor there, without the transformers chosen by this class.
+        self._update_default_transformers()
+
+    def _fit(self, table: pd.DataFrame) -> None:
+        model = self._make_model()
+        schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
+        training = schema.to_plain(table)
+        process = self._first_process(schema, training)
+        # Set before the fit, so that the history can be read after one that was interrupted.
+        self._model = model
+        model.fit(training, process)
+
+    def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        if conditions is not None:
+            raise NotImplementedError
+        model = self._fitted_model()
+        return model.process.schema.from_plain(model.sample(num_rows))
+
+    def _make_model(self) -> LLMGAN:
+        metered: dict[Any, MeteredProvider] = {}
+
+        def provider(llm: LLM) -> MeteredProvider:
+            """Roles that name the same model share one provider, and so its limits."""
+            llm = self.llm if llm is None else llm
+            if llm not in metered:
+                metered[llm] = MeteredProvider(find_provider(llm))
+                metered[llm].check()
+            return metered[llm]
+
+        generator = provider(self.generator_llm)
+        discriminator = deepcopy(find_discriminator(self.discriminator))
+        discriminator.provider = provider(self.discriminator_llm)
+        return LLMGAN(
+            Generator(
+                generator,
+                self.generator_temperature,
+                self.row_format or generator.row_format,
+                self.enforce_min_max_values,
+            ),
+            discriminator,
+            Optimizer(provider(self.optimizer_llm), self.optimizer_temperature, self.top_k),
+            LoopSettings(
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                examples_per_call=self.examples_per_call,
+                max_batches=self.max_batches,
+                patience=self.patience,
+                reject_copies=self.reject_copies,
+                seed=self.seed,
+                verbose=self.verbose,
+            ),
+        )
+
+    def _first_process(self, schema: TableSchema, training: pd.DataFrame) -> GenerationProcess:
+        process = GenerationProcess(
+            self.context,
+            schema,
+            CausalGraph()
+            if isinstance(self.causal_graph, str)
+            else CausalGraph.from_edges(self.causal_graph),
+            self.instruction or DEFAULT_INSTRUCTION,
+        )
+        if self.causal_graph != 'hill-climb':
+            return process
+        return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
+
+    def get_history(self) -> pd.DataFrame:
+        """One line a step of the last fit, also of one that was interrupted.
+
+        ``score`` is in [0, 1], 0 is chance, lower is better; ``accuracy`` of the discriminator
+        stands beside it (0.5 is chance). See ``History.to_frame``.
+        """
+        return self._fitted_model().history.to_frame()
+
+    def get_generation_process(self) -> GenerationProcess:
+        """The best generation process: what ``sample`` follows."""
+        return self._fitted_model().process
+
+    def set_generation_process(self, process: GenerationProcess) -> None:
+        """Sample with another generation process, such as an edited one.
+
+        Raises:
+            ValueError: Its columns are not those that the synthesizer was fitted on.
+        """
+        model = self._fitted_model()
+        fitted, given = set(model.process.schema.names), set(process.schema.names)
+        if fitted != given:
+            raise ValueError(
+                f'The process must have the columns of the fitted table. Missing: '
+                f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
+            )
+        model.process = process
+
+    def get_causal_graph(self) -> nx.DiGraph:
+        """The best process's causal graph, with all columns that the model sees as nodes."""
+        process = self.get_generation_process()
+        return process.causal_graph.to_networkx(process.schema.names)
+
+    def get_usage(self) -> pd.DataFrame:
+        """Calls and tokens so far, one line a role (``generator``, ``optimizer``, ...)."""
+        usage = self._fitted_model().usage()
+        lines = {role: asdict(used) for role, used in usage.items()}
+        return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+
+    def get_info(self) -> dict[str, Any]:
+        """SDV's information, and how the fit ended.
+
+        Adds ``llm`` (the model that writes rows), ``remote`` (whether rows leave the machine),
+        ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step).
+        """
+        info: dict[str, Any] = super().get_info()
+        if self._model is None:
+            return info
+        best = self._model.history.best()
+        verdict = best.verdict if best else None
+        return {
+            **info,
+            'llm': self._model.generator.provider.name,
+            'remote': self._model.generator.provider.remote,
+            'steps': len(self._model.history),
+            'stopped': self._model.history.stopped,
+            'score': verdict.score if verdict else None,
+            'accuracy': verdict.accuracy if verdict else None,
+        }
+
+    def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
+        """The loss by epoch as a plotly figure; see ``LLMGAN.loss_values``."""
+        return super().get_loss_values_plot(title)
+
+    def _fitted_model(self) -> LLMGAN:
+        if self._model is None:
+            raise NotFittedError('There is nothing to show yet. Please fit your synthesizer first.')
+        model: LLMGAN = self._model
+        return model
