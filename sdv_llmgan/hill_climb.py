@@ -20,6 +20,8 @@ from sdv_llmgan.schema import Column, TableSchema
 BINS = 5
 #: More rows than these add time, hardly edges.
 MAX_ROWS = 5_000
+#: In fewer rows everything seems to depend on everything.
+MIN_ROWS = 10
 #: Columns with more categories than this share of the rows carry no statistics.
 MAX_CATEGORY_SHARE = 0.5
 
@@ -33,8 +35,11 @@ def learn_causal_graph(table: pd.DataFrame, schema: TableSchema, seed: int = 0) 
         seed: Draws the rows looked at where there are more than ``MAX_ROWS``.
 
     Returns:
-        A graph without a cycle; no edges where fewer than two columns vary.
+        A graph without a cycle; no edges where fewer than two columns vary, or in fewer than
+        ``MIN_ROWS`` rows.
     """
+    if len(table) < MIN_ROWS:
+        return CausalGraph()
     if len(table) > MAX_ROWS:
         table = table.sample(MAX_ROWS, random_state=seed)
     codes = {column.name: _codes(table[column.name], column) for column in schema}

@@ -35,7 +35,8 @@ SIGNIFICANT_DIGITS = 6
 
 DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
-DATETIME_PATTERN = r'^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$'
+#: A range of dates is put to structured output as so many months or years at most.
+MAX_PERIODS = 40
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Column:
             'categorical': self._category_words(),
             'boolean': 'true or false',
             'integer': f'whole number{self._range_words()}',
-            'number': f'number with at most {self.decimals} decimals{self._range_words()}',
+            'number': f'number{self._range_words()}, decimals: {self.decimals}',
             'datetime': f'{self._date_words()}{self._range_words()}',
             'text': 'free text',
         }[self.kind]
@@ -124,10 +125,20 @@ class Column:
         if self.kind == 'number':
             return {'type': 'number', 'multipleOf': float(f'1e-{self.decimals}'), **bounds}
         if self.kind == 'datetime':
-            if self.datetime_format == DATE:
-                return {'type': 'string', 'format': 'date'}
-            return {'type': 'string', 'pattern': DATETIME_PATTERN}
+            return self._datetime_schema(enforce_range)
         return {'type': 'string'}
+
+    def _datetime_schema(self, enforce_range: bool) -> dict[str, Any]:
+        # JSON Schema knows no range of dates; a list of years or months comes close.
+        begins = _year_months(self.minimum, self.maximum) if enforce_range else []
+        month = '0[1-9]|1[0-2]'
+        begin = f'({"|".join(begins)})' if begins else f'[0-9]{{4}}-({month})'
+        if begins and len(begins[0]) == len('2024'):
+            begin += f'-({month})'
+        day = f'{begin}-(0[1-9]|[12][0-9]|3[01])'
+        if self.datetime_format == DATE:
+            return {'type': 'string', 'format': 'date', 'pattern': f'^{day}$'}
+        return {'type': 'string', 'pattern': f'^{day} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$'}
 
     def to_json_value(self, value: Any) -> Any:  # noqa: ANN401 - any cell
         """A cell of a plain table as a JSON value; missing becomes ``None``."""
@@ -403,6 +414,17 @@ def _learn_datetime(
         dtype=dtype,
         stored_format=None if present.dtype.kind == 'M' else (declared_format or written),
     )
+
+
+def _year_months(minimum: Any, maximum: Any) -> list[str]:  # noqa: ANN401 - ISO text or None
+    """The months from one date to another, or the years if they are many, or nothing."""
+    if minimum is None:
+        return []
+    for freq in ('M', 'Y'):
+        periods = pd.period_range(minimum, maximum, freq=freq)
+        if len(periods) <= MAX_PERIODS:
+            return [str(period) for period in periods]
+    return []
 
 
 def _to_datetime(values: pd.Series, declared_format: str | None) -> pd.Series:

@@ -10,9 +10,9 @@ the same seed: enough to run a whole fit with no model, no key and no cost (``ll
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -111,12 +111,18 @@ def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:
 
 
 def _random_string(schema: dict[str, Any], rng: np.random.Generator) -> str:
-    day = (date(2000, 1, 1) + timedelta(days=int(rng.integers(9000)))).isoformat()
-    if schema.get('format') == 'date':
-        return day
     if 'pattern' in schema:
-        return f'{day} 12:00:00'
+        return _random_date(schema['pattern'], rng)
     text = ''
     while len(text) < max(1, schema.get('minLength', 0)):
         text += str(rng.choice(['north ', 'river ', 'quiet ', 'seven ', 'lamp ']))
     return text.strip()[: schema.get('maxLength')].ljust(schema.get('minLength', 0), '.')
+
+
+def _random_date(pattern: str, rng: np.random.Generator) -> str:
+    """A date, and a time if the pattern asks for one (see ``Column.json_schema``)."""
+    begins = re.match(r'\^\(([0-9|-]+)\)', pattern)
+    begin = str(rng.choice(begins.group(1).split('|') if begins else ['2001', '2002']))
+    if len(begin) == len('2001'):
+        begin += f'-{rng.integers(1, 13):02d}'
+    return f'{begin}-{rng.integers(1, 29):02d}' + (' 12:00:00' if ':' in pattern else '')

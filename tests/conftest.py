@@ -1,0 +1,19 @@
+"""Lets tests import the helpers that stand beside them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch):
+    """No test can reach a real server: keys and addresses of the environment are taken away."""
+    for name in os.environ:
+        if name.startswith(('OPENAI_', 'AZURE_OPENAI_', 'ANTHROPIC_')):
+            monkeypatch.delenv(name)

@@ -1,0 +1,52 @@
+"""Small tables for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sdv.metadata import Metadata
+
+from sdv_llmgan.schema import Column, TableSchema
+
+#: The schema of the style guide's example.
+AGE_JOB = TableSchema((
+    Column('age', 'integer', minimum=18, maximum=90),
+    Column('job', 'categorical', categories=('nurse', 'clerk')),
+))
+
+
+def visits(num_rows: int = 30, seed: int = 0) -> pd.DataFrame:
+    """Hospital visits: every kind of column, some with missing values."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 90, num_rows)
+    return pd.DataFrame({
+        'patient': [f'P{i:04d}' for i in range(num_rows)],
+        'age': age,
+        'weight': np.round(rng.normal(70, 12, num_rows), 1),
+        'smoker': rng.random(num_rows) < 0.3,
+        'ward': rng.choice(['north', 'south', 'day, "short"'], num_rows),
+        'stage': rng.choice([1, 2, 3], num_rows),
+        'admitted': (
+            pd.to_datetime('2024-01-01') + pd.to_timedelta(rng.integers(0, 300, num_rows), 'D')
+        ).strftime('%Y-%m-%d'),
+        'pressure': np.where(rng.random(num_rows) < 0.2, np.nan, 100 + age // 2),
+    })
+
+
+def visits_metadata(**changes: dict[str, object]) -> Metadata:
+    columns: dict[str, dict[str, object]] = {
+        'patient': {'sdtype': 'id', 'regex_format': 'P[0-9]{4}'},
+        'age': {'sdtype': 'numerical'},
+        'weight': {'sdtype': 'numerical'},
+        'smoker': {'sdtype': 'boolean'},
+        'ward': {'sdtype': 'categorical'},
+        'stage': {'sdtype': 'categorical'},
+        'admitted': {'sdtype': 'datetime', 'datetime_format': '%Y-%m-%d'},
+        'pressure': {'sdtype': 'numerical'},
+        **changes,
+    }
+    return Metadata.load_from_dict({
+        'tables': {'visits': {'primary_key': 'patient', 'columns': columns}},
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })

@@ -1,0 +1,82 @@
+"""Imports go one way: a module imports only from those above it in this list."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
+
+ORDER = [
+    'errors',
+    'usage',
+    'schema',
+    'causal_graph',
+    'hill_climb',
+    'process',
+    'rows',
+    'providers.base',
+    'providers.settings',
+    'providers.openai',
+    'providers.anthropic',
+    'providers.scripted',
+    'providers.metered',
+    'prompts',
+    'discriminators.base',
+    'discriminators.features',
+    'discriminators.logistic',
+    'hookspecs',
+    'registry',
+    'history',
+    'optimizer',
+    'generator',
+    'samplers.base',
+    'samplers.llm',
+    'gan',
+    'synthesizer',
+    '__init__',
+]
+PACKAGES_WITHOUT_CODE = ['providers.__init__', 'discriminators.__init__', 'samplers.__init__']
+
+
+def modules() -> dict[str, Path]:
+    return {
+        '.'.join(path.relative_to(PACKAGE).with_suffix('').parts): path
+        for path in PACKAGE.rglob('*.py')
+    }
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('sdv_llmgan'):
+            module = (node.module or '').removeprefix('sdv_llmgan').lstrip('.')
+            found |= {module} if module else {alias.name for alias in node.names}
+    return found
+
+
+def test_every_module_has_its_place():
+    assert set(ORDER) == set(modules()) - set(PACKAGES_WITHOUT_CODE)
+
+
+@pytest.mark.parametrize('module', ORDER)
+def test_a_module_imports_only_from_those_above_it(module):
+    allowed = ORDER[: ORDER.index(module)]
+    assert imported(modules()[module]) <= set(allowed)
+
+
+@pytest.mark.parametrize('module', PACKAGES_WITHOUT_CODE)
+def test_a_folder_is_only_a_folder(module):
+    assert not imported(modules()[module])
+
+
+def test_vendors_are_imported_only_when_they_are_used():
+    heavy = {'openai', 'anthropic', 'pgmpy', 'torch', 'transformers'}
+    for path in PACKAGE.rglob('*.py'):
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in top if isinstance(node, ast.ImportFrom)}
+        assert not heavy & names, path

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+
+import pytest
+
+from sdv_llmgan import registry
+from sdv_llmgan.errors import PluginError
+from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.providers.openai import OpenAIProvider
+from sdv_llmgan.providers.scripted import ScriptedProvider
+
+
+@pytest.fixture
+def plugins():
+    """A registry of its own, which a test may add to."""
+    registry._plugins.cache_clear()
+    yield registry._plugins()
+    registry._plugins.cache_clear()
+
+
+class Acme:
+    @hookimpl
+    def register_providers(self, register):
+        register('acme', ScriptedProvider)
+
+
+def test_a_name_before_the_slash_is_the_provider_and_the_rest_the_model():
+    provider = registry.find_provider('openai/org/model:tag')
+    assert isinstance(provider, OpenAIProvider)
+    assert provider.model == 'org/model:tag'
+
+
+def test_a_provider_object_is_taken_as_it_is():
+    provider = ScriptedProvider()
+    assert registry.find_provider(provider) is provider
+
+
+def test_an_unknown_provider_names_those_installed():
+    with pytest.raises(PluginError, match=r"Unknown provider 'opneai'. Installed: anthropic, azu"):
+        registry.find_provider('opneai/gpt-4o-mini')
+
+
+def test_something_else_than_a_name_or_provider_is_an_error():
+    with pytest.raises(PluginError, match="a name such as 'openai/gpt-4o-mini' or a Provider"):
+        registry.find_provider(7)
+
+
+def test_an_unknown_discriminator_names_those_installed():
+    with pytest.raises(PluginError, match="Unknown discriminator 'judge'. Installed: .*logistic"):
+        registry.find_discriminator('judge')
+
+
+def test_a_plugins_provider_is_found_by_name(plugins):
+    plugins.register(Acme())
+    assert registry.find_provider('acme/x').model == 'x'
+
+
+def test_a_name_taken_twice_is_an_error(plugins):
+    plugins.register(Acme())
+    plugins.register(Acme())
+    with pytest.raises(PluginError, match="Two plugins offer a provider named 'acme'"):
+        registry.providers()
+
+
+def test_a_broken_plugin_is_said_and_left_out(monkeypatch, caplog):
+    broken = importlib.metadata.EntryPoint('broken', 'no_such_module', 'sdv_llmgan')
+    monkeypatch.setattr(registry, 'entry_points', lambda group: [broken])
+    registry._plugins.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert 'openai' in registry.providers()
+    assert "Plugin 'broken' cannot be loaded" in caplog.text
+    registry._plugins.cache_clear()
+
+
+def test_without_the_local_plugin_and_without_a_name_the_error_shows_the_ways_on(monkeypatch):
+    monkeypatch.setattr(registry, 'entry_points', lambda group: [])
+    registry._plugins.cache_clear()
+    with pytest.raises(PluginError) as error:
+        registry.find_provider(None)
+    for way in ('pip install sdv-llmgan-local', "llm='openai/", 'base_url'):
+        assert way in str(error.value)
+    registry._plugins.cache_clear()

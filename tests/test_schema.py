@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from tables import visits, visits_metadata
+
+from sdv_llmgan.schema import Column, TableSchema
+
+SCHEMA = TableSchema.from_sdv(visits_metadata(), visits().drop(columns='patient'))
+
+
+def one_column(values: list[object], sdtype: str, **declared: str) -> TableSchema:
+    table = pd.DataFrame({'x': values})
+    metadata = visits_metadata(x={'sdtype': sdtype, **declared})
+    return TableSchema.from_sdv(metadata, table)
+
+
+def test_kinds_are_learned_from_metadata_and_values():
+    assert {column.name: column.kind for column in SCHEMA} == {
+        'age': 'integer',
+        'weight': 'number',
+        'smoker': 'boolean',
+        'ward': 'categorical',
+        'stage': 'categorical',
+        'admitted': 'datetime',
+        'pressure': 'integer',
+    }
+
+
+def test_only_columns_with_missing_values_are_nullable():
+    assert [column.name for column in SCHEMA if column.nullable] == ['pressure']
+
+
+def test_plain_form_and_back_gives_the_same_table():
+    table = visits().drop(columns='patient')
+    pd.testing.assert_frame_equal(SCHEMA.from_plain(SCHEMA.to_plain(table)), table)
+
+
+def test_dates_stored_as_text_come_back_in_their_own_format():
+    schema = one_column(['03/02/2024', None], 'datetime', datetime_format='%d/%m/%Y')
+    plain = schema.to_plain(pd.DataFrame({'x': ['03/02/2024', None]}))
+    assert schema.to_json_rows(plain) == [['2024-02-03'], [None]]
+    assert schema.from_plain(plain)['x'].tolist() == ['03/02/2024', None]
+
+
+def test_times_are_written_with_hours():
+    schema = one_column(['2024-02-03 10:30:00'], 'datetime', datetime_format='%Y-%m-%d %H:%M:%S')
+    assert schema['x'].describe().startswith('"x": time YYYY-MM-DD HH:MM:SS from 2024-02-03 10:30')
+
+
+@pytest.mark.parametrize(
+    ('values', 'decimals'),
+    [
+        ([1.5, 2.25], 2),
+        ([16884.92411, 1725.55233], 4),
+        ([0.00001234, 0.00005678], 8),
+        ([0.1, 1 / 3], 6),
+        ([1e-12, 2.5e-12], 13),
+    ],
+)
+def test_decimals_keep_what_tells_values_apart(values, decimals):
+    assert one_column(values, 'numerical')['x'].decimals == decimals
+
+
+def test_whole_floats_are_whole_numbers():
+    assert one_column([1.0, None, 3.0], 'numerical')['x'].kind == 'integer'
+    assert one_column([0.0, 1.0, None], 'categorical')['x'].categories == (0, 1)
+
+
+def test_an_all_missing_column_is_always_null():
+    schema = one_column([None, None], 'categorical')
+    assert schema['x'].json_schema(enforce_range=True) == {'type': 'null'}
+    assert schema['x'].describe() == '"x": always null, or null where the value is missing'
+
+
+def test_a_row_schema_of_objects_is_closed_and_complete():
+    schema = SCHEMA.row_json_schema('objects', enforce_range=True)
+    assert schema['required'] == list(schema['properties']) == list(SCHEMA.names)
+    assert schema['additionalProperties'] is False
+    assert schema['properties']['age'] == {'type': 'integer', 'minimum': 18, 'maximum': 87}
+    assert schema['properties']['stage'] == {'enum': list(SCHEMA['stage'].categories)}
+    assert schema['properties']['smoker'] == {'type': 'boolean'}
+    assert schema['properties']['admitted']['format'] == 'date'
+    assert schema['properties']['pressure']['anyOf'][1] == {'type': 'null'}
+
+
+@pytest.mark.parametrize(
+    ('first', 'last', 'good', 'bad'),
+    [
+        ('2024-01-05', '2024-10-06', ['2024-01-31', '2024-10-01'], ['2024-11-01', '2024-13-01']),
+        ('1990-01-05', '2024-10-06', ['1990-12-01', '2024-01-01'], ['1989-12-01', '2024-1-1']),
+        ('1200-01-01', '2200-01-01', ['1850-05-05'], ['1850-05-32', '1850-00-01', 'today']),
+    ],
+)
+def test_dates_are_put_to_structured_output_as_years_or_months(first, last, good, bad):
+    column = Column('x', 'datetime', minimum=first, maximum=last)
+    pattern = column.json_schema(enforce_range=True)['pattern']
+    assert all(re.search(pattern, date) for date in good)
+    assert not any(re.search(pattern, date) for date in bad)
+
+
+def test_ranges_are_left_out_when_they_are_not_enforced():
+    schema = SCHEMA.row_json_schema('arrays', enforce_range=False)
+    assert schema['prefixItems'][0] == {'type': 'integer'}
+
+
+def test_one_row_as_an_array_needs_no_wrapper_and_more_rows_do():
+    assert SCHEMA.rows_json_schema(1, 'arrays', enforce_range=True)['type'] == 'array'
+    many = SCHEMA.rows_json_schema(3, 'short_keys', enforce_range=True)
+    assert many['properties']['rows']['minItems'] == 3
+
+
+def test_very_long_category_lists_are_left_to_validation():
+    schema = one_column([f'c{i}' for i in range(300)], 'categorical')
+    assert schema['x'].json_schema(enforce_range=True) == {'type': 'string'}
+    assert schema['x'].describe().endswith('and 250 rarer values')
+
+
+def test_short_keys_are_unique_for_wide_tables():
+    table = pd.DataFrame({f'column {i}': [1.0] for i in range(800)})
+    schema = TableSchema.from_sdv(visits_metadata(), table)
+    assert len(schema.short_keys()) == 800
+    assert list(schema.short_keys())[:27][-1] == 'aa'
+
+
+def test_descriptions_reach_the_words_and_unknown_names_are_an_error():
+    table = visits().drop(columns='patient')
+    schema = TableSchema.from_sdv(visits_metadata(), table, {'age': 'In years.'})
+    assert schema['age'].describe() == '"age": whole number from 18 to 87. In years.'
+    with pytest.raises(ValueError, match='column_descriptions name columns.*: wieght'):
+        TableSchema.from_sdv(visits_metadata(), table, {'wieght': 'in kg'})
+
+
+def test_a_column_without_any_finite_number_is_an_error():
+    with pytest.raises(ValueError, match='no finite number'):
+        one_column([np.inf, -np.inf], 'numerical')
+
+
+def test_the_json_form_round_trips():
+    assert TableSchema.from_dict(SCHEMA.to_dict()) == SCHEMA

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sdv.errors import InvalidDataError, NotFittedError
+from sdv.metadata import Metadata
+from sdv.utils import load_synthesizer
+from tables import visits, visits_metadata
+
+from sdv_llmgan import CausalGraph, LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan.errors import LLMGANError, PluginError, ProviderError
+from sdv_llmgan.schema import TableSchema
+
+pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
+TABLE = visits(40)
+
+
+def synthesizer(**arguments: object) -> LLMGANSynthesizer:
+    return LLMGANSynthesizer(
+        visits_metadata(), **{'llm': 'scripted', 'max_batches': 2, **arguments}
+    )
+
+
+@pytest.fixture(scope='module')
+def fitted() -> LLMGANSynthesizer:
+    made = synthesizer()
+    made.fit({'visits': TABLE})
+    return made
+
+
+def sample(made: LLMGANSynthesizer, num_rows: int) -> pd.DataFrame:
+    return made.sample(num_rows)['visits']
+
+
+def test_a_sample_looks_like_the_table(fitted):
+    rows = sample(fitted, 50)
+    assert rows.columns.tolist() == TABLE.columns.tolist()
+    assert rows.dtypes.equals(TABLE.dtypes)
+    assert len(rows) == 50
+    assert rows['patient'].is_unique
+    assert rows['patient'].str.fullmatch('P[0-9]{4}').all()
+    assert rows['age'].between(TABLE['age'].min(), TABLE['age'].max()).all()
+    assert set(rows['ward']) <= set(TABLE['ward'])
+    assert set(rows['stage']) <= {1, 2, 3}
+    assert rows['pressure'].isna().any()
+    assert rows['admitted'].between(TABLE['admitted'].min(), TABLE['admitted'].max()).all()
+
+
+def test_keys_and_personal_data_never_reach_a_prompt():
+    llm = ScriptedProvider()
+    metadata = visits_metadata(ward={'sdtype': 'email', 'pii': True})
+    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=2)
+    made.fit({'visits': TABLE.assign(ward=[f'secret{i}@clinic.org' for i in range(40)])})
+    sample(made, 5)
+    sent = ' '.join(m.content for request in llm.requests for m in request.messages)
+    sent += json.dumps([request.json_schema for request in llm.requests])
+    assert 'P00' not in sent
+    assert 'secret' not in sent
+    assert 'patient' not in sent
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'error', 'message'),
+    [
+        ({'llm': 'acme/x'}, PluginError, "Unknown provider 'acme'. Installed: "),
+        ({'optimizer_llm': 'acme'}, PluginError, "Unknown provider 'acme'"),
+        ({'discriminator': 'judge'}, PluginError, "Unknown discriminator 'judge'"),
+        ({'examples_per_call': 51}, ValueError, r'examples_per_call \(51\) must not exceed'),
+        ({'epochs': 0}, ValueError, 'epochs must be a number of at least 1, got 0'),
+        ({'max_batches': 0}, ValueError, 'max_batches must be a number of at least 1'),
+        ({'batch_size': '50'}, ValueError, "batch_size must be a number of at least 2, got '50'"),
+        ({'causal_graph': 'pc'}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
+        ({'causal_graph': [('a', 'b'), ('b', 'a')]}, ValueError, 'cycle; this one has a -> b'),
+        ({'row_format': 'csv'}, ValueError, 'row_format must be one of arrays, short_keys'),
+    ],
+)
+def test_a_bad_argument_is_an_error_at_once(arguments, error, message):
+    with pytest.raises(error, match=message):
+        synthesizer(**arguments)
+
+
+def assert_refused(made: LLMGANSynthesizer, table: pd.DataFrame, error, message: str) -> None:
+    """The fit raises, and nothing was asked of the model."""
+    with pytest.raises(error, match=message):
+        made.fit({'visits': table})
+    assert made.llm.requests == []
+
+
+def test_bad_tables_are_errors_before_any_call():
+    made = synthesizer(llm=ScriptedProvider())
+    assert_refused(made, TABLE.head(0), InvalidDataError, 'has 0 rows; at least 2 are needed')
+    assert_refused(made, TABLE.head(1), InvalidDataError, 'has 1 rows; at least 2 are needed')
+    assert_refused(made, TABLE.drop(columns='age'), InvalidDataError, 'age')
+
+
+def test_a_graph_with_an_unknown_column_is_an_error_before_any_call():
+    made = synthesizer(llm=ScriptedProvider(), causal_graph=[('age', 'wage')])
+    assert_refused(made, TABLE, ValueError, 'does not see: wage. It can use: age, weight')
+
+
+@pytest.mark.parametrize(
+    ('llm', 'variable'),
+    [('openai/gpt-x', 'OPENAI_API_KEY'), ('anthropic/claude-x', 'ANTHROPIC_API_KEY')],
+)
+def test_a_missing_key_is_an_error_that_names_the_variable(monkeypatch, llm, variable):
+    for name in ('OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ProviderError, match=f'set the environment variable {variable}'):
+        synthesizer(llm=llm).fit({'visits': TABLE})
+
+
+def test_what_a_fit_learned_is_shown(fitted):
+    assert len(fitted.get_history()) == 2
+    assert set(fitted.get_causal_graph()) == set(TABLE.columns) - {'patient'}
+    assert fitted.get_usage().loc['generator', 'calls'] >= 16
+    info = fitted.get_info()
+    assert info['is_fit'] is True
+    assert info['remote'] is False
+    assert info['stopped'] == 'max_batches'
+    assert 0 <= info['score'] <= 1
+    assert fitted.get_loss_values()['Epoch'].tolist() == [0, 1]
+    assert fitted.get_loss_values_plot().layout.title.text == 'LLMGAN loss function'
+
+
+def test_before_a_fit_there_is_nothing_to_show():
+    made = synthesizer()
+    for method in (made.get_history, made.get_generation_process, made.get_usage):
+        with pytest.raises(NotFittedError, match='Please fit your synthesizer first'):
+            method()
+    assert made.get_info()['is_fit'] is False
+
+
+def test_the_user_gives_the_first_graph_and_instruction():
+    llm = ScriptedProvider()
+    made = synthesizer(
+        llm=llm,
+        context='A clinic.',
+        causal_graph=[('age', 'pressure')],
+        instruction='Old people first.',
+        column_descriptions={'stage': 'Of the disease.'},
+        max_batches=1,
+    )
+    made.fit({'visits': TABLE})
+    prompt = llm.requests[0].messages[1].content
+    for part in ('A clinic.', '"age" affects "pressure"', 'Old people first.', 'Of the disease.'):
+        assert part in prompt
+
+
+def test_an_edited_process_is_followed(fitted):
+    process = fitted.get_generation_process()
+    llm = ScriptedProvider()
+    fitted._model.generator.provider.provider, before = (
+        llm,
+        fitted._model.generator.provider.provider,
+    )
+    fitted.set_generation_process(process.revised(instruction='Only the brave.'))
+    sample(fitted, 3)
+    assert all('Only the brave.' in request.messages[1].content for request in llm.requests)
+    fitted.set_generation_process(process)
+    fitted._model.generator.provider.provider = before
+
+
+def test_a_process_of_another_table_is_an_error(fitted):
+    other = TableSchema(fitted.get_generation_process().schema.columns[1:])
+    process = fitted.get_generation_process()
+    with pytest.raises(ValueError, match=r"Missing: \['age'\]; unknown: \[\]"):
+        fitted.set_generation_process(
+            type(process)(process.context, other, CausalGraph(), process.instruction)
+        )
+
+
+def test_reset_sampling_gives_the_first_sample_again(fitted):
+    fitted.reset_sampling()
+    first, second = sample(fitted, 8), sample(fitted, 8)
+    fitted.reset_sampling()
+    assert not first.equals(second)
+    pd.testing.assert_frame_equal(sample(fitted, 8), first)
+
+
+def test_a_saved_synthesizer_samples_in_another_process(fitted, tmp_path):
+    fitted.reset_sampling()
+    path = tmp_path / 'saved.pkl'
+    fitted.save(path)
+    script = (
+        'import sys, warnings; warnings.simplefilter("ignore")\n'
+        'from sdv.utils import load_synthesizer\n'
+        'sys.stdout.write(load_synthesizer(sys.argv[1]).sample(6)["visits"].to_csv(index=False))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == sample(fitted, 6).to_csv(index=False)
+
+
+def test_loaded_and_fitted_synthesizers_know_the_same(fitted, tmp_path):
+    fitted.save(tmp_path / 'saved.pkl')
+    loaded = load_synthesizer(tmp_path / 'saved.pkl')
+    pd.testing.assert_frame_equal(loaded.get_history(), fitted.get_history())
+    assert loaded.get_generation_process() == fitted.get_generation_process()
+
+
+def test_an_interrupted_fit_can_be_looked_at():
+    calls = iter(range(100))
+
+    def breaks(request):
+        if next(calls) > 8:
+            raise ProviderError('The line is dead.')
+        return '[]'
+
+    llm = ScriptedProvider(script=breaks)
+    made = synthesizer(llm=llm, batch_size=20, max_batches=5)
+    with pytest.raises(ProviderError, match='The line is dead. The fit was interrupted in step 3'):
+        made.fit({'visits': TABLE})
+    assert len(made.get_history()) == 2
+    assert made.get_generation_process().instruction
+
+
+def test_parameters_are_those_of_the_constructor():
+    made = synthesizer(epochs=7, context='x')
+    parameters = made.get_parameters()
+    assert (parameters['epochs'], parameters['context'], parameters['llm']) == (7, 'x', 'scripted')
+    assert not [name for name in parameters if 'key' in name and name != 'row_format']
+
+
+def test_values_may_leave_the_range_when_it_is_not_enforced():
+    llm = ScriptedProvider()
+    made = synthesizer(llm=llm, enforce_min_max_values=False, max_batches=1)
+    made.fit({'visits': TABLE})
+    properties = llm.requests[0].json_schema['properties']['rows']['items']['properties']
+    assert {'type': 'integer'} in properties.values()
+
+
+def test_a_table_of_keys_only_samples_without_a_model():
+    metadata = Metadata.load_from_dict({
+        'tables': {'t': {'primary_key': 'id', 'columns': {'id': {'sdtype': 'id'}}}}
+    })
+    made = LLMGANSynthesizer(metadata, llm='scripted')
+    made.fit({'t': pd.DataFrame({'id': ['a', 'b', 'c']})})
+    assert made.sample(4)['t']['id'].is_unique
+
+
+def test_errors_survive_sdv_raising_them_again():
+    for error in (LLMGANError, PluginError, ProviderError):
+        assert str(error('text')) == 'text'
+
+
+def test_two_rows_are_enough():
+    made = synthesizer(max_batches=1)
+    made.fit({'visits': TABLE.head(2)})
+    assert len(made.get_history()) == 1
+
+
+def test_missing_values_and_odd_names_survive_the_loop():
+    names = ['a, b', '"quoted"', '{brace}', '🙂', "'; DROP TABLE x; --"]
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({name: rng.normal(size=12).round(2) for name in names})
+    table.iloc[0] = np.nan
+    columns = {name: {'sdtype': 'numerical'} for name in names}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
+    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=2)
+    made.fit({'t': table})
+    assert made.sample(9)['t'].columns.tolist() == names
