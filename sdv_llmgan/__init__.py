@@ -5,6 +5,11 @@ import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must 
 
 # isort: on
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.discriminators.base import (
+    Discriminator,
+    Verdict,
+    verdict_from_probabilities,
+)
 from sdv_llmgan.errors import (
     LLMGANError,
     PluginError,
@@ -29,6 +34,7 @@ __all__ = [
     'AzureOpenAIProvider',
     'CausalGraph',
     'Completion',
+    'Discriminator',
     'GenerationProcess',
     'LLMGANError',
     'LLMGANSynthesizer',
@@ -43,5 +49,7 @@ __all__ = [
     'ScriptedProvider',
     'TableSchema',
     'Usage',
+    'Verdict',
     'hookimpl',
+    'verdict_from_probabilities',
 ]
