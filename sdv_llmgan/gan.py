@@ -16,21 +16,24 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.errors import LLMGANError
-from sdv_llmgan.generator import Generator, cut
+from sdv_llmgan.examples import Examples, Selection
+from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Role
 from sdv_llmgan.providers.metered import MeteredProvider
-from sdv_llmgan.rows import CopyCheck
 from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.strata import find_strata
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
@@ -48,6 +51,9 @@ class LoopSettings:
         epochs: Passes over the training rows, >= 1.
         batch_size: Real rows in a batch at most, and generated rows asked for.
         examples_per_call: Few-shot examples in a prompt, and rows asked for with it.
+        selection: How few-shot examples are chosen among a batch's rows.
+        target: Column by whose values examples are stratified; ``None``: by clusters.
+        optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound.
         patience: The fit stops when so many steps in a row found nothing better.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
@@ -58,6 +64,9 @@ class LoopSettings:
     epochs: int = 5
     batch_size: int = 50
     examples_per_call: int = 5
+    selection: Selection = 'random'
+    target: str | None = None
+    optimizer_examples: int = 0
     max_batches: int | None = 6
     patience: int = 4
     reject_copies: bool = True
@@ -80,6 +89,7 @@ class LLMGAN:
     """
 
     process: GenerationProcess
+    examples: Examples
 
     def __init__(
         self,
@@ -93,7 +103,6 @@ class LLMGAN:
         self.optimizer = optimizer
         self.settings = settings
         self.history = History()
-        self.training = pd.DataFrame()
         self.copies: CopyCheck | None = None
         self.set_random_state(settings.seed)
 
@@ -108,20 +117,22 @@ class LLMGAN:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
         rng = np.random.default_rng(self.settings.seed)
-        self.training, self.process, self.history = training, process, History()
+        self.process, self.history = process, History()
+        self.examples = self._examples(training, process)
         self.copies = self._copy_check(training, process)
         self.discriminator.start(training, process.schema, self.settings.seed)
         try:
-            for epoch, batch, real in self._batches(len(training), rng):
+            for epoch, batch, rows in self._batches(len(training), rng):
                 step = Step(epoch, batch, process)
                 with self._accounted(step):
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.optimizer is not None and self.history.best() is not None:
-                        step.process, step.note = self.optimizer.rewrite(self.history, rng)
-                    self._try_process(step, training.iloc[real], rng)
-                self.history.add(step, self.discriminator)
-                if self.history.steps_since_best() >= self.settings.patience:
-                    self.history.stopped = f'no better process in {self.settings.patience} steps'
+                        step.process, step.note = self.optimizer.rewrite(
+                            self.history, rng, self._optimizer_examples(process, rng)
+                        )
+                    self._try_process(step, rows, rng)
+                    self.history.add(step, self.discriminator)
+                if self._is_done(step):
                     break
         except (KeyboardInterrupt, LLMGANError) as error:
             raise self._interrupted(error) from error
@@ -137,13 +148,17 @@ class LLMGAN:
                 stacklevel=2,
             )
 
-    def _try_process(self, step: Step, real: pd.DataFrame, rng: np.random.Generator) -> None:
+    def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
-        pieces = cut(real, self.settings.examples_per_call)
+        pieces = self.examples.pieces(rows, rng)
         parsed = self.generator.write(step.process, pieces, self.copies, rng)
         step.accepted, step.rejected = len(parsed.rows), parsed.rejected
+        real = self.examples.training.iloc[rows]
         if min(len(real), step.accepted) < MIN_ROWS:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
+            return
+        if not self.discriminator.learns:
+            step.real, step.synthetic = real, parsed.rows
             return
         learn_real, step.real = _hold_out(real, rng)
         learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
@@ -156,13 +171,7 @@ class LLMGAN:
             SamplingError: So many rows could not be had.
             ProviderError: A model could not be reached.
         """
-        sampler = LLMSampler(
-            self.generator,
-            self.process,
-            self.training,
-            self.settings.examples_per_call,
-            self.copies,
-        )
+        sampler = LLMSampler(self.generator, self.process, self.examples, self.copies)
         return sampler.sample(num_rows, self._rng)
 
     def set_random_state(self, seed: int) -> None:
@@ -216,6 +225,33 @@ class LLMGAN:
                     shuffled = np.array_split(rng.permutation(num_rows), per_epoch)
                 yield epoch, batch, shuffled[batch]
                 progress.update()
+
+    def _is_done(self, step: Step) -> bool:
+        """Whether the fit may stop before its last batch; the history then says why."""
+        if step.verdict is not None and step.verdict.is_real:
+            self.history.stopped = 'verdict: real'
+        elif self.history.steps_since_best() >= self.settings.patience:
+            self.history.stopped = f'no better process in {self.settings.patience} steps'
+        else:
+            return False
+        return True
+
+    def _examples(self, training: pd.DataFrame, process: GenerationProcess) -> Examples:
+        settings = self.settings
+        strata = None
+        if settings.selection == 'stratified':
+            strata = find_strata(training, process.schema, settings.target, settings.seed)
+        return Examples(training, settings.examples_per_call, strata)
+
+    def _optimizer_examples(
+        self, process: GenerationProcess, rng: np.random.Generator
+    ) -> list[list[Any]]:
+        """Real rows for the optimizer: SYNTHIA's X_sub."""
+        if not self.settings.optimizer_examples:
+            return []
+        rows = self.examples.draw(len(self.examples.training), rng)
+        shown = pd.concat(rows).head(self.settings.optimizer_examples)
+        return process.schema.to_json_rows(shown)
 
     def _copy_check(self, training: pd.DataFrame, process: GenerationProcess) -> CopyCheck | None:
         if not self.settings.reject_copies:

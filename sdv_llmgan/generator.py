@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.column import dump
+from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.rows import CopyCheck, ParsedRows, concat, parse_rows
-from sdv_llmgan.schema import RowFormat, dump
+from sdv_llmgan.rows import ParsedRows, concat, parse_rows
+from sdv_llmgan.schema import RowFormat
 
 #: A reply may be so much longer than the same number of real rows, and then some.
 LENGTH_MARGIN = 2.0
@@ -96,8 +98,3 @@ class Generator:
         keys = 0 if self.row_format == 'arrays' else 6 * len(examples[0])
         longest = max(len(dump(row)) for row in examples) + keys
         return int(LENGTH_MARGIN * longest * num_rows) + EXTRA_TOKENS
-
-
-def cut(table: pd.DataFrame, size: int) -> list[pd.DataFrame]:
-    """Cut a table into pieces of at most ``size`` rows, in order."""
-    return [table.iloc[start : start + size] for start in range(0, len(table), size)]

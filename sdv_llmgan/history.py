@@ -51,8 +51,8 @@ class Step:
     note: str = ''
 
     def add_note(self, note: str) -> None:
-        """Put a note behind those there are."""
-        self.note = f'{self.note}; {note}' if self.note else note
+        """Put a note behind those there are; an empty one changes nothing."""
+        self.note = '; '.join(filter(None, [self.note, note]))
 
 
 class History:
@@ -79,11 +79,13 @@ class History:
 
         Older, weaker discriminators gave older processes flattering scores (MALLM-GAN, 3.4).
         """
-        self.steps.append(step)
-        for judged in self.steps:
+        for judged in [*self.steps, step]:
             if judged.real is not None and judged.synthetic is not None:
                 judged.verdict = discriminator.judge(judged.real, judged.synthetic)
-        step.first_score = step.verdict.score if step.verdict else None
+        if step.verdict is not None:
+            step.first_score = step.verdict.score
+            step.add_note(step.verdict.note)
+        self.steps.append(step)
         LOGGER.info(
             'Step %d: score %s, accepted %d, rejected %s. %s',
             len(self.steps),
@@ -102,6 +104,11 @@ class History:
         """The judged step with the lowest score, or ``None``."""
         ranked = self.ranked()
         return ranked[-1] if ranked else None
+
+    def feedback(self) -> str:
+        """What the newest verdict says is wrong; empty where it says nothing."""
+        verdicts = [step.verdict for step in self.steps if step.verdict is not None]
+        return verdicts[-1].feedback if verdicts else ''
 
     def steps_since_best(self) -> int:
         """How many steps were made after the best one."""
@@ -122,12 +129,14 @@ class History:
                 'score': step.verdict.score if step.verdict else float('nan'),
                 'first_score': float('nan') if step.first_score is None else step.first_score,
                 'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
+                'verdict': VERDICTS[step.verdict.is_real if step.verdict else None],
                 'best': step is best,
                 'accepted': step.accepted,
                 'rejected': sum(step.rejected.values()),
                 'reasons': dict(step.rejected),
                 'edges': len(step.process.causal_graph.edges),
                 'instruction': step.process.instruction,
+                'feedback': step.verdict.feedback if step.verdict else '',
                 'calls': step.usage.calls,
                 'tokens': step.usage.tokens,
                 'seconds': round(step.seconds, 2),
@@ -139,9 +148,12 @@ class History:
 
 
 COLUMNS = [
-    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'best', 'accepted', 'rejected'),
-    *('reasons', 'edges', 'instruction', 'calls', 'tokens', 'seconds', 'note'),
+    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'verdict', 'best', 'accepted'),
+    *('rejected', 'reasons', 'edges', 'instruction', 'feedback', 'calls', 'tokens', 'seconds'),
+    'note',
 ]
+#: In words, by ``Verdict.is_real``.
+VERDICTS = {True: 'real', False: 'synthetic', None: ''}
 
 
 def _score(step: Step) -> float:

@@ -1,29 +1,36 @@
 """The optimizer: from what was tried and how it went to the next generation process.
 
-    history -> the best k processes, best last -> model -> changed edges + new instruction
+    history -> the best k processes, best last   \
+    newest verdict -> feedback in words           -> model -> changed edges + new instruction
+    real rows -> a stratified few                /
 
-Ling et al., MALLM-GAN, section 3.4. The model answers with changes to the best graph instead of
-a whole new one: far fewer tokens, and one unusable edge costs that edge, not the rewrite.
+With a learned score and a graph this is the optimizer of MALLM-GAN (section 3.4); with feedback,
+examples and no graph it is SYNTHIA's update U(M, X_sub, F); with both, more than either.
+
+The model answers with changes to the best graph instead of a whole new one: far fewer tokens, and
+one unusable edge costs that edge, not the rewrite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sdv_llmgan.causal_graph import Edge
+from sdv_llmgan.column import enum
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import optimizer_messages
 from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.rows import read_json
+from sdv_llmgan.replies import read_json
 
 MAX_INSTRUCTION = 800
 MAX_CHANGES = 5
+MAX_FEEDBACK = 2_000
 MAX_TOKENS = 1024
 
 
@@ -35,18 +42,26 @@ class Optimizer:
         provider: Who rewrites.
         temperature: Randomness of the rewrite, >= 0.
         top_k: How many of the best processes it is shown, >= 1.
+        with_graph: Whether it rewrites the causal graph too.
     """
 
     provider: Provider
     temperature: float = 1.0
     top_k: int = 3
+    with_graph: bool = True
 
-    def rewrite(self, history: History, rng: np.random.Generator) -> tuple[GenerationProcess, str]:
+    def rewrite(
+        self,
+        history: History,
+        rng: np.random.Generator,
+        examples: Sequence[Sequence[Any]] = (),
+    ) -> tuple[GenerationProcess, str]:
         """Ask for a process that scores lower than the best one so far.
 
         Args:
             history: At least one judged step.
             rng: Seeds the request.
+            examples: Real rows to show, as JSON values in the schema's order; may be empty.
 
         Returns:
             The new process, and a note on what could not be used (empty if all was). A reply
@@ -61,8 +76,14 @@ class Optimizer:
         process = trajectory[-1][0]
         names = process.schema.names
         request = Request(
-            messages=optimizer_messages(trajectory, MAX_INSTRUCTION),
-            json_schema=reply_schema(names),
+            messages=optimizer_messages(
+                trajectory,
+                MAX_INSTRUCTION,
+                feedback=history.feedback()[:MAX_FEEDBACK],
+                examples=examples,
+                with_graph=self.with_graph,
+            ),
+            json_schema=reply_schema(names, with_graph=self.with_graph),
             temperature=self.temperature,
             max_tokens=MAX_TOKENS,
             seed=int(rng.integers(2**31)),
@@ -70,38 +91,42 @@ class Optimizer:
         )
         reply = self.provider.complete(request).text
         try:
-            return apply_reply(process, read_json(reply))
+            return apply_reply(process, read_json(reply), with_graph=self.with_graph)
         except ReplyError as error:
             return process, f'rewrite not used: {error}'
 
 
-def reply_schema(names: tuple[str, ...]) -> dict[str, Any]:
+def reply_schema(names: tuple[str, ...], *, with_graph: bool = True) -> dict[str, Any]:
     """JSON Schema of the optimizer's reply."""
+    instruction = {'type': 'string', 'minLength': 40, 'maxLength': MAX_INSTRUCTION}
     edge = {
         'type': 'object',
-        'properties': {'cause': {'enum': list(names)}, 'effect': {'enum': list(names)}},
+        'properties': {'cause': enum(names), 'effect': enum(names)},
         'required': ['cause', 'effect'],
         'additionalProperties': False,
     }
     edges = {'type': 'array', 'items': edge, 'maxItems': MAX_CHANGES}
+    changes = {'add': edges, 'remove': edges} if with_graph else {}
     return {
         'type': 'object',
-        'properties': {
-            'add': edges,
-            'remove': edges,
-            'instruction': {'type': 'string', 'minLength': 40, 'maxLength': MAX_INSTRUCTION},
-        },
-        'required': ['add', 'remove', 'instruction'],
+        'properties': {**changes, 'instruction': instruction},
+        'required': [*changes, 'instruction'],
         'additionalProperties': False,
     }
 
 
-def apply_reply(process: GenerationProcess, reply: Any) -> tuple[GenerationProcess, str]:  # noqa: ANN401
+def apply_reply(
+    process: GenerationProcess,
+    reply: Any,  # noqa: ANN401
+    *,
+    with_graph: bool = True,
+) -> tuple[GenerationProcess, str]:
     """Apply the changes that a reply asks for.
 
     Args:
         process: What to change.
         reply: The reply as JSON.
+        with_graph: Whether edges are changed at all.
 
     Returns:
         The changed process, and a note on the edges that were left out (empty if none).
@@ -115,6 +140,8 @@ def apply_reply(process: GenerationProcess, reply: Any) -> tuple[GenerationProce
     if not isinstance(instruction, str) or not instruction.strip():
         raise ReplyError('it has no instruction.')
     names = set(process.schema.names)
+    if not with_graph:
+        return process.revised(instruction=instruction.strip()[:MAX_INSTRUCTION]), ''
     add, unknown = _edges(reply.get('add'), names)
     remove, _ = _edges(reply.get('remove'), names)
     graph, cyclic = process.causal_graph.changed(add, remove)

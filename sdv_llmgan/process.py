@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.schema import TableSchema, quote
+from sdv_llmgan.column import MetadataDetail, quote
+from sdv_llmgan.schema import TableSchema
 
 DEFAULT_INSTRUCTION = (
     'Invent each row as one plausible record, filling its columns in the order given, so that '
@@ -32,12 +33,14 @@ class GenerationProcess:
         schema: The columns.
         causal_graph: Which column affects which.
         instruction: How rows are to be written.
+        detail: How much of the schema the models are told.
     """
 
     context: str
     schema: TableSchema
     causal_graph: CausalGraph
     instruction: str = DEFAULT_INSTRUCTION
+    detail: MetadataDetail = 'schema'
 
     def __post_init__(self) -> None:
         """Refuse what could not be put to a model.
@@ -70,7 +73,7 @@ class GenerationProcess:
             'Context',
             f'  {self.context or "(none given)"}',
             'Columns',
-            *(f'  {column.describe()}' for column in self.schema),
+            *(f'  {column.describe(self.detail)}' for column in self.schema),
             'Causal graph',
             *(f'  {quote(a)} -> {quote(b)}' for a, b in self.causal_graph.edges),
             *([] if self.causal_graph.edges else ['  (no edges)']),
@@ -89,6 +92,7 @@ class GenerationProcess:
             'schema': self.schema.to_dict(),
             'causal_graph': [list(edge) for edge in self.causal_graph.edges],
             'instruction': self.instruction,
+            'detail': self.detail,
         }
 
     def to_json(self) -> str:
@@ -108,6 +112,7 @@ class GenerationProcess:
                 schema=TableSchema.from_dict(saved['schema']),
                 causal_graph=CausalGraph.from_edges(saved['causal_graph']),
                 instruction=str(saved['instruction']),
+                detail=saved.get('detail', 'schema'),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(

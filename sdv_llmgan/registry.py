@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -11,8 +11,12 @@ from typing import Any
 import pluggy
 
 from sdv_llmgan import hookspecs
+from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.discriminators.llm import LLMDiscriminator
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.discriminators.mlp import MLPDiscriminator
+from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import PluginError
 from sdv_llmgan.hookspecs import DiscriminatorFactory, ProviderFactory, hookimpl
 from sdv_llmgan.providers.anthropic import AnthropicProvider
@@ -43,6 +47,9 @@ class _Core:
         self, register: Callable[[str, DiscriminatorFactory], None]
     ) -> None:
         register('logistic', LogisticDiscriminator)
+        register('mlp', MLPDiscriminator)
+        register('analyzer', AnalyzerDiscriminator)
+        register('llm', LLMDiscriminator)
 
 
 def providers() -> dict[str, ProviderFactory]:
@@ -82,8 +89,10 @@ def find_provider(llm: str | Provider | None) -> Provider:
     return found[name](model)
 
 
-def find_discriminator(discriminator: str | Discriminator) -> Discriminator:
-    """The discriminator that a user named, or the one given.
+def find_discriminator(
+    discriminator: str | Discriminator | Sequence[str | Discriminator],
+) -> Discriminator:
+    """The discriminator that a user named, or the one given; several judge on average.
 
     Raises:
         PluginError: There is no such discriminator.
@@ -91,7 +100,9 @@ def find_discriminator(discriminator: str | Discriminator) -> Discriminator:
     if isinstance(discriminator, Discriminator):
         return discriminator
     found = discriminators()
-    if discriminator not in found:
+    if isinstance(discriminator, (list, tuple)) and discriminator:
+        return Panel([find_discriminator(member) for member in discriminator])
+    if not isinstance(discriminator, str) or discriminator not in found:
         raise PluginError(
             f"Unknown discriminator '{discriminator}'. Installed: {', '.join(sorted(found))}."
         )

@@ -7,34 +7,21 @@ A reply is data: it is parsed and checked, never evaluated. Nothing is made up t
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import json_repair
 import pandas as pd
 
-from sdv_llmgan.errors import ReplyError
-from sdv_llmgan.schema import Column, TableSchema, dump
+from sdv_llmgan.column import Column
+from sdv_llmgan.replies import read_rows
+from sdv_llmgan.schema import TableSchema
 
-NOT_JSON = 'reply is not JSON'
 NOT_A_ROW = 'not a row'
-BROKEN = 'row is not JSON'
-CUT_OFF = 'row was cut off'
 TOO_MANY = 'more rows than asked for'
-COPY = 'copy of a training row'
-#: Longer texts are not mended: mending takes time quadratic in the quotes.
-LONGEST_MENDED = 5_000
-
-_FENCE = re.compile(r'^\s*```[a-zA-Z]*\s*|\s*```\s*$')
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_FLAT_OBJECT = re.compile(r'\{(?:[^{}"]|' + _STRING + r')*\}', re.DOTALL)
-_FLAT_ARRAY = re.compile(r'\[(?:[^\[\]"]|' + _STRING + r')*\]', re.DOTALL)
 
 
 class _Rejected(Exception):
@@ -64,27 +51,6 @@ def concat(parts: Sequence[ParsedRows]) -> ParsedRows:
     return ParsedRows(pd.concat(filled, ignore_index=True), rejected)
 
 
-def read_json(reply: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a reply that is one JSON value.
-
-    Code fences, prose around the JSON, trailing commas, single quotes and a missing end are
-    mended.
-
-    Raises:
-        ReplyError: There is no JSON in it.
-    """
-    text = _unfenced(reply)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    start = re.search(r'[\[{]', text)
-    value = _mend(text[start.start() :]) if start else None
-    if not isinstance(value, (list, dict)):
-        raise ReplyError(f'Needed JSON, got {reply[:80]!r}.')
-    return value
-
-
 def parse_rows(
     reply: str, schema: TableSchema, *, enforce_range: bool = True, max_rows: int | None = None
 ) -> ParsedRows:
@@ -100,7 +66,7 @@ def parse_rows(
         enforce_range: Reject numbers and dates beyond the training table's minimum and maximum.
         max_rows: Rows past this many are rejected.
     """
-    candidates, rejected = _candidates(_unfenced(reply))
+    candidates, rejected = read_rows(reply)
     accepted: list[list[Any]] = []
     for candidate in candidates:
         if max_rows is not None and len(accepted) >= max_rows:
@@ -113,44 +79,6 @@ def parse_rows(
     return ParsedRows(_frame(accepted, schema), rejected)
 
 
-class CopyCheck:
-    """Finds generated rows that repeat a training row exactly.
-
-    Rows are compared at the precision that the model reads and writes.
-
-    A table of few categories cannot avoid copies: honest new rows repeat old ones by chance. So
-    the check is off (``possible`` is False) where the training rows already repeat each other:
-    where more than ``max_share`` of them equal another training row, fresh rows from the same
-    source would equal one about as often.
-
-    Args:
-        training: The training rows, plain, shape (n_rows, n_columns).
-        schema: Their columns.
-        max_share: Share of repeated training rows in [0, 1] up to which copies are rejected.
-    """
-
-    def __init__(
-        self, training: pd.DataFrame, schema: TableSchema, max_share: float = 0.01
-    ) -> None:
-        self.schema = schema
-        counts = Counter(self._keys(training))
-        repeated = sum(count for count in counts.values() if count > 1)
-        self.known = frozenset(counts)
-        self.possible = repeated <= max_share * len(training)
-
-    def reject(self, parsed: ParsedRows) -> ParsedRows:
-        """Take copies of training rows out and count them."""
-        if not self.possible or parsed.rows.empty:
-            return parsed
-        is_new = [key not in self.known for key in self._keys(parsed.rows)]
-        copies = len(is_new) - sum(is_new)
-        rejected = parsed.rejected + Counter({COPY: copies})
-        return ParsedRows(parsed.rows[is_new].reset_index(drop=True), rejected)
-
-    def _keys(self, table: pd.DataFrame) -> Iterable[str]:
-        return [dump(row) for row in self.schema.to_json_rows(table)]
-
-
 def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
     cells = list(zip(*rows, strict=True)) or [() for _ in schema]
     dtypes = {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}
@@ -158,69 +86,6 @@ def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
         column.name: pd.Series(list(values), dtype=dtypes.get(column.kind, 'object'))
         for column, values in zip(schema, cells, strict=True)
     })
-
-
-def _unfenced(reply: str) -> str:
-    """A reply without a code fence around it."""
-    return _FENCE.sub('', reply).strip()
-
-
-def _mend(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Almost-JSON as a value, or ``None`` where it cannot be mended."""
-    if len(text) > LONGEST_MENDED:
-        return None
-    try:
-        return json_repair.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _candidates(text: str) -> tuple[list[Any], Counter[str]]:
-    """The rows in a reply, whatever they are wrapped in, and what could not be read."""
-    try:
-        return _unwrapped(json.loads(text)), Counter()
-    except (ValueError, RecursionError):
-        pass
-    # Rows are flat, so each is mended by itself: whatever is wrong outside of a row, or in
-    # another one, cannot change its values. A row that lacks its end is never completed.
-    matches = list(_FLAT_OBJECT.finditer(text)) or list(_FLAT_ARRAY.finditer(text))
-    if not matches:
-        return [], Counter({CUT_OFF if text[:1] in ('{', '[') else NOT_JSON: 1})
-    candidates, rejected = [], Counter[str]()
-    for match in matches:
-        row = _read_flat(match.group())
-        if row is None:
-            rejected[BROKEN] += 1
-        else:
-            candidates.append(row)
-    opening = text[matches[-1].start()]
-    if opening in text[matches[-1].end() :]:
-        rejected[CUT_OFF] += 1
-    return candidates, rejected
-
-
-def _read_flat(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return json.loads(text)
-    except ValueError:
-        row = _mend(text)
-    if not isinstance(row, (list, dict)):
-        return None
-    values = list(row.values()) if isinstance(row, dict) else row
-    # An empty string that the reply did not hold was put in to fill a gap.
-    invented = '' in values and '""' not in text and "''" not in text
-    return None if invented else row
-
-
-def _unwrapped(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        inner = value.get('rows')
-        return inner if isinstance(inner, list) else [value]
-    if not isinstance(value, list):
-        return [value]
-    if value and not any(isinstance(entry, (list, dict)) for entry in value):
-        return [value]
-    return value
 
 
 def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[Any]:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from typing import Any, get_args
@@ -15,7 +15,9 @@ from sdv.single_table.base import BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
@@ -28,6 +30,30 @@ from sdv_llmgan.schema import RowFormat, TableSchema
 from sdv_llmgan.usage import Usage
 
 LLM = str | Provider | None
+
+MALLM_GAN: dict[str, Any] = {
+    'causal_graph': 'hill-climb',
+    'discriminator': 'logistic',
+    'generator_temperature': 0.5,
+    'optimizer_temperature': 1.0,
+    'top_k': 3,
+    'batch_size': 50,
+    'examples_per_call': 4,
+    'epochs': 10,
+    'max_batches': None,
+    'row_format': 'objects',
+}
+SYNTHIA: dict[str, Any] = {
+    'metadata_detail': 'full',
+    'causal_graph': 'none',
+    'discriminator': 'llm',
+    'top_k': 1,
+    'example_selection': 'stratified',
+    'optimizer_examples': 10,
+    'examples_per_call': 10,
+    'max_batches': 7,
+    'patience': 2,
+}
 
 
 class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
@@ -47,15 +73,24 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         llm: ``'provider/model'``, a ``Provider``, or ``None`` for the local model.
         context: What the data is and how it was collected, in a sentence or two.
         column_descriptions: What columns mean, by name.
-        causal_graph: ``'hill-climb'`` learns a first one from the data, ``'none'`` begins without
-            edges, or a list of (cause, effect) pairs.
+        metadata_detail: How much of the columns the models are told: ``'none'`` (names only),
+            ``'schema'`` (types, categories, ranges) or ``'full'`` (also how common categories
+            are, example values and a pattern of the row).
+        target: Column to predict later, if there is one: examples are stratified by it.
+        causal_graph: ``'hill-climb'`` learns a first one from the data, a list of (cause, effect)
+            pairs is the first one (it may be empty), ``'none'`` does without.
         instruction: How rows are to be written at first; ``None``: a general text.
         epochs: Passes over the training table, >= 1.
         batch_size: Rows in a batch, >= 2; each batch judges one generation process.
         examples_per_call: Real rows in a prompt, and rows asked for with it, 1 to ``batch_size``.
+        example_selection: ``'random'``, or ``'stratified'`` by the target, else by clusters.
+        optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
         patience: The fit stops when so many steps in a row found nothing better, >= 1.
-        discriminator: Name of a registered discriminator, or a ``Discriminator``.
+        discriminator: Name of a registered discriminator (``'logistic'``, ``'mlp'``,
+            ``'analyzer'``, ``'llm'``, ...), a ``Discriminator``, or a list of such, which judge
+            on average.
+        optimize: Whether the process is rewritten at all.
         generator_llm: Model that writes rows; ``None``: ``llm``.
         discriminator_llm: Model for a discriminator that asks one; ``None``: ``llm``.
         optimizer_llm: Model that rewrites the process; ``None``: ``llm``.
@@ -65,7 +100,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         row_format: ``'arrays'``, ``'short_keys'`` or ``'objects'`` (as in the paper); ``None``:
             what the provider handles best.
         reject_copies: Whether rows that repeat a training row exactly are rejected. Has no effect
-            where training rows repeat each other (see ``rows.CopyCheck``).
+            where training rows repeat each other (see ``copies.CopyCheck``).
         seed: Makes a fit repeatable where the provider is.
         verbose: Whether a progress bar is shown.
 
@@ -92,14 +127,19 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         llm: LLM = None,
         context: str = '',
         column_descriptions: Mapping[str, str] | None = None,
+        metadata_detail: MetadataDetail = 'schema',
+        target: str | None = None,
         causal_graph: str | Sequence[Sequence[str]] = 'hill-climb',
         instruction: str | None = None,
         epochs: int = 5,
         batch_size: int = 50,
         examples_per_call: int = 5,
+        example_selection: Selection = 'random',
+        optimizer_examples: int = 0,
         max_batches: int | None = 6,
         patience: int = 4,
-        discriminator: str | Discriminator = 'logistic',
+        discriminator: str | Discriminator | Sequence[str | Discriminator] = 'logistic',
+        optimize: bool = True,
         generator_llm: LLM = None,
         discriminator_llm: LLM = None,
         optimizer_llm: LLM = None,
@@ -114,14 +154,19 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.llm = llm
         self.context = context
         self.column_descriptions = column_descriptions
+        self.metadata_detail = metadata_detail
+        self.target = target
         self.causal_graph = causal_graph
         self.instruction = instruction
         self.epochs = epochs
         self.batch_size = batch_size
         self.examples_per_call = examples_per_call
+        self.example_selection = example_selection
+        self.optimizer_examples = optimizer_examples
         self.max_batches = max_batches
         self.patience = patience
         self.discriminator = discriminator
+        self.optimize = optimize
         self.generator_llm = generator_llm
         self.discriminator_llm = discriminator_llm
         self.optimizer_llm = optimizer_llm
@@ -140,11 +185,38 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             locales=locales if isinstance(locales, str) else list(locales),
         )
 
+    @classmethod
+    def mallm_gan(cls, metadata: Any, **overrides: Any) -> LLMGANSynthesizer:  # noqa: ANN401
+        """A synthesizer with the settings of MALLM-GAN (Ling et al., 2024).
+
+        Rows as JSON objects, a learned causal graph, logistic discriminator, temperatures 0.5 and
+        1.0, the best 3 processes shown, batches of 50, ten epochs without a bound on batches.
+
+        Args:
+            metadata: ``sdv.metadata.Metadata`` of one table.
+            overrides: Arguments of the constructor that differ from these settings.
+        """
+        return cls(metadata, **{**MALLM_GAN, **overrides})
+
+    @classmethod
+    def synthia(cls, metadata: Any, **overrides: Any) -> LLMGANSynthesizer:  # noqa: ANN401
+        """A synthesizer with the settings of SYNTHIA (2025).
+
+        Full metadata, stratified examples, no causal graph, a language model as discriminator that
+        sees the analyzer's diagnostics; stops at the verdict "real", or after 2 steps without
+        gain, or after 7.
+
+        Args:
+            metadata: ``sdv.metadata.Metadata`` of one table.
+            overrides: Arguments of the constructor that differ from these settings.
+        """
+        return cls(metadata, **{**SYNTHIA, **overrides})
+
     def _check_arguments(self) -> None:
         """Refuse what cannot work, before anything is sent or paid for."""
         at_least = {
             **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
-            **{'generator_temperature': 0, 'optimizer_temperature': 0},
+            **{'generator_temperature': 0, 'optimizer_temperature': 0, 'optimizer_examples': 0},
             **({} if self.max_batches is None else {'max_batches': 1}),
         }
         for name, least in at_least.items():
@@ -156,11 +228,17 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'examples_per_call ({self.examples_per_call}) must not exceed batch_size '
                 f'({self.batch_size}): a batch is cut into calls.'
             )
-        if self.row_format not in (None, *get_args(RowFormat)):
-            raise ValueError(
-                f'row_format must be one of {", ".join(get_args(RowFormat))} or None, '
-                f'got {self.row_format!r}.'
-            )
+        choices = {
+            'row_format': (None, *get_args(RowFormat)),
+            'metadata_detail': get_args(MetadataDetail),
+            'example_selection': get_args(Selection),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f'{name} must be one of {", ".join(map(repr, allowed))}, '
+                    f'got {getattr(self, name)!r}.'
+                )
         if not isinstance(self.causal_graph, str):
             CausalGraph.from_edges(self.causal_graph)
         elif self.causal_graph not in ('hill-climb', 'none'):
@@ -224,17 +302,28 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 self.enforce_min_max_values,
             ),
             discriminator,
-            Optimizer(provider(self.optimizer_llm), self.optimizer_temperature, self.top_k),
+            self._make_optimizer(provider) if self.optimize else None,
             LoopSettings(
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 examples_per_call=self.examples_per_call,
+                selection=self.example_selection,
+                target=self.target,
+                optimizer_examples=self.optimizer_examples,
                 max_batches=self.max_batches,
                 patience=self.patience,
                 reject_copies=self.reject_copies,
                 seed=self.seed,
                 verbose=self.verbose,
             ),
+        )
+
+    def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
+        return Optimizer(
+            provider(self.optimizer_llm),
+            self.optimizer_temperature,
+            self.top_k,
+            with_graph=self.causal_graph != 'none',
         )
 
     def _first_process(self, schema: TableSchema, training: pd.DataFrame) -> GenerationProcess:
@@ -245,7 +334,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             if isinstance(self.causal_graph, str)
             else CausalGraph.from_edges(self.causal_graph),
             self.instruction or DEFAULT_INSTRUCTION,
+            self.metadata_detail,
         )
+        if self.target is not None and self.target not in schema.names:
+            raise ValueError(
+                f'The target must be a column that the model sees, got {self.target!r}. '
+                f'It can be: {", ".join(schema.names)}.'
+            )
         if self.causal_graph != 'hill-climb':
             return process
         return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))

@@ -8,10 +8,11 @@ import pytest
 from tables import AGE_JOB
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.generator import Generator, cut
+from sdv_llmgan.copies import CopyCheck
+from sdv_llmgan.examples import Examples
+from sdv_llmgan.generator import Generator
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.rows import CopyCheck
 
 PROCESS = GenerationProcess('', AGE_JOB, CausalGraph((('job', 'age'),)))
 PEOPLE = AGE_JOB.to_plain(pd.DataFrame({'age': [41, 30, 52], 'job': ['nurse', 'clerk', 'nurse']}))
@@ -19,11 +20,8 @@ PEOPLE = AGE_JOB.to_plain(pd.DataFrame({'age': [41, 30, 52], 'job': ['nurse', 'c
 
 def write(provider: ScriptedProvider, row_format: str = 'short_keys', copies=None):
     generator = Generator(provider, 0.7, row_format)
-    return generator.write(PROCESS, cut(PEOPLE, 2), copies, np.random.default_rng(0))
-
-
-def test_a_table_is_cut_in_order():
-    assert [piece['age'].tolist() for piece in cut(PEOPLE, 2)] == [[41, 30], [52]]
+    pieces = Examples(PEOPLE, 2).pieces(np.arange(3), np.random.default_rng(0))
+    return generator.write(PROCESS, pieces, copies, np.random.default_rng(0))
 
 
 def test_each_piece_is_one_request_for_as_many_rows():

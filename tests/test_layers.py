@@ -12,11 +12,25 @@ PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
 ORDER = [
     'errors',
     'usage',
+    'column',
+    'plain',
+    'learn_column',
     'schema',
     'causal_graph',
     'hill_climb',
     'process',
+    'replies',
     'rows',
+    'copies',
+    'analysis.coded',
+    'analysis.statistics',
+    'analysis.columns',
+    'analysis.pairs',
+    'analysis.missing',
+    'analysis.copies',
+    'analysis.findings',
+    'analysis.diagnostics',
+    'analysis.__init__',
     'providers.base',
     'providers.settings',
     'providers.openai',
@@ -26,11 +40,18 @@ ORDER = [
     'prompts',
     'discriminators.base',
     'discriminators.features',
+    'strata',
+    'discriminators.incremental',
     'discriminators.logistic',
+    'discriminators.mlp',
+    'discriminators.analyzer',
+    'discriminators.llm',
+    'discriminators.panel',
     'hookspecs',
     'registry',
     'history',
     'optimizer',
+    'examples',
     'generator',
     'samplers.base',
     'samplers.llm',
@@ -38,6 +59,8 @@ ORDER = [
     'synthesizer',
     '__init__',
 ]
+#: Packages that are imported by their own name.
+MODULES = {'analysis': 'analysis.__init__'}
 PACKAGES_WITHOUT_CODE = ['providers.__init__', 'discriminators.__init__', 'samplers.__init__']
 
 
@@ -53,7 +76,7 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('sdv_llmgan'):
             module = (node.module or '').removeprefix('sdv_llmgan').lstrip('.')
-            found |= {module} if module else {alias.name for alias in node.names}
+            found |= {MODULES.get(module, module)} if module else {a.name for a in node.names}
     return found
 
 

@@ -91,4 +91,32 @@ def test_the_request_is_the_optimizers_and_has_a_closed_schema():
     request = provider.requests[0]
     assert request.role == 'optimizer'
     assert request.temperature == 1.0
-    assert request.json_schema == reply_schema(('age', 'job'))
+    assert request.json_schema == reply_schema(('age', 'job'), with_graph=True)
+
+
+def test_feedback_and_examples_reach_the_prompt():
+    history = history_of(0.5)
+    history.steps[0].verdict = Verdict(np.array([0.5]), 0.5, 0.7, 0.6, feedback='- More clerks.')
+    provider = ScriptedProvider(script=[json.dumps(USEFUL)])
+    Optimizer(provider).rewrite(history, np.random.default_rng(0), [[41, 'nurse']])
+    prompt = provider.requests[0].messages[1].content
+    assert '# What was wrong with the newest rows\n- More clerks.' in prompt
+    assert '# Real rows\n[41,"nurse"]' in prompt
+
+
+def test_the_newest_feedback_counts():
+    history = history_of(0.2, 0.9)
+    history.steps[0].verdict = Verdict(np.array([0.5]), 0.2, 0.7, 0.6, feedback='old')
+    history.steps[1].verdict = Verdict(np.array([0.5]), 0.9, 0.7, 0.6, feedback='new')
+    assert history.feedback() == 'new'
+
+
+def test_without_a_graph_no_edges_are_asked_for():
+    provider = ScriptedProvider(script=['{"instruction": "Clerks are young."}'])
+    process, _ = Optimizer(provider, with_graph=False).rewrite(
+        history_of(0.5), np.random.default_rng(0)
+    )
+    assert process.instruction == 'Clerks are young.'
+    request = provider.requests[0]
+    assert request.json_schema['required'] == ['instruction']
+    assert 'graph' not in request.messages[1].content

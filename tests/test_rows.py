@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
-from sdv_llmgan.errors import ReplyError
-from sdv_llmgan.rows import CopyCheck, ParsedRows, concat, parse_rows, read_json
+from sdv_llmgan.rows import concat, parse_rows
 from sdv_llmgan.schema import Column, TableSchema
 
 NURSE = {'age': 41, 'job': 'nurse'}
@@ -193,37 +192,8 @@ def test_text_is_taken_as_it_is_whatever_it_says():
     assert read(text, Column('x', 'text')) == text
 
 
-def test_read_json_mends_one_value_and_refuses_prose():
-    assert read_json('Sure! {"instruction": "be bold",}') == {'instruction': 'be bold'}
-    with pytest.raises(ReplyError, match='Needed JSON, got'):
-        read_json('I would rather not.')
-
-
 def test_parts_are_put_together_with_their_rejections():
     parts = [parse_rows('[41, "nurse"]', AGE_JOB), parse_rows('no', AGE_JOB)]
     both = concat(parts)
     assert len(both.rows) == 1
     assert both.rejected == {'reply is not JSON': 1}
-
-
-def people(*ages: int) -> pd.DataFrame:
-    return AGE_JOB.to_plain(pd.DataFrame({'age': ages, 'job': ['nurse'] * len(ages)}))
-
-
-def test_a_copy_of_a_training_row_is_rejected_and_a_new_row_is_not():
-    check = CopyCheck(people(41, 42), AGE_JOB)
-    left = check.reject(ParsedRows(people(42, 43)))
-    assert left.rows['age'].tolist() == [43]
-    assert left.rejected == {'copy of a training row': 1}
-
-
-def test_copies_are_left_in_where_training_rows_repeat_each_other():
-    check = CopyCheck(people(41, 41, 42), AGE_JOB)
-    assert not check.possible
-    assert len(check.reject(ParsedRows(people(41, 42))).rows) == 2
-
-
-def test_copies_are_found_at_the_precision_that_the_model_writes():
-    schema = one(Column('x', 'number', decimals=1))
-    check = CopyCheck(pd.DataFrame({'x': [1.2345]}), schema)
-    assert check.reject(ParsedRows(pd.DataFrame({'x': [1.2]}))).rows.empty

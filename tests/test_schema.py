@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,10 @@ def test_a_row_schema_of_objects_is_closed_and_complete():
     assert schema['required'] == list(schema['properties']) == list(SCHEMA.names)
     assert schema['additionalProperties'] is False
     assert schema['properties']['age'] == {'type': 'integer', 'minimum': 18, 'maximum': 87}
-    assert schema['properties']['stage'] == {'enum': list(SCHEMA['stage'].categories)}
+    assert schema['properties']['stage'] == {
+        'type': 'integer',
+        'enum': list(SCHEMA['stage'].categories),
+    }
     assert schema['properties']['smoker'] == {'type': 'boolean'}
     assert schema['properties']['admitted']['format'] == 'date'
     assert schema['properties']['pressure']['anyOf'][1] == {'type': 'null'}
@@ -114,9 +118,15 @@ def test_one_row_as_an_array_needs_no_wrapper_and_more_rows_do():
 
 
 def test_very_long_category_lists_are_left_to_validation():
-    schema = one_column([f'c{i}' for i in range(300)], 'categorical')
-    assert schema['x'].json_schema(enforce_range=True) == {'type': 'string'}
-    assert schema['x'].describe().endswith('and 250 rarer values')
+    short, long = (
+        one_column(['a', 'b'], 'categorical'),
+        one_column([f'c{i}' for i in range(1200)], 'categorical'),
+    )
+    both = TableSchema((long['x'], replace(short['x'], name='y')))
+    x, y = both.row_json_schema('arrays', enforce_range=True)['prefixItems']
+    assert x == {'type': 'string'}
+    assert y['enum'] == ['a', 'b']
+    assert long['x'].describe().endswith('and 1150 rarer values')
 
 
 def test_short_keys_are_unique_for_wide_tables():

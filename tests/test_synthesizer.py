@@ -76,7 +76,7 @@ def test_keys_and_personal_data_never_reach_a_prompt():
         ({'batch_size': '50'}, ValueError, "batch_size must be a number of at least 2, got '50'"),
         ({'causal_graph': 'pc'}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
         ({'causal_graph': [('a', 'b'), ('b', 'a')]}, ValueError, 'cycle; this one has a -> b'),
-        ({'row_format': 'csv'}, ValueError, 'row_format must be one of arrays, short_keys'),
+        ({'row_format': 'csv'}, ValueError, "row_format must be one of None, 'arrays'"),
     ],
 )
 def test_a_bad_argument_is_an_error_at_once(arguments, error, message):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
+from sdv_llmgan.analysis import Diagnostics
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.schema import TableSchema
 
@@ -25,6 +26,10 @@ class Verdict:
             chance.
         log_loss: Mean negative log-likelihood of the labels in nats, >= 0; ln 2 is chance.
         feedback: Reasons in plain words, handed to the optimizer unchanged; may be empty.
+        is_real: Whether the rows pass for real as a whole; ``None`` where that was not asked.
+            ``True`` ends a fit.
+        diagnostics: The analyzer's statistics, where the discriminator looked at them.
+        note: What went otherwise than planned; may be empty.
     """
 
     p_real: np.ndarray
@@ -32,6 +37,9 @@ class Verdict:
     accuracy: float
     log_loss: float
     feedback: str = ''
+    is_real: bool | None = None
+    diagnostics: Diagnostics | None = None
+    note: str = ''
 
 
 class Discriminator(ABC):
@@ -40,9 +48,12 @@ class Discriminator(ABC):
     Attributes:
         provider: The model named by ``discriminator_llm``, for a discriminator that asks one; set
             before ``start``.
+        learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
+            ``update`` to learn from.
     """
 
     provider: Provider | None = None
+    learns: bool = True
 
     @abstractmethod
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.providers.settings import OptionalSettings
+from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback
+from sdv_llmgan.providers.settings import CLIENT_LOCK, LONGEST_ERROR, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class AnthropicProvider(Provider):
         self.timeout = timeout
         self.max_retries = max_retries
         self.settings = OptionalSettings(REFUSAL_WORDS)
+
+    @property
+    def remote(self) -> bool:  # type: ignore[override]
+        """Whether requests leave this machine: no for a server on loopback."""
+        return not is_loopback(os.environ.get('ANTHROPIC_BASE_URL'))
 
     def check(self) -> None:
         """Raise ``ProviderError`` where the model's name or the key is missing."""
@@ -71,16 +76,19 @@ class AnthropicProvider(Provider):
         if system:
             options['system'] = system
         try:
-            reply = self._client.messages.create(
+            with CLIENT_LOCK:
+                client = self._client
+            reply = client.messages.create(
                 model=self.model,
                 max_tokens=request.max_tokens,
                 messages=turns,
                 **options,
             )
         except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
-            if self.settings.drop_refused(options, str(error), self.name):
+            said = error.response.text[:LONGEST_ERROR]
+            if self.settings.drop_refused(options, said, self.name):
                 return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {error}') from error
+            raise ProviderError(f'{self.name} refused the request: {said}') from error
         except anthropic.AnthropicError as error:
             raise ProviderError(f'{self.name} did not answer: {error}') from error
         return Completion(

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlparse
 
 from sdv_llmgan.schema import RowFormat
 from sdv_llmgan.usage import Usage
@@ -57,6 +58,11 @@ class Completion:
 
     text: str
     usage: Usage = Usage(calls=1)
+
+
+def is_loopback(url: str | None) -> bool:
+    """Whether a server's address is this machine's own."""
+    return urlparse(url or '').hostname in ('localhost', '127.0.0.1', '::1')
 
 
 class Provider(ABC):

@@ -62,8 +62,9 @@ class MeteredProvider(Provider):
         pool = ThreadPoolExecutor(max_workers=max(1, min(self.max_concurrency, len(requests))))
         futures = [pool.submit(self.provider.complete, request) for request in requests]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            return [future.result() for future in futures if not future.cancelled()]
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()  # raises what went wrong, without waiting for slower calls
+            return [future.result() for future in futures]
         finally:
             # Not waiting lets Ctrl-C through while slow calls are still out.
             pool.shutdown(wait=False, cancel_futures=True)

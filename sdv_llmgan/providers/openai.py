@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.providers.settings import OptionalSettings
+from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback
+from sdv_llmgan.providers.settings import CLIENT_LOCK, LONGEST_ERROR, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
@@ -59,12 +58,12 @@ class OpenAIProvider(Provider):
     @property
     def server(self) -> str | None:
         """The server's address where it is not OpenAI's own."""
-        return self.base_url or os.environ.get('OPENAI_BASE_URL')
+        return self.base_url or os.environ.get('OPENAI_BASE_URL') or None
 
     @property
     def remote(self) -> bool:  # type: ignore[override]
         """Whether requests leave this machine: no for a server on loopback."""
-        return urlparse(self.server or '').hostname not in ('localhost', '127.0.0.1', '::1')
+        return not is_loopback(self.server)
 
     def check(self) -> None:
         """Raise ``ProviderError`` where the model's name or the key is missing."""
@@ -104,15 +103,19 @@ class OpenAIProvider(Provider):
         if 'max_completion_tokens' not in options:
             options['max_tokens'] = request.max_tokens  # the older name of the same setting
         try:
-            reply = self._client.chat.completions.create(
+            with CLIENT_LOCK:
+                client = self._client
+            reply = client.chat.completions.create(
                 model=self.model,
                 messages=turns,
                 **options,
             )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if self.settings.drop_refused(options, str(error), self.name):
+            # The SDK's message leaves out what it does not know; the body has it all.
+            said = error.response.text[:LONGEST_ERROR]
+            if self.settings.drop_refused(options, said, self.name, error.param):
                 return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {error}') from error
+            raise ProviderError(f'{self.name} refused the request: {said}') from error
         except openai.OpenAIError as error:
             raise ProviderError(f'{self.name} did not answer: {error}') from error
         if not reply.choices:
@@ -171,5 +174,21 @@ def _response_format(request: Request) -> dict[str, Any] | None:
         return None
     return {
         'type': 'json_schema',
-        'json_schema': {'name': 'reply', 'schema': request.json_schema, 'strict': True},
+        'json_schema': {'name': 'reply', 'schema': _strict(request.json_schema), 'strict': True},
+    }
+
+
+def _strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON Schema
+    """A JSON Schema without the keywords that OpenAI's strict mode refuses."""
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # The names of columns stand among the keys of "properties" and are none of the keywords.
+    return {
+        key: {name: _strict(part) for name, part in value.items()}
+        if key == 'properties'
+        else _strict(value)
+        for key, value in schema.items()
+        if key not in ('minLength', 'maxLength')
     }

@@ -10,6 +10,7 @@ the same seed: enough to run a whole fit with no model, no key and no cost (``ll
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -106,8 +107,8 @@ def _random_integer(schema: dict[str, Any], rng: np.random.Generator) -> int:
 
 def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:
     low, high = schema.get('minimum', 0), schema.get('maximum', 100)
-    step = schema.get('multipleOf', 1e-6)
-    return min(max(float(np.round(rng.uniform(low, high) / step) * step), low), high)
+    decimals = round(-math.log10(schema.get('multipleOf', 1e-6)))
+    return min(max(round(float(rng.uniform(low, high)), decimals), low), high)
 
 
 def _random_string(schema: dict[str, Any], rng: np.random.Generator) -> str:

@@ -1,4 +1,7 @@
-"""Settings that a server may not know: each refusal is noticed once, logged, and remembered."""
+"""What providers over HTTP share: settings that a server may not know, and making one client.
+
+Each refusal of a setting is noticed once, logged, and remembered.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from typing import Any
 
 LOGGER = logging.getLogger(__name__)
 _LOCK = threading.Lock()
+#: Held while a client is made: the first calls come from many threads at once.
+CLIENT_LOCK = threading.Lock()
+#: Characters of a server's answer that an error repeats; it may be a whole page.
+LONGEST_ERROR = 500
 
 
 class OptionalSettings:
@@ -30,8 +37,16 @@ class OptionalSettings:
             if value is not None and name not in self.refused
         }
 
-    def drop_refused(self, sent: Mapping[str, Any], message: str, provider: str) -> bool:
+    def drop_refused(
+        self, sent: Mapping[str, Any], message: str, provider: str, named: str | None = None
+    ) -> bool:
         """Learn from an error whether a setting was refused.
+
+        Args:
+            sent: The settings of the call that failed.
+            message: What the server said.
+            provider: Whom to name in the log.
+            named: The setting that the server names outright; then the message is not searched.
 
         Returns:
             True where a call without the refused settings may go through.
@@ -40,7 +55,8 @@ class OptionalSettings:
         suspects = {
             name
             for name, words in self.words.items()
-            if name in sent and any(word in message for word in words)
+            if name in sent
+            and (name == named if named in self.words else any(word in message for word in words))
         }
         with _LOCK:
             new = suspects - self.refused

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.generator import Generator, cut
+from sdv_llmgan.examples import Examples
+from sdv_llmgan.generator import Generator
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.rows import CopyCheck, ParsedRows, concat
+from sdv_llmgan.rows import ParsedRows, concat
 from sdv_llmgan.samplers.base import Sampler
 
 LOGGER = logging.getLogger(__name__)
@@ -33,15 +35,13 @@ class LLMSampler(Sampler):
     Attributes:
         generator: Who writes.
         process: What to follow.
-        training: Plain training rows; few-shot examples come from here.
-        examples_per_call: Examples in a prompt, and rows asked for with it.
+        examples: Where few-shot examples come from.
         copies: Takes out rows that repeat a training row; ``None``: leave them in.
     """
 
     generator: Generator
     process: GenerationProcess
-    training: pd.DataFrame
-    examples_per_call: int
+    examples: Examples
     copies: CopyCheck | None
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -54,7 +54,9 @@ class LLMSampler(Sampler):
             oversampling = min(1 / share if share else MAX_OVERSAMPLING, MAX_OVERSAMPLING)
             wanted = math.ceil(missing * oversampling)
             parts.append(
-                self.generator.write(self.process, self._pieces(wanted, rng), self.copies, rng)
+                self.generator.write(
+                    self.process, self.examples.draw(wanted, rng), self.copies, rng
+                )
             )
             asked += wanted
             accepted += len(parts[-1].rows)
@@ -64,15 +66,11 @@ class LLMSampler(Sampler):
         if parsed.rejected:
             LOGGER.info('Rejected while sampling: %s.', dict(parsed.rejected))
         if accepted < num_rows:
-            raise SamplingError(
+            message = (
                 f'{num_rows} rows were wanted, {accepted} of {asked} generated ones could be '
                 f'used. Rejected: {dict(parsed.rejected.most_common(5))}. Try a stronger model, '
                 'another instruction, or fewer rules (enforce_min_max_values, reject_copies).'
             )
+            LOGGER.warning(message)  # SDV puts words of its own in place of an error's
+            raise SamplingError(message)
         return parsed.rows.head(num_rows)
-
-    def _pieces(self, num_rows: int, rng: np.random.Generator) -> list[pd.DataFrame]:
-        """Examples for ``num_rows`` rows: the training rows, shuffled anew in every pass."""
-        passes = math.ceil(num_rows / len(self.training))
-        rows = np.concatenate([rng.permutation(len(self.training)) for _ in range(passes)])
-        return cut(self.training.iloc[rows[:num_rows]], self.examples_per_call)

@@ -1,0 +1,226 @@
+"""One column as a model sees it: in words, as JSON Schema, as a pattern, as JSON values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
+
+#: How much of a column a prompt tells: its name alone, its type with categories and range (as
+#: MALLM-GAN does), or also how common values are and examples (as SYNTHIA does).
+MetadataDetail = Literal['none', 'schema', 'full']
+
+#: Longer category lists stand in the prompt in part: every category costs tokens.
+CATEGORIES_IN_PROMPT = 50
+CATEGORIES_IN_PATTERN = 12
+DATE = '%Y-%m-%d'
+DATETIME = '%Y-%m-%d %H:%M:%S'
+#: A range of dates is put to structured output as so many months or years at most.
+MAX_PERIODS = 40
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as the model sees it.
+
+    Attributes:
+        name: The user's own name.
+        kind: What its values are.
+        categories: For ``categorical``: the values in the training table, most frequent first.
+        minimum: Smallest training value (numbers; ISO text for datetimes), or ``None``.
+        maximum: Largest training value, likewise.
+        decimals: Digits after the point that values are written with, >= 0.
+        datetime_format: ``strftime`` format that the model reads and writes.
+        max_length: For ``text``: characters of the longest training value.
+        nullable: Whether the training table has missing values here.
+        description: The user's words on what it means; may be empty.
+        shares: Share of each category among the values present, in [0, 1]; of a boolean: of true.
+        examples: Some values as JSON, from small to large where they have an order.
+        dtype: How the training table stores it.
+        stored_format: ``strftime`` format of datetimes that the table stores as text.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[Any, ...] = ()
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    decimals: int = 0
+    datetime_format: str = DATE
+    max_length: int = 0
+    nullable: bool = False
+    description: str = ''
+    shares: tuple[float, ...] = ()
+    examples: tuple[Any, ...] = ()
+    dtype: str = 'object'
+    stored_format: str | None = None
+
+    def describe(self, detail: MetadataDetail = 'schema') -> str:
+        """The column in words, for a prompt."""
+        if detail == 'none':
+            return quote(self.name)
+        words = {
+            'categorical': self._category_words(detail),
+            'boolean': 'true or false',
+            'integer': f'whole number{self._range_words()}',
+            'number': f'number{self._range_words()}, decimals: {self.decimals}',
+            'datetime': f'{self._date_words()}{self._range_words()}',
+            'text': 'free text',
+        }[self.kind]
+        if self.nullable:
+            words += ', or null where the value is missing'
+        if detail == 'full':
+            words += self._example_words()
+        if self.description:
+            words += f'. {self.description}'
+        return f'{quote(self.name)}: {words}'
+
+    def _category_words(self, detail: MetadataDetail) -> str:
+        if not self.categories:
+            return 'always null'
+        names = [quote(value) for value in self.categories[:CATEGORIES_IN_PROMPT]]
+        if detail == 'full':
+            names = [
+                f'{name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
+            ]
+        hidden = len(self.categories) - CATEGORIES_IN_PROMPT
+        return f'one of {", ".join(names)}' + (f' and {hidden} rarer values' if hidden > 0 else '')
+
+    def _example_words(self) -> str:
+        if self.kind == 'categorical':
+            return f'. {len(self.categories)} different values'
+        if self.kind == 'boolean':
+            return f'. {self.shares[0]:.0%} are true'
+        return f'. For example {", ".join(quote(value) for value in self.examples)}'
+
+    def pattern(self) -> str:
+        """A regular expression that every value of the column matches, written as JSON."""
+        text = r'"(?:[^"\\]|\\.)*"'
+        few = 0 < len(self.categories) <= CATEGORIES_IN_PATTERN
+        number = r'-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
+        pattern = {
+            'categorical': '|'.join(re.escape(dump(value)) for value in self.categories)
+            if few
+            else f'{text}|{number}|true|false',
+            'boolean': 'true|false',
+            'integer': '-?[0-9]+',
+            'number': number,
+            'datetime': '"[-0-9 :]+"',
+            'text': text,
+        }[self.kind]
+        return f'(?:{pattern}|null)' if self.nullable else f'(?:{pattern})'
+
+    def _range_words(self) -> str:
+        return '' if self.minimum is None else f' from {self.minimum} to {self.maximum}'
+
+    def _date_words(self) -> str:
+        return 'date YYYY-MM-DD' if self.datetime_format == DATE else 'time YYYY-MM-DD HH:MM:SS'
+
+    def json_schema(self, *, enforce_range: bool, list_categories: bool = True) -> dict[str, Any]:
+        """JSON Schema of one value."""
+        value = self._value_schema(enforce_range, list_categories)
+        if not self.nullable or value == {'type': 'null'}:
+            return value
+        if 'enum' in value:
+            return enum([*value['enum'], None])
+        return {'anyOf': [value, {'type': 'null'}]}
+
+    def _value_schema(self, enforce_range: bool, list_categories: bool) -> dict[str, Any]:
+        bounds = {}
+        if enforce_range and self.minimum is not None:
+            bounds = {'minimum': self.minimum, 'maximum': self.maximum}
+        if self.kind == 'categorical':
+            if not self.categories:
+                return {'type': 'null'}
+            if list_categories:
+                return enum(self.categories)
+            kinds = {_json_type(value) for value in self.categories}
+            return {'type': kinds.pop() if len(kinds) == 1 else 'string'}
+        if self.kind == 'boolean':
+            return {'type': 'boolean'}
+        if self.kind == 'integer':
+            return {'type': 'integer', **bounds}
+        if self.kind == 'number':
+            return {'type': 'number', 'multipleOf': float(f'1e-{self.decimals}'), **bounds}
+        if self.kind == 'datetime':
+            return self._datetime_schema(enforce_range)
+        return {'type': 'string', 'maxLength': self.max_length}
+
+    def _datetime_schema(self, enforce_range: bool) -> dict[str, Any]:
+        # JSON Schema knows no range of dates; a list of years or months comes close.
+        begins = _year_months(self.minimum, self.maximum) if enforce_range else []
+        month = '0[1-9]|1[0-2]'
+        begin = f'({"|".join(begins)})' if begins else f'[0-9]{{4}}-({month})'
+        if begins and len(begins[0]) == len('2024'):
+            begin += f'-({month})'
+        day = f'{begin}-(0[1-9]|[12][0-9]|3[01])'
+        if self.datetime_format == DATE:
+            return {'type': 'string', 'format': 'date', 'pattern': f'^{day}$'}
+        return {'type': 'string', 'pattern': f'^{day} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$'}
+
+    def to_json_value(self, value: Any) -> Any:  # noqa: ANN401 - any cell
+        """A cell of a plain table as a JSON value; missing becomes ``None``."""
+        if is_missing(value):
+            return None
+        if self.kind == 'integer':
+            return int(value)
+        if self.kind == 'number':
+            return round(float(value), self.decimals)
+        if self.kind == 'datetime':
+            return value.strftime(self.datetime_format)
+        return to_python(value)
+
+
+def dump(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Compact JSON, with letters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(',', ':'))
+
+
+def quote(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A name or value as JSON, so that odd characters cannot break a prompt."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell
+    """Whether a cell holds no value."""
+    return value is None or bool(pd.isna(value))
+
+
+def to_python(value: Any) -> Any:  # noqa: ANN401 - any cell
+    """A NumPy scalar as the Python value that JSON knows."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def enum(values: Iterable[Any]) -> dict[str, Any]:
+    """JSON Schema of one of these values; names their types, as OpenAI's strict mode wants."""
+    values = list(values)
+    types = list(dict.fromkeys(map(_json_type, values)))
+    return {'type': types[0] if len(types) == 1 else types, 'enum': values}
+
+
+def _json_type(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return 'null'
+    if isinstance(value, bool):
+        return 'boolean'
+    if isinstance(value, int):
+        return 'integer'
+    return 'number' if isinstance(value, float) else 'string'
+
+
+def _year_months(minimum: Any, maximum: Any) -> list[str]:  # noqa: ANN401 - ISO text or None
+    """The months from one date to another, or the years if they are many, or nothing."""
+    if minimum is None:
+        return []
+    for freq in ('M', 'Y'):
+        periods = pd.period_range(minimum, maximum, freq=freq)
+        if len(periods) <= MAX_PERIODS:
+            return [str(period) for period in periods]
+    return []

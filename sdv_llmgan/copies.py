@@ -1,0 +1,52 @@
+"""Generated rows that repeat a training row, and when they can be avoided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from sdv_llmgan.column import dump
+from sdv_llmgan.rows import ParsedRows
+from sdv_llmgan.schema import TableSchema
+
+COPY = 'copy of a training row'
+
+
+class CopyCheck:
+    """Finds generated rows that repeat a training row exactly.
+
+    Rows are compared at the precision that the model reads and writes.
+
+    A table of few categories cannot avoid copies: honest new rows repeat old ones by chance. So
+    the check is off (``possible`` is False) where the training rows already repeat each other:
+    where more than ``max_share`` of them equal another training row, fresh rows from the same
+    source would equal one about as often.
+
+    Args:
+        training: The training rows, plain, shape (n_rows, n_columns).
+        schema: Their columns.
+        max_share: Share of repeated training rows in [0, 1] up to which copies are rejected.
+    """
+
+    def __init__(
+        self, training: pd.DataFrame, schema: TableSchema, max_share: float = 0.01
+    ) -> None:
+        self.schema = schema
+        counts = Counter(self._keys(training))
+        repeated = sum(count for count in counts.values() if count > 1)
+        self.known = frozenset(counts)
+        self.possible = repeated <= max_share * len(training)
+
+    def reject(self, parsed: ParsedRows) -> ParsedRows:
+        """Take copies of training rows out and count them."""
+        if not self.possible or parsed.rows.empty:
+            return parsed
+        is_new = [key not in self.known for key in self._keys(parsed.rows)]
+        copies = len(is_new) - sum(is_new)
+        rejected = parsed.rejected + Counter({COPY: copies})
+        return ParsedRows(parsed.rows[is_new].reset_index(drop=True), rejected)
+
+    def _keys(self, table: pd.DataFrame) -> Iterable[str]:
+        return [dump(row) for row in self.schema.to_json_rows(table)]

@@ -1,0 +1,142 @@
+"""The discriminator of SYNTHIA: a language model that explains what is wrong with the rows.
+
+    real sample, undetermined sample, diagnostics -> model -> analysis, feedback, verdict
+
+The score is the analyzer's, ``1 - phi(S)``: the model's part is the feedback, and to say when the
+rows pass for real. A reply that makes no sense leaves the analyzer's verdict, and is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.column import dump, enum
+from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
+from sdv_llmgan.discriminators.base import Verdict
+from sdv_llmgan.errors import ProviderError, ReplyError
+from sdv_llmgan.prompts import discriminator_messages
+from sdv_llmgan.providers.base import Request
+from sdv_llmgan.replies import read_json
+from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.strata import find_strata, stratified_sample
+
+#: Characters of rows that are shown of each sample at most, whatever ``sample_rows`` says.
+MAX_SAMPLE_LENGTH = 6_000
+MAX_TOKENS = 1024
+MAX_FEEDBACK = 5
+
+REPLY_SCHEMA: dict[str, Any] = {
+    'type': 'object',
+    'properties': {
+        'analysis': {'type': 'string', 'maxLength': 600},
+        'feedback': {
+            'type': 'array',
+            'items': {'type': 'string', 'maxLength': 200},
+            'maxItems': MAX_FEEDBACK,
+        },
+        'verdict': enum(['real', 'synthetic']),
+        'reason': {'type': 'string', 'maxLength': 200},
+    },
+    'required': ['analysis', 'feedback', 'verdict', 'reason'],
+    'additionalProperties': False,
+}
+
+
+class LLMDiscriminator(AnalyzerDiscriminator):
+    """Shows a model both samples and the diagnostics, and takes its word.
+
+    Args:
+        sample_rows: Rows of each sample that the model is shown, >= 1.
+        analyzer: Whether it is shown the diagnostics. Without them the score is that of the
+            verdict: 0 for real, 1 for synthetic.
+        temperature: Randomness of the reply, >= 0.
+        target: Column by whose values the real sample is stratified; ``None``: by clusters.
+    """
+
+    def __init__(
+        self,
+        sample_rows: int = 20,
+        *,
+        analyzer: bool = True,
+        temperature: float = 0.0,
+        target: str | None = None,
+    ) -> None:
+        self.sample_rows = sample_rows
+        self.analyzer = analyzer
+        self.temperature = temperature
+        self.target = target
+
+    def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
+        """Forget everything and get ready for a table."""
+        super().start(training, schema, seed)
+        self.rng = np.random.default_rng(seed)
+        self.strata = find_strata(training, schema, self.target, seed)
+
+    def look_at(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
+        """Ask the model about rows that it was not asked about before."""
+        if self.provider is None:
+            raise ProviderError(
+                'The discriminator asks a language model, and has none: name one with llm= or '
+                'discriminator_llm=.'
+            )
+        statistics = super().look_at(real, synthetic)
+        known = self.training.iloc[stratified_sample(self.strata, self.sample_rows, self.rng)]
+        shown = synthetic.iloc[self.rng.permutation(len(synthetic))[: self.sample_rows]]
+        request = Request(
+            messages=discriminator_messages(
+                self.schema,
+                self._bounded(known),
+                self._bounded(shown),
+                str(statistics.diagnostics) if self.analyzer else '',
+            ),
+            json_schema=REPLY_SCHEMA,
+            temperature=self.temperature,
+            max_tokens=MAX_TOKENS,
+            seed=int(self.rng.integers(2**31)),
+            role='discriminator',
+        )
+        reply = self.provider.complete(request).text
+        try:
+            is_real, feedback = _read(read_json(reply))
+        except ReplyError as error:
+            note = f'reply of the discriminator not used, scored by the analyzer: {error}'
+            return replace(statistics, note=note)
+        verdict = replace(statistics, feedback=feedback, is_real=is_real)
+        return verdict if self.analyzer else _by_word(verdict, is_real)
+
+    def _bounded(self, table: pd.DataFrame) -> list[list[Any]]:
+        """Rows as JSON values, as many as fit into ``MAX_SAMPLE_LENGTH``, at least one."""
+        rows = self.schema.to_json_rows(table)
+        lengths = np.cumsum([len(dump(row)) for row in rows])
+        return rows[: max(1, int((lengths <= MAX_SAMPLE_LENGTH).sum()))]
+
+
+def _read(reply: Any) -> tuple[bool, str]:  # noqa: ANN401 - any JSON value
+    """The verdict in a reply, and its feedback as lines."""
+    if not isinstance(reply, Mapping) or reply.get('verdict') not in ('real', 'synthetic'):
+        raise ReplyError('it has no verdict "real" or "synthetic".')
+    advice = reply.get('feedback')
+    lines = [line for line in advice if isinstance(line, str)] if isinstance(advice, list) else []
+    reason = reply.get('reason')
+    if reply['verdict'] == 'synthetic' and isinstance(reason, str):
+        lines.append(reason)
+    lines = [line.strip() for line in lines if line.strip()]
+    return reply['verdict'] == 'real', '\n'.join(f'- {line}' for line in lines[: MAX_FEEDBACK + 1])
+
+
+def _by_word(verdict: Verdict, is_real: bool) -> Verdict:
+    """A verdict that rests on the model's word alone."""
+    p_real = 0.5 if is_real else 0.0
+    return replace(
+        verdict,
+        p_real=np.full(len(verdict.p_real), p_real),
+        score=0.0 if is_real else 1.0,
+        accuracy=1 - p_real,
+        log_loss=float(np.log(2)) if is_real else 0.0,
+        diagnostics=None,
+    )

@@ -1,0 +1,62 @@
+"""Several discriminators as one: scores are averaged, feedback is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.discriminators.base import Discriminator, Verdict
+from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.schema import TableSchema
+
+
+class Panel(Discriminator):
+    """Judges as its members do, on average.
+
+    With ``['logistic', 'llm']`` the optimizer gets a learned score and feedback in words: more
+    than either paper has.
+
+    Args:
+        members: At least one discriminator.
+    """
+
+    def __init__(self, members: Sequence[Discriminator]) -> None:
+        self.members = list(members)
+        self.learns = any(member.learns for member in self.members)
+
+    @property
+    def provider(self) -> Provider | None:
+        """The model that members ask."""
+        return self.members[0].provider
+
+    @provider.setter
+    def provider(self, provider: Provider | None) -> None:
+        for member in self.members:
+            member.provider = provider
+
+    def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
+        """Forget everything and get ready for a table."""
+        for member in self.members:
+            member.start(training, schema, seed)
+
+    def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
+        """Learn from one more batch."""
+        for member in self.members:
+            member.update(real, synthetic)
+
+    def judge(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
+        """Average what the members say; rows are real if all who were asked say so."""
+        verdicts = [member.judge(real, synthetic) for member in self.members]
+        words = [verdict.is_real for verdict in verdicts if verdict.is_real is not None]
+        return Verdict(
+            p_real=np.mean([verdict.p_real for verdict in verdicts], axis=0),
+            score=float(np.mean([verdict.score for verdict in verdicts])),
+            accuracy=float(np.mean([verdict.accuracy for verdict in verdicts])),
+            log_loss=float(np.mean([verdict.log_loss for verdict in verdicts])),
+            feedback='\n'.join(verdict.feedback for verdict in verdicts if verdict.feedback),
+            is_real=all(words) if words else None,
+            diagnostics=next((v.diagnostics for v in verdicts if v.diagnostics), None),
+            note='; '.join(verdict.note for verdict in verdicts if verdict.note),
+        )

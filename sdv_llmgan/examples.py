@@ -1,0 +1,52 @@
+"""Which real rows a prompt shows: the few-shot examples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.strata import deal
+
+#: ``'random'``: rows as they come after shuffling; ``'stratified'``: every prompt has its share of
+#: every stratum.
+Selection = Literal['random', 'stratified']
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Cuts training rows into pieces, one piece a prompt.
+
+    Attributes:
+        training: Plain training rows, shape (n_rows, n_columns).
+        per_call: Rows in a piece at most, >= 1.
+        strata: Stratum of each training row, shape (n_rows,); ``None``: pieces are cut at random.
+    """
+
+    training: pd.DataFrame
+    per_call: int
+    strata: np.ndarray | None = None
+
+    def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[pd.DataFrame]:
+        """Cut these rows into pieces; together every row once.
+
+        Args:
+            rows: Numbers of training rows, in random order.
+            rng: Deals them out where there are strata.
+        """
+        if self.strata is None:
+            starts = range(0, len(rows), self.per_call)
+            hands = [rows[start : start + self.per_call] for start in starts]
+        else:
+            count = math.ceil(len(rows) / self.per_call)
+            hands = [rows[hand] for hand in deal(self.strata[rows], count, rng)]
+        return [self.training.iloc[hand] for hand in hands]
+
+    def draw(self, num_rows: int, rng: np.random.Generator) -> list[pd.DataFrame]:
+        """Pieces with ``num_rows`` rows in all: the training rows, shuffled anew in every pass."""
+        passes = math.ceil(num_rows / len(self.training))
+        rows = np.concatenate([rng.permutation(len(self.training)) for _ in range(passes)])
+        return self.pieces(rows[:num_rows], rng)

@@ -1,0 +1,136 @@
+"""What a column is, learned from the training table and what the metadata declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.column import DATE, DATETIME, Column, quote
+from sdv_llmgan.plain import to_categories, to_datetime
+
+#: Values are written with this many significant digits, but never with fewer than four decimals
+#: where the data has them: enough for any relation between columns, cheap in tokens.
+SIGNIFICANT_DIGITS = 6
+
+#: Example values of a column, and the length that text among them is cut to.
+EXAMPLES = 5
+EXAMPLE_LENGTH = 60
+
+
+def learn_column(values: pd.Series, declared: Mapping[str, Any]) -> Column:
+    """Learn one column.
+
+    Args:
+        values: The training column as SDV stores it, shape (n_rows,), missing values as NaN.
+        declared: Its entry in the metadata (``sdtype``, ``datetime_format``); may be empty.
+
+    Raises:
+        ValueError: A numerical column has no finite number.
+    """
+    name, dtype = str(values.name), str(values.dtype)
+    present = values.dropna()
+    nullable = len(present) < len(values)
+    sdtype = declared.get('sdtype') or _guess_sdtype(values)
+    if present.empty:
+        return Column(name, 'categorical', nullable=True, dtype=dtype)
+    if sdtype == 'boolean' and present.map(lambda value: isinstance(value, (bool, np.bool_))).all():
+        share_true = float(present.astype(float).mean())
+        return Column(name, 'boolean', nullable=nullable, shares=(share_true,), dtype=dtype)
+    if sdtype == 'numerical':
+        return _learn_number(name, present.astype(float), nullable, dtype)
+    if sdtype == 'datetime':
+        return _learn_datetime(name, present, nullable, dtype, declared.get('datetime_format'))
+    if sdtype == 'text':
+        examples = tuple(str(text)[:EXAMPLE_LENGTH] for text in present.unique()[:EXAMPLES])
+        longest = int(present.astype(str).str.len().max())
+        return Column(
+            name, 'text', max_length=longest, nullable=nullable, examples=examples, dtype=dtype
+        )
+    shares = to_categories(present).value_counts(normalize=True)
+    return Column(
+        name,
+        'categorical',
+        tuple(shares.index),
+        nullable=nullable,
+        shares=tuple(float(share) for share in shares),
+        dtype=dtype,
+    )
+
+
+def _spread(values: pd.Series) -> list[Any]:
+    """A few values of a column at evenly spaced ranks, from small to large."""
+    ordered = values.sort_values(ignore_index=True)
+    ranks = np.linspace(0, len(ordered) - 1, 2 * EXAMPLES + 1).round().astype(int)[1::2]
+    return list(dict.fromkeys(ordered.iloc[ranks]))
+
+
+def _guess_sdtype(values: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(values):
+        return 'boolean'
+    if pd.api.types.is_numeric_dtype(values):
+        return 'numerical'
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return 'datetime'
+    return 'categorical'
+
+
+def _learn_number(name: str, present: pd.Series, nullable: bool, dtype: str) -> Column:
+    finite = present[np.isfinite(present)]
+    if finite.empty:
+        raise ValueError(f'Column {quote(name)} has no finite number; drop it or fill it.')
+    low, high = float(finite.min()), float(finite.max())
+    if (finite == finite.round()).all():
+        return Column(
+            name,
+            'integer',
+            minimum=int(low),
+            maximum=int(high),
+            nullable=nullable,
+            examples=tuple(int(value) for value in _spread(finite)),
+            dtype=dtype,
+        )
+    decimals = _decimals(finite)
+    return Column(
+        name,
+        'number',
+        minimum=round(low, decimals),
+        maximum=round(high, decimals),
+        decimals=decimals,
+        nullable=nullable,
+        examples=tuple(round(float(value), decimals) for value in _spread(finite)),
+        dtype=dtype,
+    )
+
+
+def _decimals(values: pd.Series) -> int:
+    """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``)."""
+    used = next(
+        (d for d in range(1, 16) if np.isclose(values, values.round(d), rtol=1e-9, atol=0).all()),
+        15,
+    )
+    typical = float(values.abs()[values != 0].median())
+    enough = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(typical))
+    return min(max(used, 1), max(4, enough))
+
+
+def _learn_datetime(
+    name: str, present: pd.Series, nullable: bool, dtype: str, declared_format: str | None
+) -> Column:
+    times = to_datetime(present, declared_format)
+    is_date = bool((times == times.dt.normalize()).all())
+    written = DATE if is_date else DATETIME
+    return Column(
+        name,
+        'datetime',
+        minimum=times.min().strftime(written),
+        maximum=times.max().strftime(written),
+        datetime_format=written,
+        nullable=nullable,
+        examples=tuple(time.strftime(written) for time in _spread(times)),
+        dtype=dtype,
+        stored_format=None if present.dtype.kind == 'M' else (declared_format or written),
+    )

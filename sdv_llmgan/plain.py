@@ -1,0 +1,50 @@
+"""The plain form of a column, in which tables are kept inside this package.
+
+Numbers are float64, datetimes datetime64[ns], everything else Python objects; missing values are
+NaN, NaT or None.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.column import Column, to_python
+
+
+def to_datetime(values: pd.Series, declared_format: str | None) -> pd.Series:
+    """Dates in any form as datetime64[ns]."""
+    if values.dtype.kind == 'M':
+        return values.astype('datetime64[ns]')
+    return pd.to_datetime(values.astype(object), format=declared_format or 'mixed').astype(
+        'datetime64[ns]'
+    )
+
+
+def to_plain(values: pd.Series, column: Column) -> pd.Series:
+    """A column as SDV stores it, in plain form."""
+    if column.kind in ('integer', 'number'):
+        return values.astype(float)
+    if column.kind == 'datetime':
+        return to_datetime(values, column.stored_format)
+    return to_categories(values)
+
+
+def to_categories(values: pd.Series) -> pd.Series:
+    """Values as Python objects; whole floats (integers beside missing values) as integers."""
+    plain = values.astype(object).map(to_python)
+    if values.dtype.kind == 'f':
+        plain = plain.map(lambda value: int(value) if value == value // 1 else value)
+    return plain.where(values.notna(), None)
+
+
+def from_plain(values: pd.Series, column: Column) -> pd.Series:
+    """A plain column as the training table stores it: its dtype and date format."""
+    if column.kind == 'datetime' and column.stored_format is not None:
+        written = values.dt.strftime(column.stored_format)
+        return written.astype(object).where(values.notna(), None)
+    stored = pd.api.types.pandas_dtype(column.dtype)
+    if values.isna().any() and isinstance(stored, np.dtype) and stored.kind in 'iub':
+        # Such a dtype cannot hold a missing value; the training table had none either.
+        return values
+    return values.astype(stored)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pandas as pd
+from tables import AGE_JOB
+
+from sdv_llmgan.copies import CopyCheck
+from sdv_llmgan.rows import ParsedRows
+from sdv_llmgan.schema import Column, TableSchema
+
+
+def people(*ages: int) -> pd.DataFrame:
+    return AGE_JOB.to_plain(pd.DataFrame({'age': ages, 'job': ['nurse'] * len(ages)}))
+
+
+def test_a_copy_of_a_training_row_is_rejected_and_a_new_row_is_not():
+    check = CopyCheck(people(41, 42), AGE_JOB)
+    left = check.reject(ParsedRows(people(42, 43)))
+    assert left.rows['age'].tolist() == [43]
+    assert left.rejected == {'copy of a training row': 1}
+
+
+def test_copies_are_left_in_where_training_rows_repeat_each_other():
+    check = CopyCheck(people(41, 41, 42), AGE_JOB)
+    assert not check.possible
+    assert len(check.reject(ParsedRows(people(41, 42))).rows) == 2
+
+
+def test_copies_are_found_at_the_precision_that_the_model_writes():
+    schema = TableSchema((Column('x', 'number', decimals=1),))
+    check = CopyCheck(pd.DataFrame({'x': [1.2345]}), schema)
+    assert check.reject(ParsedRows(pd.DataFrame({'x': [1.2]}))).rows.empty

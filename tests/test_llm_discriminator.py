@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from tables import visits, visits_metadata
+
+from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
+from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.discriminators.llm import MAX_SAMPLE_LENGTH, LLMDiscriminator
+from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.discriminators.panel import Panel
+from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.schema import TableSchema
+
+TABLE = visits(200).drop(columns='patient')
+SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE)
+PLAIN = SCHEMA.to_plain(TABLE)
+REAL = PLAIN.head(100)
+SAME = PLAIN.tail(100)
+SHIFTED = SAME.assign(age=SAME['age'] + 40, ward='north')
+SYNTHETIC = {
+    'analysis': 'Too old.',
+    'feedback': ['Lower "age".', 'Use all wards.'],
+    'verdict': 'synthetic',
+    'reason': 'Everybody is in the north ward.',
+}
+
+
+def started(discriminator: Discriminator, reply: object = None) -> Discriminator:
+    text = reply if isinstance(reply, str) else json.dumps(reply)
+    discriminator.provider = ScriptedProvider(script=[text])
+    discriminator.start(REAL, SCHEMA, 0)
+    return discriminator
+
+
+def test_the_analyzer_scores_by_statistics_and_tells_both_ways():
+    analyzer = started(AnalyzerDiscriminator())
+    same, shifted = analyzer.judge(REAL, SAME), analyzer.judge(REAL, SHIFTED)
+    assert same.score + 0.05 < shifted.score
+    assert same.score == 1 - same.diagnostics.score
+    assert '"age"' in shifted.feedback
+    assert '"ward"' in shifted.feedback
+    assert same.is_real is None
+
+
+def test_the_models_word_and_feedback_go_into_the_verdict_beside_the_analyzers_score():
+    verdict = started(LLMDiscriminator(), SYNTHETIC).judge(REAL, SHIFTED)
+    assert verdict.is_real is False
+    assert verdict.feedback == (
+        '- Lower "age".\n- Use all wards.\n- Everybody is in the north ward.'
+    )
+    assert verdict.score == 1 - verdict.diagnostics.score
+    assert verdict.note == ''
+    real = started(LLMDiscriminator(), {**SYNTHETIC, 'verdict': 'real'}).judge(REAL, SAME)
+    assert real.is_real is True
+
+
+def test_the_model_sees_both_samples_and_the_diagnostics():
+    discriminator = started(LLMDiscriminator(sample_rows=5), SYNTHETIC)
+    verdict = discriminator.judge(REAL, SHIFTED)
+    request = discriminator.provider.requests[0]
+    prompt = request.messages[1].content
+    known = prompt.split('# Sample that is known to be real\n')[1].split('\n\n')[0].splitlines()
+    open_ = prompt.split('# Sample of undetermined origin\n')[1].split('\n\n')[0].splitlines()
+    assert len(known) == len(open_) == 5
+    assert all('"north"' in row for row in open_)
+    assert str(verdict.diagnostics) in prompt
+    assert request.role == 'discriminator'
+
+
+@pytest.mark.parametrize(
+    'reply',
+    ['I think they are fine.', '{"verdict": "perhaps"}', '[]', '{"verdict": ["real"]}', '{'],
+)
+def test_nonsense_falls_back_to_the_analyzer_and_is_noted(reply):
+    verdict = started(LLMDiscriminator(), reply).judge(REAL, SHIFTED)
+    assert verdict.score == 1 - verdict.diagnostics.score
+    assert verdict.is_real is None
+    assert '"age"' in verdict.feedback
+    assert verdict.note.startswith('reply of the discriminator not used, scored by the analyzer')
+
+
+def test_feedback_of_the_wrong_type_is_left_out():
+    reply = {'verdict': 'synthetic', 'feedback': [1, None, ' Be bold. '], 'reason': 7}
+    assert started(LLMDiscriminator(), reply).judge(REAL, SAME).feedback == '- Be bold.'
+
+
+def test_without_the_analyzer_the_models_word_is_the_score():
+    blind = started(LLMDiscriminator(analyzer=False), SYNTHETIC)
+    verdict = blind.judge(REAL, SAME)
+    assert (verdict.score, verdict.accuracy, verdict.diagnostics) == (1.0, 1.0, None)
+    assert '# Statistics' not in blind.provider.requests[0].messages[1].content
+    trusting = started(LLMDiscriminator(analyzer=False), {**SYNTHETIC, 'verdict': 'real'})
+    assert trusting.judge(REAL, SHIFTED).score == 0.0
+
+
+def test_the_same_rows_are_not_paid_for_twice():
+    discriminator = started(LLMDiscriminator(), SYNTHETIC)
+    first = discriminator.judge(REAL, SAME)
+    assert discriminator.judge(REAL, SAME.copy()) is first
+    discriminator.judge(REAL, SHIFTED)
+    assert len(discriminator.provider.requests) == 2
+
+
+def test_long_rows_shorten_the_samples():
+    wide = pd.concat([PLAIN.add_suffix(f' of visit {i}') for i in range(40)], axis=1)
+    schema = TableSchema.from_sdv(visits_metadata(), wide)
+    discriminator = LLMDiscriminator(sample_rows=50)
+    discriminator.provider = ScriptedProvider(script=[json.dumps(SYNTHETIC)])
+    discriminator.start(wide, schema, 0)
+    rows = discriminator._bounded(wide)
+    assert 1 <= len(rows) < 50
+    assert len(json.dumps(rows)) < 1.5 * MAX_SAMPLE_LENGTH
+
+
+def test_a_discriminator_without_a_model_says_what_to_name():
+    discriminator = started(LLMDiscriminator(), SYNTHETIC)
+    discriminator.provider = None
+    with pytest.raises(ProviderError, match='name one with llm= or discriminator_llm='):
+        discriminator.judge(REAL, SAME)
+
+
+def test_a_panel_averages_scores_and_puts_feedback_together():
+    panel = Panel([LogisticDiscriminator(), LLMDiscriminator()])
+    started(panel, {**SYNTHETIC, 'verdict': 'real'})
+    panel.update(REAL.head(50), SHIFTED.head(50))
+    verdict = panel.judge(REAL.tail(50), SHIFTED.tail(50))
+    alone = [member.judge(REAL.tail(50), SHIFTED.tail(50)) for member in panel.members]
+    assert verdict.score == np.mean([one.score for one in alone])
+    assert verdict.p_real.shape == (50,)
+    assert verdict.is_real is True
+    assert 'Lower "age"' in verdict.feedback
+    assert verdict.diagnostics is alone[1].diagnostics
+    assert panel.learns
+
+
+def test_a_panel_asks_with_the_model_it_was_given():
+    panel = Panel([LogisticDiscriminator(), LLMDiscriminator()])
+    provider = ScriptedProvider()
+    panel.provider = provider
+    assert panel.provider is provider
+    assert all(member.provider is provider for member in panel.members)
+
+
+def test_a_judge_that_has_judged_pickles():
+    discriminator = started(LLMDiscriminator(), SYNTHETIC)
+    verdict = discriminator.judge(REAL, SAME)
+    again = pickle.loads(pickle.dumps(discriminator)).judge(REAL, SAME)
+    assert again.score == verdict.score

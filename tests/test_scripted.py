@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import cloudpickle
+import jsonschema
+import numpy as np
+import pytest
+from tables import visits, visits_metadata
+
+from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan.optimizer import reply_schema
+from sdv_llmgan.providers.base import Message, Request
+from sdv_llmgan.providers.scripted import random_json
+from sdv_llmgan.rows import parse_rows
+from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.usage import Usage
+
+VISITS = visits(20).drop(columns='patient').assign(note='free text', empty=None)
+SCHEMA = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text'}), VISITS)
+
+
+def ask(text='Hello.', schema=None, seed=None):
+    return Request((Message('user', text),), schema, seed=seed)
+
+
+def texts(provider, requests):
+    return [provider.complete(request).text for request in requests]
+
+
+def exact(json_text):
+    """JSON with decimal numbers, for which 0.3 is a multiple of 0.1."""
+    return json.loads(json_text, parse_float=Decimal)
+
+
+def test_replies_come_in_the_order_of_the_script_and_the_last_is_repeated():
+    provider = ScriptedProvider(script=['one', 'two'])
+    assert texts(provider, [ask()] * 4) == ['one', 'two', 'two', 'two']
+
+
+def test_a_script_may_be_a_function_of_the_request():
+    provider = ScriptedProvider(script=lambda request: request.messages[0].content.upper())
+    assert texts(provider, [ask('a'), ask('b')]) == ['A', 'B']
+
+
+def test_requests_are_kept_in_order():
+    provider = ScriptedProvider(script=['one'])
+    requests = [ask('a'), ask('b', seed=3)]
+    texts(provider, requests)
+    assert provider.requests == requests
+
+
+def test_a_reply_counts_one_call_and_about_its_tokens():
+    provider = ScriptedProvider(script=['four' * 3])
+    assert provider.complete(ask('four' * 5)).usage == Usage(1, 5, 3)
+
+
+def test_threads_get_one_reply_each():
+    provider = ScriptedProvider(script=[str(turn) for turn in range(64)])
+    with ThreadPoolExecutor(16) as pool:
+        completions = list(pool.map(provider.complete, [ask()] * 64))
+    assert sorted(int(completion.text) for completion in completions) == [*range(64)]
+    assert len(provider.requests) == 64
+
+
+def test_without_a_script_the_same_seed_gives_the_same_reply_and_another_seed_another():
+    schema = SCHEMA.rows_json_schema(3, 'short_keys', enforce_range=True)
+    first, again, other = texts(ScriptedProvider(), [ask(schema=schema, seed=s) for s in (1, 1, 2)])
+    assert first == again != other
+
+
+def test_without_script_and_schema_the_reply_is_text():
+    assert json.loads(ScriptedProvider().complete(ask(seed=0)).text)
+
+
+@pytest.mark.parametrize('row_format', ['arrays', 'short_keys', 'objects'])
+@pytest.mark.parametrize('enforce_range', [True, False])
+@pytest.mark.parametrize('num_rows', [1, 4])
+def test_random_json_meets_the_schema_and_passes_as_rows(row_format, enforce_range, num_rows):
+    schema = SCHEMA.rows_json_schema(num_rows, row_format, enforce_range=enforce_range)
+    for seed in range(50):
+        text = random_json(schema, np.random.default_rng(seed))
+        jsonschema.validate(exact(text), exact(json.dumps(schema)))
+        parsed = parse_rows(text, SCHEMA, enforce_range=enforce_range, max_rows=num_rows)
+        # A JSON Schema bounds dates only by month.
+        assert set(parsed.rejected) <= {'admitted: out of range'}
+        assert len(parsed.rows) + parsed.rejected.total() == num_rows
+
+
+def test_random_json_meets_the_schema_of_the_optimizers_reply():
+    schema = reply_schema(('age', 'ward'), with_graph=True)
+    lengths = set()
+    for seed in range(50):
+        reply = json.loads(random_json(schema, np.random.default_rng(seed)))
+        jsonschema.validate(reply, schema)
+        lengths.add(len(reply['add']))
+    assert len(lengths) > 1
+
+
+def test_random_numbers_are_written_with_the_decimals_of_the_schema():
+    schema = {'type': 'number', 'multipleOf': 0.1, 'minimum': 0, 'maximum': 1}
+    written = {random_json(schema, np.random.default_rng(seed)) for seed in range(100)}
+    assert written == {f'{tenth / 10}' for tenth in range(11)}
+
+
+def test_a_pickle_keeps_the_script_and_what_was_asked():
+    provider = ScriptedProvider(script=['one', 'two'])
+    provider.complete(ask('a'))
+    restored = cloudpickle.loads(cloudpickle.dumps(provider))
+    assert restored.complete(ask('b')).text == 'two'
+    assert [request.messages[0].content for request in restored.requests] == ['a', 'b']
+
+
+def test_it_names_itself_and_stays_on_this_machine():
+    provider = ScriptedProvider()
+    provider.check()
+    assert (provider.name, provider.remote) == ("ScriptedProvider('')", False)
+
+
+def test_the_name_alone_is_enough_for_a_whole_fit_and_sample():
+    synthesizer = LLMGANSynthesizer(visits_metadata(), llm='scripted', max_batches=2)
+    synthesizer.fit({'visits': visits(20)})
+    assert len(synthesizer.sample(7)['visits']) == 7
+    calls = synthesizer.get_usage()['calls']
+    assert calls['generator'] >= 2 * 4 + 2
+    assert calls['optimizer'] == 1
