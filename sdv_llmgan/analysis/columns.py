@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact, ks_2samp  # type: ignore[import-untyped]
+from scipy.stats import fisher_exact, ks_2samp
 from sdmetrics.single_column import BoundaryAdherence, CategoryCoverage
 
 from sdv_llmgan.analysis.coded import Coded

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
-from scipy.stats import hypergeom  # type: ignore[import-untyped]
+from scipy.spatial.distance import cdist
+from scipy.stats import hypergeom
 
 from sdv_llmgan.analysis.coded import Coded, sum_by_group
 from sdv_llmgan.analysis.statistics import adaptive_bins

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact  # type: ignore[import-untyped]
+from scipy.stats import fisher_exact
 from sdmetrics.single_column import MissingValueSimilarity
 
 from sdv_llmgan.analysis.coded import Coded

@@ -16,7 +16,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy.stats import f as f_distribution  # type: ignore[import-untyped]
+from scipy.stats import f as f_distribution
 
 from sdv_llmgan.analysis.coded import Coded, sum_by_group
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import jensenshannon  # type: ignore[import-untyped]
-from scipy.special import gammaln  # type: ignore[import-untyped]
-from scipy.stats import chi2_contingency, entropy  # type: ignore[import-untyped]
+from scipy.spatial.distance import jensenshannon
+from scipy.special import gammaln
+from scipy.stats import chi2_contingency, entropy
 from sdmetrics.single_column import RangeCoverage
 
 #: Added to every count before KL and JS (Krichevsky-Trofimov), so that no bin is empty.
