@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PROJECTS := . plugins/sdv-llmgan-local
+PROJECTS := . $(patsubst %/,%,$(wildcard plugins/*/))
 
 .PHONY: setup demo test lint types check clean
 

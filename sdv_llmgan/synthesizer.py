@@ -294,6 +294,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         generator = provider(self.generator_llm)
         discriminator = deepcopy(find_discriminator(self.discriminator))
         discriminator.provider = provider(self.discriminator_llm)
+        discriminator.target = self.target
         return LLMGAN(
             Generator(
                 generator,

@@ -227,6 +227,8 @@ class Server:
     def _completion(self, request: Received) -> Answer:
         if request.path == '/v1/messages':
             return self._anthropic(request)
+        if request.path == '/api/chat':
+            return self._ollama(request)
         azure = re.fullmatch(
             r'/openai/deployments/[^/]+/chat/completions\?api-version=[\w-]+', request.path
         )
@@ -268,6 +270,24 @@ class Server:
                     'completion_tokens': len(text),
                     'total_tokens': len(prompt) + len(text),
                 },
+            },
+        )
+
+    def _ollama(self, request: Received) -> Answer:
+        body = request.body
+        prompt = ''.join(message['content'] for message in body['messages'])
+        seed = body['options'].get('seed')
+        text = self.answer(body.get('format'), prompt, _seed(body) if seed is None else seed)
+        return Answer(
+            200,
+            {
+                'model': body['model'],
+                'created_at': '2026-01-01T00:00:00Z',
+                'message': {'role': 'assistant', 'content': text},
+                'done': True,
+                'done_reason': 'stop',
+                'prompt_eval_count': len(prompt),
+                'eval_count': len(text),
             },
         )
 

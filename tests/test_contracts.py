@@ -29,7 +29,7 @@ from sdv_llmgan.schema import RowFormat, TableSchema
 
 KEY = 'sk-contract-4dd7f1c0ffee'
 #: Providers that want a model's name; the others have a default.
-MODELS = {'openai': 'tiny', 'azure': 'tiny', 'anthropic': 'claude-tiny'}
+MODELS = {'openai': 'tiny', 'azure': 'tiny', 'anthropic': 'claude-tiny', 'ollama': 'tiny'}
 MESSAGES = (Message('system', 'You answer in JSON.'), Message('user', 'Describe somebody.'))
 PERSON = {
     'type': 'object',
@@ -107,6 +107,7 @@ def server(monkeypatch):
         monkeypatch.setenv('OPENAI_API_VERSION', '2026-08-01')
         monkeypatch.setenv('ANTHROPIC_BASE_URL', server.url)
         monkeypatch.setenv('ANTHROPIC_API_KEY', KEY)
+        monkeypatch.setenv('OLLAMA_HOST', server.url)
         yield server
 
 

@@ -139,12 +139,12 @@ def test_a_panel_averages_scores_and_puts_feedback_together():
     assert panel.learns
 
 
-def test_a_panel_asks_with_the_model_it_was_given():
+def test_a_panel_hands_its_model_and_target_to_its_members():
     panel = Panel([LogisticDiscriminator(), LLMDiscriminator()])
-    provider = ScriptedProvider()
-    panel.provider = provider
-    assert panel.provider is provider
-    assert all(member.provider is provider for member in panel.members)
+    panel.target = 'smoker'
+    started(panel, SYNTHETIC)
+    assert all(member.provider is panel.provider for member in panel.members)
+    assert len(np.unique(panel.members[1].strata)) == 2
 
 
 def test_a_judge_that_has_judged_pickles():

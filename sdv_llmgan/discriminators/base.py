@@ -48,11 +48,13 @@ class Discriminator(ABC):
     Attributes:
         provider: The model named by ``discriminator_llm``, for a discriminator that asks one; set
             before ``start``.
+        target: The column to predict later, if the user named one; set before ``start``.
         learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
             ``update`` to learn from.
     """
 
     provider: Provider | None = None
+    target: str | None = None
     learns: bool = True
 
     @abstractmethod

@@ -50,12 +50,13 @@ REPLY_SCHEMA: dict[str, Any] = {
 class LLMDiscriminator(AnalyzerDiscriminator):
     """Shows a model both samples and the diagnostics, and takes its word.
 
+    The real sample is stratified by the target, or by clusters where none is named.
+
     Args:
         sample_rows: Rows of each sample that the model is shown, >= 1.
         analyzer: Whether it is shown the diagnostics. Without them the score is that of the
             verdict: 0 for real, 1 for synthetic.
         temperature: Randomness of the reply, >= 0.
-        target: Column by whose values the real sample is stratified; ``None``: by clusters.
     """
 
     def __init__(
@@ -64,12 +65,10 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         *,
         analyzer: bool = True,
         temperature: float = 0.0,
-        target: str | None = None,
     ) -> None:
         self.sample_rows = sample_rows
         self.analyzer = analyzer
         self.temperature = temperature
-        self.target = target
 
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
-from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.schema import TableSchema
 
 
@@ -26,19 +25,10 @@ class Panel(Discriminator):
         self.members = list(members)
         self.learns = any(member.learns for member in self.members)
 
-    @property
-    def provider(self) -> Provider | None:
-        """The model that members ask."""
-        return self.members[0].provider
-
-    @provider.setter
-    def provider(self, provider: Provider | None) -> None:
-        for member in self.members:
-            member.provider = provider
-
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""
         for member in self.members:
+            member.provider, member.target = self.provider, self.target
             member.start(training, schema, seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:

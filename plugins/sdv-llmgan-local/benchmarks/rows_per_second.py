@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument('--temperature', type=float, default=0.5)
     parser.add_argument('--model', default='')
     parser.add_argument('--repeat', type=int, default=2)
+    parser.add_argument('--threads', type=int, help='of the provider; default: its own choice')
     parser.add_argument('--no-plain', action='store_true')
     options = parser.parse_args()
 
@@ -153,7 +154,7 @@ def main() -> None:
     requests = make_requests(
         table, options.groups, options.replies, options.examples, options.temperature
     )
-    provider = LocalProvider(options.model)
+    provider = LocalProvider(options.model, threads=options.threads)
     begin = time.perf_counter()
     loaded = load(options.model)
     print(

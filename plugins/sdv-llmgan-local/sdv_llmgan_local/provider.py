@@ -12,6 +12,7 @@ from sdv_llmgan.usage import Usage
 from sdv_llmgan_local.chat import prompt_tokens
 from sdv_llmgan_local.grammar import Grammar, compile_schema
 from sdv_llmgan_local.loading import LoadedModel, check, load
+from sdv_llmgan_local.threads import limited_threads
 
 
 class LocalProvider(Provider):
@@ -27,6 +28,9 @@ class LocalProvider(Provider):
         device: As torch names it; ``None``: CUDA if there is one, else MPS, else the CPU.
         dtype: As torch names it; ``None``: bfloat16, or float32 where that is slow.
         max_batch: At most so many replies are written together, >= 1; it bounds the memory.
+        threads: Threads that torch uses here on the CPU, >= 1; ``None``: one where there are two
+            cores, else as many as torch is set to. Threads wait for each other after every product
+            of matrices: on two cores, whatever else runs stops both.
     """
 
     remote = False
@@ -41,6 +45,7 @@ class LocalProvider(Provider):
         device: str | None = None,
         dtype: str | None = None,
         max_batch: int = 64,
+        threads: int | None = None,
     ) -> None:
         super().__init__(model)
         if max_batch < 1:
@@ -48,6 +53,7 @@ class LocalProvider(Provider):
         self.device = device
         self.dtype = dtype
         self.max_batch = max_batch
+        self.threads = threads
 
     def check(self) -> None:
         """Raise what would stop every call, without loading the model.
@@ -72,10 +78,14 @@ class LocalProvider(Provider):
             ProviderError: The model cannot be loaded, a prompt is too long, or a schema cannot be
                 met.
         """
-        from sdv_llmgan_local.decoding import Reply, decode
-
         if not requests:
             return []
+        with limited_threads(self.threads):
+            return self._answer(requests)
+
+    def _answer(self, requests: Sequence[Request]) -> list[Completion]:
+        from sdv_llmgan_local.decoding import Reply, decode
+
         loaded = load(self.model, self.device, self.dtype)
         with loaded.lock:
             grammars: dict[str, Grammar] = {}

@@ -119,17 +119,6 @@ def texts(provider, requests):
     return [completion.text for completion in provider.complete_many(requests)]
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    """Two threads that wait for each other take minutes where other processes are busy."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope='module')
 def local():
     return LocalProvider()
@@ -497,3 +486,11 @@ def test_a_recurrent_model_is_an_error(tmp_path):
     save_tiny_model('mamba', tmp_path)
     with pytest.raises(ProviderError, match="found 'mamba'"):
         LocalProvider(str(tmp_path)).complete(ask())
+
+
+def test_torch_has_its_own_number_of_threads_again_after_a_call(local):
+    import torch
+
+    before = torch.get_num_threads()
+    LocalProvider(threads=1).complete_many([ask('Say hi.')])
+    assert torch.get_num_threads() == before
