@@ -29,8 +29,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 types: setup
-	$(BIN)/mypy sdv_llmgan
-	for plugin in plugins/*/; do (cd $$plugin && ../../$(BIN)/mypy .) || exit 1; done
+	$(BIN)/mypy sdv_llmgan $(wildcard plugins/*/sdv_llmgan_*)
 
 check: lint types test
 
