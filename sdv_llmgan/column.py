@@ -43,6 +43,7 @@ class Column:
         description: The user's words on what it means; may be empty.
         shares: Share of each category among the values present, in [0, 1]; of a boolean: of true.
         examples: Some values as JSON, from small to large where they have an order.
+        only: JSON values that a condition allows; ``None``: there is no condition.
         dtype: How the training table stores it.
         stored_format: ``strftime`` format of datetimes that the table stores as text.
     """
@@ -59,6 +60,7 @@ class Column:
     description: str = ''
     shares: tuple[float, ...] = ()
     examples: tuple[Any, ...] = ()
+    only: tuple[Any, ...] | None = None
     dtype: str = 'object'
     stored_format: str | None = None
 
@@ -66,6 +68,8 @@ class Column:
         """The column in words, for a prompt."""
         if detail == 'none':
             return quote(self.name)
+        if self.only is not None:
+            return f'{quote(self.name)}: always {" or ".join(map(quote, self.only))}'
         words = {
             'categorical': self._category_words(detail),
             'boolean': 'true or false',
@@ -125,6 +129,8 @@ class Column:
 
     def json_schema(self, *, enforce_range: bool, list_categories: bool = True) -> dict[str, Any]:
         """JSON Schema of one value."""
+        if self.only is not None:
+            return enum(self.only)
         value = self._value_schema(enforce_range, list_categories)
         if not self.nullable or value == {'type': 'null'}:
             return value

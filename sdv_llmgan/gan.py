@@ -13,9 +13,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -164,14 +164,23 @@ class LLMGAN:
         learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
         self.discriminator.update(learn_real, learn_synthetic)
 
-    def sample(self, num_rows: int) -> pd.DataFrame:
+    def sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Draw new rows with the best process, plain, shape (num_rows, n_columns).
+
+        Args:
+            num_rows: How many, >= 1.
+            conditions: Values that every row has, by column name, as the training table stores
+                them.
 
         Raises:
             SamplingError: So many rows could not be had.
             ProviderError: A model could not be reached.
+            ValueError: A condition names a category that the training table does not have.
         """
-        sampler = LLMSampler(self.generator, self.process, self.examples, self.copies)
+        process = self.process
+        if conditions:
+            process = replace(process, schema=process.schema.conditioned(conditions))
+        sampler = LLMSampler(self.generator, process, self.examples, self.copies)
         return sampler.sample(num_rows, self._rng)
 
     def set_random_state(self, seed: int) -> None:

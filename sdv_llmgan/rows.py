@@ -97,10 +97,14 @@ def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[
         values = _values_by_key(candidate, schema)
     else:
         raise _Rejected(NOT_A_ROW)
-    return [
+    read = [
         _read_value(value, column, enforce_range)
         for value, column in zip(values, schema, strict=True)
     ]
+    for value, column in zip(read, schema, strict=True):
+        if column.only is not None and column.to_json_value(value) not in column.only:
+            raise _Rejected(f'{column.name}: not as the condition says')
+    return read
 
 
 def _values_by_key(candidate: Mapping[str, Any], schema: TableSchema) -> list[Any]:

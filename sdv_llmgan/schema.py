@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sdv_llmgan.column import DATE, Column, Kind, dump, quote
+from sdv_llmgan.column import DATE, Column, Kind, dump, is_missing, quote
 from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.plain import from_plain, to_plain
 
@@ -98,6 +98,22 @@ class TableSchema:
     def reordered(self, names: Sequence[str]) -> TableSchema:
         """The same columns in another order."""
         return TableSchema(tuple(self[name] for name in names))
+
+    def conditioned(self, conditions: Mapping[str, Any]) -> TableSchema:
+        """The same columns, some of them held at one value.
+
+        Args:
+            conditions: Values by column name, as the training table stores them.
+
+        Raises:
+            ValueError: A category that the training table does not have.
+        """
+        return TableSchema(
+            tuple(
+                _held(column, conditions[column.name]) if column.name in conditions else column
+                for column in self.columns
+            )
+        )
 
     def short_keys(self) -> dict[str, str]:
         """A key of one or two letters for each column: ``{'a': 'Age', ...}``."""
@@ -203,6 +219,16 @@ class TableSchema:
                 for column in columns
             )
         )
+
+
+def _held(column: Column, value: Any) -> Column:  # noqa: ANN401 - any cell
+    if column.kind == 'categorical' and not is_missing(value) and value not in column.categories:
+        raise ValueError(
+            f'{quote(column.name)} cannot be {value!r}: the training table has '
+            f'{", ".join(map(quote, column.categories[:10]))}.'
+        )
+    plain = to_plain(pd.Series([value], dtype=column.dtype if pd.notna(value) else None), column)
+    return replace(column, only=(column.to_json_value(plain[0]),))
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -275,10 +275,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         model.fit(training, process)
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        if conditions is not None:
-            raise NotImplementedError
         model = self._fitted_model()
-        return model.process.schema.from_plain(model.sample(num_rows))
+        schema = model.process.schema
+        if set(conditions or ()) - set(schema.names):
+            # A key or personal data: SDV then draws rows until enough of them match.
+            raise NotImplementedError
+        rows = schema.from_plain(model.sample(num_rows, conditions))
+        return rows.assign(**conditions) if conditions else rows
 
     def _make_model(self) -> LLMGAN:
         metered: dict[Any, MeteredProvider] = {}
