@@ -19,6 +19,7 @@ MetadataDetail = Literal['none', 'schema', 'full']
 
 #: Longer category lists stand in the prompt in part: every category costs tokens.
 CATEGORIES_IN_PROMPT = 50
+CATEGORIES_LENGTH = 1_500
 CATEGORIES_IN_PATTERN = 12
 DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
@@ -90,11 +91,13 @@ class Column:
         if not self.categories:
             return 'always null'
         names = [quote(value) for value in self.categories[:CATEGORIES_IN_PROMPT]]
+        lengths = np.cumsum([len(name) for name in names])
+        names = names[: max(1, int((lengths <= CATEGORIES_LENGTH).sum()))]
+        hidden = len(self.categories) - len(names)
         if detail == 'full':
             names = [
                 f'{name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
             ]
-        hidden = len(self.categories) - CATEGORIES_IN_PROMPT
         return f'one of {", ".join(names)}' + (f' and {hidden} rarer values' if hidden > 0 else '')
 
     def _example_words(self) -> str:

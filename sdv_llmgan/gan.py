@@ -30,7 +30,7 @@ from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.providers.base import Role
+from sdv_llmgan.providers.base import Provider, Role
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.strata import find_strata
@@ -203,13 +203,18 @@ class LLMGAN:
         })
         return losses.groupby('Epoch', as_index=False).mean()
 
+    def providers(self) -> list[Provider]:
+        """The models that any role asks, each once."""
+        named = [self.generator.provider, self.discriminator.provider]
+        named += [self.optimizer.provider] if self.optimizer else []
+        return list({id(provider): provider for provider in named if provider}.values())
+
     def usage(self) -> dict[Role, Usage]:
         """Calls and tokens by role, of fitting and sampling together."""
-        providers = [self.generator.provider, self.discriminator.provider]
-        providers += [self.optimizer.provider] if self.optimizer else []
-        metered = {id(p): p for p in providers if isinstance(p, MeteredProvider)}
         total: dict[Role, Usage] = {}
-        for provider in metered.values():
+        for provider in self.providers():
+            if not isinstance(provider, MeteredProvider):
+                continue
             for role, usage in provider.usage.items():
                 total[role] = total.get(role, Usage()) + usage
         return total

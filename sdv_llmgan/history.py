@@ -96,9 +96,12 @@ class History:
         )
 
     def ranked(self) -> list[Step]:
-        """Judged steps, worst first, best last; of equal ones the earlier counts as better."""
+        """Judged steps, worst first, best last; of equal ones the earlier counts as better.
+
+        A process whose rows passed for real is better than any that did not.
+        """
         judged = [step for step in self.steps if step.verdict is not None]
-        return sorted(judged, key=_score)[::-1]
+        return sorted(judged, key=_rank)[::-1]
 
     def best(self) -> Step | None:
         """The judged step with the lowest score, or ``None``."""
@@ -119,7 +122,8 @@ class History:
         """One line a step.
 
         ``score`` is by the newest discriminator (0 is chance, lower is better), ``first_score``
-        by that of the time; ``accuracy`` stands beside them (0.5 is chance).
+        by that of the time; ``accuracy`` stands beside them (0.5 is chance). ``phi`` is the
+        analyzer's score, where it was asked (1 is best).
         """
         best = self.best()
         lines = [
@@ -129,6 +133,7 @@ class History:
                 'score': step.verdict.score if step.verdict else float('nan'),
                 'first_score': float('nan') if step.first_score is None else step.first_score,
                 'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
+                'phi': _phi(step),
                 'verdict': VERDICTS[step.verdict.is_real if step.verdict else None],
                 'best': step is best,
                 'accepted': step.accepted,
@@ -148,13 +153,30 @@ class History:
 
 
 COLUMNS = [
-    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'verdict', 'best', 'accepted'),
-    *('rejected', 'reasons', 'edges', 'instruction', 'feedback', 'calls', 'tokens', 'seconds'),
+    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'phi', 'verdict', 'best'),
+    *(
+        'accepted',
+        'rejected',
+        'reasons',
+        'edges',
+        'instruction',
+        'feedback',
+        'calls',
+        'tokens',
+        'seconds',
+    ),
     'note',
 ]
 #: In words, by ``Verdict.is_real``.
 VERDICTS = {True: 'real', False: 'synthetic', None: ''}
 
 
-def _score(step: Step) -> float:
-    return step.verdict.score if step.verdict else float('inf')
+def _rank(step: Step) -> tuple[bool, float]:
+    if step.verdict is None:
+        return True, float('inf')
+    return not step.verdict.is_real, step.verdict.score
+
+
+def _phi(step: Step) -> float:
+    diagnostics = step.verdict.diagnostics if step.verdict else None
+    return diagnostics.score if diagnostics else float('nan')

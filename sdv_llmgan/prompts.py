@@ -12,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdv_llmgan.column import dump, quote
+from sdv_llmgan.column import MetadataDetail, dump, quote
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Message
 from sdv_llmgan.schema import RowFormat, TableSchema
+
+#: Characters that the columns may take in the discriminator's prompt.
+MAX_COLUMNS_LENGTH = 4_000
 
 GENERATOR_ROLE = (
     'You write rows of a data table. Your rows must be new, and yet look as if they came from the '
@@ -109,12 +112,12 @@ def optimizer_messages(
             'Say which effects to add to or remove from their causal graph, in knowledge of the '
             'subject; it must stay free of cycles.'
         ]
-    edges_form = '"add":[{"cause":"…","effect":"…"}],"remove":[{"cause":"…","effect":"…"}],'
+    edges_form = '"add" and "remove" (lists of objects with the keys "cause" and "effect") and '
     lines += [
         'Write the whole new instruction: concrete advice on typical values, their spread, and '
         'which combinations belong together.',
-        f'The instruction has at most {max_instruction} characters. Answer with JSON only: '
-        f'{{{edges_form if with_graph else ""}"instruction":"…"}}',
+        f'The instruction has at most {max_instruction} characters. Answer with one JSON object '
+        f'and nothing else; its keys are {edges_form if with_graph else ""}"instruction" (text).',
     ]
     return Message('system', OPTIMIZER_ROLE), Message('user', '\n'.join(lines))
 
@@ -124,6 +127,7 @@ def discriminator_messages(
     real: Sequence[Sequence[Any]],
     undetermined: Sequence[Sequence[Any]],
     diagnostics: str,
+    detail: MetadataDetail = 'schema',
 ) -> tuple[Message, ...]:
     """Ask whether rows are real.
 
@@ -132,10 +136,15 @@ def discriminator_messages(
         real: Real rows as JSON values.
         undetermined: Rows of unknown origin as JSON values.
         diagnostics: Statistics of the undetermined rows against real ones; may be empty.
+        detail: How much is told of the columns; where that would take more than
+            ``MAX_COLUMNS_LENGTH`` characters, only their names are given.
     """
+    words = [column.describe(detail) for column in schema]
+    if sum(map(len, words)) > MAX_COLUMNS_LENGTH:
+        words = [column.describe('none') for column in schema]
     lines = [
         '# Columns',
-        *(f'- {column.describe()}' for column in schema),
+        *(f'- {word}' for word in words),
         '',
         '# Sample that is known to be real',
         *(schema.write_row(row, 'arrays') for row in real),
@@ -149,8 +158,8 @@ def discriminator_messages(
         'beyond what chance does to samples of this size? Then feedback: what should the writer '
         'of the undetermined rows do differently? Name columns and values. Last the verdict: '
         '"real" if the undetermined rows could well be real, else "synthetic", with the reason in '
-        'one sentence. Answer with JSON only: '
-        '{"analysis":"…","feedback":["…"],"verdict":"real or synthetic","reason":"…"}',
+        'one sentence. Answer with one JSON object and nothing else; its keys are "analysis" '
+        '(text), "feedback" (a list of short texts), "verdict" and "reason" (text).',
     ]
     return Message('system', DISCRIMINATOR_ROLE), Message('user', '\n'.join(lines))
 

@@ -100,7 +100,12 @@ def find_discriminator(
     if isinstance(discriminator, Discriminator):
         return discriminator
     found = discriminators()
-    if isinstance(discriminator, (list, tuple)) and discriminator:
+    if not discriminator or isinstance(discriminator, type):
+        raise PluginError(
+            'discriminator must be a name, an instance, or a list with at least one of them, got '
+            f'{discriminator!r}. Installed: {", ".join(sorted(found))}.'
+        )
+    if isinstance(discriminator, (list, tuple)):
         return Panel([find_discriminator(member) for member in discriminator])
     if not isinstance(discriminator, str) or discriminator not in found:
         raise PluginError(

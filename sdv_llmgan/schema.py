@@ -53,8 +53,9 @@ class TableSchema:
 
         Args:
             metadata: ``sdv.metadata.Metadata`` with one table.
-            table: Training rows, shape (n_rows, n_columns), missing values as NaN. Columns that
-                the metadata does not name (SDV's constraints make some) are typed by their dtype.
+            table: Training rows, shape (n_rows, n_columns), missing values as NaN. Keys and
+                personal data are left out. Columns that the metadata does not name (SDV's
+                constraints make some) are typed by their dtype.
             descriptions: What columns mean, by name.
 
         Raises:
@@ -76,6 +77,7 @@ class TableSchema:
                     description=descriptions.get(str(name), ''),
                 )
                 for name in table.columns
+                if _is_modeled(declared.get(name, {}))
             )
         )
 
@@ -219,6 +221,17 @@ class TableSchema:
                 for column in columns
             )
         )
+
+
+def _is_modeled(declared: Mapping[str, Any]) -> bool:
+    """Whether a column is neither a key nor personal data, by its entry in the metadata."""
+    sdtype = declared.get('sdtype', 'text')
+    if sdtype in ('id', 'unknown'):
+        return False
+    if sdtype in ('numerical', 'categorical', 'boolean', 'ordinal', 'datetime', 'text'):
+        return not declared.get('pii', False)
+    # An e-mail address, a name, ...: personal unless the metadata says otherwise.
+    return declared.get('pii', True) is False
 
 
 def _held(column: Column, value: Any) -> Column:  # noqa: ANN401 - any cell

@@ -60,9 +60,15 @@ def deal(strata: np.ndarray, num_hands: int, rng: np.random.Generator) -> list[n
 
 
 def stratified_sample(strata: np.ndarray, num_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Numbers of ``num_rows`` rows (fewer if there are not so many) from all strata alike."""
-    hands = max(1, len(strata) // max(1, num_rows))
-    return deal(strata, hands, rng)[0][:num_rows]
+    """Numbers of ``num_rows`` rows (fewer if there are not so many) from all strata alike.
+
+    Every stratum has its share of the rows, up to rounding.
+    """
+    num_rows = min(num_rows, len(strata))
+    shuffled = rng.permutation(len(strata))
+    ordered = shuffled[np.argsort(strata[shuffled], kind='stable')]
+    places = (np.arange(num_rows) + rng.random()) * len(strata) / num_rows
+    return rng.permutation(ordered[places.astype(int)])
 
 
 def _clusters(features: np.ndarray, seed: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
-from typing import Any, get_args
+from typing import Any
 
 import networkx as nx
 import pandas as pd
@@ -14,6 +14,7 @@ from sdv.errors import NotFittedError
 from sdv.single_table.base import BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
+from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.discriminators.base import Discriminator
@@ -22,6 +23,7 @@ from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.optimizer import Optimizer
+from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process import DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
@@ -30,30 +32,6 @@ from sdv_llmgan.schema import RowFormat, TableSchema
 from sdv_llmgan.usage import Usage
 
 LLM = str | Provider | None
-
-MALLM_GAN: dict[str, Any] = {
-    'causal_graph': 'hill-climb',
-    'discriminator': 'logistic',
-    'generator_temperature': 0.5,
-    'optimizer_temperature': 1.0,
-    'top_k': 3,
-    'batch_size': 50,
-    'examples_per_call': 4,
-    'epochs': 10,
-    'max_batches': None,
-    'row_format': 'objects',
-}
-SYNTHIA: dict[str, Any] = {
-    'metadata_detail': 'full',
-    'causal_graph': 'none',
-    'discriminator': 'llm',
-    'top_k': 1,
-    'example_selection': 'stratified',
-    'optimizer_examples': 10,
-    'examples_per_call': 10,
-    'max_batches': 7,
-    'patience': 2,
-}
 
 
 class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
@@ -177,7 +155,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.reject_copies = reject_copies
         self.seed = seed
         self.verbose = verbose
-        self._check_arguments()
+        check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
             enforce_min_max_values=enforce_min_max_values,
@@ -211,44 +189,6 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             overrides: Arguments of the constructor that differ from these settings.
         """
         return cls(metadata, **{**SYNTHIA, **overrides})
-
-    def _check_arguments(self) -> None:
-        """Refuse what cannot work, before anything is sent or paid for."""
-        at_least = {
-            **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
-            **{'generator_temperature': 0, 'optimizer_temperature': 0, 'optimizer_examples': 0},
-            **({} if self.max_batches is None else {'max_batches': 1}),
-        }
-        for name, least in at_least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-                raise ValueError(f'{name} must be a number of at least {least}, got {value!r}.')
-        if self.examples_per_call > self.batch_size:
-            raise ValueError(
-                f'examples_per_call ({self.examples_per_call}) must not exceed batch_size '
-                f'({self.batch_size}): a batch is cut into calls.'
-            )
-        choices = {
-            'row_format': (None, *get_args(RowFormat)),
-            'metadata_detail': get_args(MetadataDetail),
-            'example_selection': get_args(Selection),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f'{name} must be one of {", ".join(map(repr, allowed))}, '
-                    f'got {getattr(self, name)!r}.'
-                )
-        if not isinstance(self.causal_graph, str):
-            CausalGraph.from_edges(self.causal_graph)
-        elif self.causal_graph not in ('hill-climb', 'none'):
-            raise ValueError(
-                "causal_graph must be 'hill-climb', 'none' or a list of (cause, effect) pairs, "
-                f'got {self.causal_graph!r}.'
-            )
-        for llm in (self.generator_llm, self.discriminator_llm, self.optimizer_llm):
-            find_provider(self.llm if llm is None else llm)
-        find_discriminator(self.discriminator)
 
     def _validate(self, table: pd.DataFrame) -> list[str]:
         """Errors that SDV reports together, before it fits."""
@@ -296,8 +236,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
         generator = provider(self.generator_llm)
         discriminator = deepcopy(find_discriminator(self.discriminator))
-        discriminator.provider = provider(self.discriminator_llm)
-        discriminator.target = self.target
+        if discriminator.asks_model:
+            discriminator.provider = provider(self.discriminator_llm)
+        discriminator.target, discriminator.detail = self.target, self.metadata_detail
         return LLMGAN(
             Generator(
                 generator,
@@ -390,7 +331,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def get_info(self) -> dict[str, Any]:
         """SDV's information, and how the fit ended.
 
-        Adds ``llm`` (the model that writes rows), ``remote`` (whether rows leave the machine),
+        Adds ``llm`` (the model that writes rows), ``remote`` (whether any
+        role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step).
         """
         info: dict[str, Any] = super().get_info()
@@ -401,7 +343,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         return {
             **info,
             'llm': self._model.generator.provider.name,
-            'remote': self._model.generator.provider.remote,
+            'remote': any(provider.remote for provider in self._model.providers()),
             'steps': len(self._model.history),
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,

@@ -1,7 +1,7 @@
 """What every provider and every discriminator keeps to, whoever wrote it.
 
 Those of this package, of any plugin that is installed, and of a plugin that nothing here knows
-(``acme``) go through the same tests.
+(``third-party``) go through the same tests.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ class AcmeDiscriminator(LogisticDiscriminator):
 class Acme:
     @hookimpl
     def register_providers(self, register):
-        register('acme', AcmeProvider)
+        register('third-party', AcmeProvider)
 
     @hookimpl
     def register_discriminators(self, register):
-        register('acme', AcmeDiscriminator)
+        register('third-party', AcmeDiscriminator)
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +92,10 @@ def one_number(number):
     return Request(MESSAGES, schema, max_tokens=32, seed=number)
 
 
-every_provider = pytest.mark.parametrize('name', sorted([*registry.providers(), 'acme']))
-every_discriminator = pytest.mark.parametrize('name', sorted([*registry.discriminators(), 'acme']))
+every_provider = pytest.mark.parametrize('name', sorted([*registry.providers(), 'third-party']))
+every_discriminator = pytest.mark.parametrize(
+    'name', sorted([*registry.discriminators(), 'third-party'])
+)
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_a_synthesizer_fits_and_samples_by_the_providers_name(name, server):
     sample = synthesizer.sample(2)['people']
     assert sample.dtypes.to_dict() == PEOPLE.dtypes.to_dict()
     assert len(sample) == 2
-    assert not synthesizer.get_info()['remote']
+    assert synthesizer.get_info()['remote'] == synthesizer._model.generator.provider.remote
 
 
 SEEDS = range(3)

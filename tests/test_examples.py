@@ -64,7 +64,12 @@ def test_hands_differ_by_one_row_at_most():
 
 def test_a_stratified_sample_has_rare_strata_too():
     strata = np.repeat([0, 1], [90, 10])
-    for seed in range(5):
+    for seed in range(20):
         chosen = strata[stratified_sample(strata, 10, RNG(seed))]
         assert chosen.tolist().count(1) == 1
+    small = np.repeat([0, 1], [30, 9])
+    for seed in range(20):
+        rows = stratified_sample(small, 20, RNG(seed))
+        assert len(set(rows)) == 20
+        assert small[rows].tolist().count(1) in (4, 5)
     assert len(stratified_sample(strata, 500, RNG(0))) == 100

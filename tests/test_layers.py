@@ -56,6 +56,8 @@ ORDER = [
     'samplers.base',
     'samplers.llm',
     'gan',
+    'presets',
+    'arguments',
     'synthesizer',
     '__init__',
 ]

@@ -10,7 +10,7 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Discriminator
-from sdv_llmgan.discriminators.llm import MAX_SAMPLE_LENGTH, LLMDiscriminator
+from sdv_llmgan.discriminators.llm import LLMDiscriminator
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import ProviderError
@@ -75,7 +75,14 @@ def test_the_model_sees_both_samples_and_the_diagnostics():
 
 @pytest.mark.parametrize(
     'reply',
-    ['I think they are fine.', '{"verdict": "perhaps"}', '[]', '{"verdict": ["real"]}', '{'],
+    [
+        'I think they are fine.',
+        '{"verdict": "perhaps"}',
+        '[]',
+        '{"verdict": ["real"]}',
+        '{',
+        '{"analysis":"…","feedback":["…"],"verdict":"real","reason":"…"}',
+    ],
 )
 def test_nonsense_falls_back_to_the_analyzer_and_is_noted(reply):
     verdict = started(LLMDiscriminator(), reply).judge(REAL, SHIFTED)
@@ -90,13 +97,24 @@ def test_feedback_of_the_wrong_type_is_left_out():
     assert started(LLMDiscriminator(), reply).judge(REAL, SAME).feedback == '- Be bold.'
 
 
-def test_without_the_analyzer_the_models_word_is_the_score():
+def test_without_the_analyzer_the_model_sees_no_statistics_and_the_score_is_the_same():
     blind = started(LLMDiscriminator(analyzer=False), SYNTHETIC)
-    verdict = blind.judge(REAL, SAME)
-    assert (verdict.score, verdict.accuracy, verdict.diagnostics) == (1.0, 1.0, None)
+    seeing = started(LLMDiscriminator(), SYNTHETIC)
+    assert blind.judge(REAL, SHIFTED).score == seeing.judge(REAL, SHIFTED).score
     assert '# Statistics' not in blind.provider.requests[0].messages[1].content
-    trusting = started(LLMDiscriminator(analyzer=False), {**SYNTHETIC, 'verdict': 'real'})
-    assert trusting.judge(REAL, SHIFTED).score == 0.0
+    assert '# Statistics' in seeing.provider.requests[0].messages[1].content
+
+
+@pytest.mark.parametrize('verdict', [' Real', 'REAL', 'real '])
+def test_the_verdict_may_be_written_sloppily(verdict):
+    reply = {**SYNTHETIC, 'verdict': verdict}
+    assert started(LLMDiscriminator(), reply).judge(REAL, SAME).is_real is True
+
+
+@pytest.mark.parametrize('arguments', [{'sample_rows': 0}, {'temperature': -1}])
+def test_arguments_out_of_range_are_errors(arguments):
+    with pytest.raises(ValueError, match='sample_rows must be at least 1'):
+        LLMDiscriminator(**arguments)
 
 
 def test_the_same_rows_are_not_paid_for_twice():
@@ -107,15 +125,17 @@ def test_the_same_rows_are_not_paid_for_twice():
     assert len(discriminator.provider.requests) == 2
 
 
-def test_long_rows_shorten_the_samples():
-    wide = pd.concat([PLAIN.add_suffix(f' of visit {i}') for i in range(40)], axis=1)
+def test_the_whole_prompt_is_bounded_however_wide_the_table():
+    notes = pd.Series([f'{i} ' + 'words ' * 300 for i in range(200)], name='notes')
+    wide = pd.concat([*(PLAIN.add_suffix(f' of visit {i}') for i in range(30)), notes], axis=1)
     schema = TableSchema.from_sdv(visits_metadata(), wide)
     discriminator = LLMDiscriminator(sample_rows=50)
     discriminator.provider = ScriptedProvider(script=[json.dumps(SYNTHETIC)])
     discriminator.start(wide, schema, 0)
-    rows = discriminator._bounded(wide)
-    assert 1 <= len(rows) < 50
-    assert len(json.dumps(rows)) < 1.5 * MAX_SAMPLE_LENGTH
+    discriminator.judge(wide, wide)
+    prompt = discriminator.provider.requests[0].messages[1].content
+    assert len(prompt) < 25_000
+    assert '"age of visit 29"' in prompt
 
 
 def test_a_discriminator_without_a_model_says_what_to_name():
@@ -133,7 +153,8 @@ def test_a_panel_averages_scores_and_puts_feedback_together():
     alone = [member.judge(REAL.tail(50), SHIFTED.tail(50)) for member in panel.members]
     assert verdict.score == np.mean([one.score for one in alone])
     assert verdict.p_real.shape == (50,)
-    assert verdict.is_real is True
+    assert alone[0].score > 0.5
+    assert verdict.is_real is False  # the learned score knows better
     assert 'Lower "age"' in verdict.feedback
     assert verdict.diagnostics is alone[1].diagnostics
     assert panel.learns

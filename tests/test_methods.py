@@ -143,7 +143,7 @@ def test_ablation_without_analyzer():
         discriminator=LLMDiscriminator(analyzer=False), llm=scripted(discriminator=SYNTHETIC)
     )
     assert all('# Statistics' not in prompt for prompt in prompts(made, 'discriminator'))
-    assert set(made.get_history()['score']) == {1.0}
+    assert made.get_history()['phi'].notna().all()
 
 
 def test_an_empty_graph_may_grow_and_no_graph_may_not():
@@ -168,3 +168,34 @@ def test_an_unknown_target_is_an_error_before_any_call():
     with pytest.raises(ValueError, match="The target must be a column that the model sees, got 'w"):
         fit(target='wage', llm=llm)
     assert llm.requests == []
+
+
+def test_the_process_that_passed_for_real_is_kept():
+    verdicts = iter(['synthetic', 'real'])
+
+    def answer(request: Request) -> str:
+        if request.role == 'discriminator':
+            return json.dumps({**SYNTHETIC, 'verdict': next(verdicts)})
+        return random_json(request.json_schema, np.random.default_rng(request.seed))
+
+    made = fit(discriminator='llm', llm=ScriptedProvider(script=answer), seed=3)
+    history = made.get_history()
+    assert history['verdict'].tolist() == ['synthetic', 'real']
+    assert history['best'].tolist() == [False, True]
+    assert made.get_generation_process().instruction == history['instruction'][1]
+
+
+def test_the_discriminator_is_told_as_much_as_the_generator():
+    made = fit(LLMGANSynthesizer.synthia, metadata_detail='none', llm=scripted())
+    told = prompts(made, 'discriminator')[0].split('# Sample')[0]
+    assert '"ward"' in told
+    assert 'north' not in told
+
+
+def test_a_remote_model_in_any_role_is_said():
+    remote = ScriptedProvider()
+    remote.remote = True
+    here = fit(discriminator_llm=remote)
+    assert here.get_info()['remote'] is False  # the logistic discriminator asks nobody
+    assert fit(discriminator='llm', discriminator_llm=remote).get_info()['remote'] is True
+    assert fit(optimizer_llm=remote).get_info()['remote'] is True

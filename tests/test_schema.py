@@ -151,3 +151,20 @@ def test_a_column_without_any_finite_number_is_an_error():
 
 def test_the_json_form_round_trips():
     assert TableSchema.from_dict(SCHEMA.to_dict()) == SCHEMA
+
+
+def test_keys_and_personal_data_are_no_columns():
+    metadata = visits_metadata(mail={'sdtype': 'email'}, shop={'sdtype': 'company', 'pii': False})
+    schema = TableSchema.from_sdv(metadata, visits().assign(mail='a@b.org', shop='Acme'))
+    assert not {'patient', 'mail'} & set(schema.names)
+    assert 'shop' in schema.names
+
+
+def test_times_with_a_zone_come_back_in_their_zone():
+    table = pd.DataFrame({
+        'x': pd.to_datetime(['2024-02-03 10:30', None]).tz_localize('Asia/Tokyo')
+    })
+    schema = TableSchema.from_sdv(visits_metadata(x={'sdtype': 'datetime'}), table)
+    plain = schema.to_plain(table)
+    assert schema.to_json_rows(plain)[0] == ['2024-02-03 01:30:00']
+    pd.testing.assert_frame_equal(schema.from_plain(plain), table)

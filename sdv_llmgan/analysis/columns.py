@@ -7,6 +7,7 @@ p-value does not know how many rows there are.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ from sdv_llmgan.schema import Kind
 #: Categories that differ most between the tables, of which the result gives the shares.
 CATEGORIES_NAMED = 5
 QUANTILES = (0.05, 0.5, 0.95)
+
+#: Up to so many rows p-values of the Kolmogorov-Smirnov test are exact.
+FEW_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -169,10 +173,12 @@ def compare_numerical(coded: Coded) -> NumericalColumn:
         return NumericalColumn(name, kind)
     if not len(synthetic):
         return NumericalColumn(name, kind, ks=0.0, kl=0.0, js=0.0, coverage=0.0, outside=0.0)
-    # For one row against one the asymptotic p-value divides by zero; the exact one is slow, and
-    # gives up on some tables.
-    method = 'exact' if len(real) + len(synthetic) == 2 else 'asymp'
-    ks = ks_2samp(real, synthetic, method=method)
+    # The asymptotic p-value is far too small for a few rows; the exact one is slow for many, and
+    # says so where it gives up and takes the asymptotic one.
+    method = 'exact' if min(len(real), len(synthetic)) <= FEW_ROWS else 'asymp'
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)
+        ks = ks_2samp(real, synthetic, method=method)
     bins = adaptive_bins(np.concatenate([real, synthetic]), min(len(real), len(synthetic)))
     kl, js = divergences(
         np.bincount(bins[: len(real)], minlength=bins.max() + 1),

@@ -77,9 +77,9 @@ class Diagnostics:
         return [finding.text for finding in self.problems[:most]]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """All of it as JSON values; numbers that are not finite become ``None``."""
         values = {'score': self.score, 'parts': self.parts, **asdict(self)}
-        return json.loads(json.dumps(values, default=str, allow_nan=False))
+        return json.loads(json.dumps(values, default=str), parse_constant=lambda name: None)
 
     def to_json(self) -> str:
         """All of it as JSON; numbers are finite, and what cannot be computed is null."""

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from sdv_llmgan.analysis import Diagnostics
+from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.schema import TableSchema
 
@@ -49,12 +50,16 @@ class Discriminator(ABC):
         provider: The model named by ``discriminator_llm``, for a discriminator that asks one; set
             before ``start``.
         target: The column to predict later, if the user named one; set before ``start``.
+        detail: How much of the columns a model may be told; set before ``start``.
+        asks_model: Whether it asks a model at all.
         learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
             ``update`` to learn from.
     """
 
     provider: Provider | None = None
     target: str | None = None
+    detail: MetadataDetail = 'schema'
+    asks_model: bool = False
     learns: bool = True
 
     @abstractmethod

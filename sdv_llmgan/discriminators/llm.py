@@ -8,6 +8,7 @@ rows pass for real. A reply that makes no sense leaves the analyzer's verdict, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,22 +26,24 @@ from sdv_llmgan.replies import read_json
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.strata import find_strata, stratified_sample
 
-#: Characters of rows that are shown of each sample at most, whatever ``sample_rows`` says.
-MAX_SAMPLE_LENGTH = 6_000
+#: Characters of rows that are shown of each sample at most, whatever ``sample_rows`` says, and of
+#: the statistics: with ``prompts.MAX_COLUMNS_LENGTH`` they bound the prompt at about 15,000.
+MAX_SAMPLE_LENGTH = 3_000
+MAX_STATISTICS = 4_000
 MAX_TOKENS = 1024
 MAX_FEEDBACK = 5
 
 REPLY_SCHEMA: dict[str, Any] = {
     'type': 'object',
     'properties': {
-        'analysis': {'type': 'string', 'maxLength': 600},
+        'analysis': {'type': 'string', 'minLength': 20, 'maxLength': 600},
         'feedback': {
             'type': 'array',
-            'items': {'type': 'string', 'maxLength': 200},
+            'items': {'type': 'string', 'minLength': 10, 'maxLength': 200},
             'maxItems': MAX_FEEDBACK,
         },
         'verdict': enum(['real', 'synthetic']),
-        'reason': {'type': 'string', 'maxLength': 200},
+        'reason': {'type': 'string', 'minLength': 10, 'maxLength': 200},
     },
     'required': ['analysis', 'feedback', 'verdict', 'reason'],
     'additionalProperties': False,
@@ -54,10 +57,12 @@ class LLMDiscriminator(AnalyzerDiscriminator):
 
     Args:
         sample_rows: Rows of each sample that the model is shown, >= 1.
-        analyzer: Whether it is shown the diagnostics. Without them the score is that of the
-            verdict: 0 for real, 1 for synthetic.
+        analyzer: Whether it is shown the diagnostics. The score is the analyzer's either way, or
+            every synthetic verdict would tie.
         temperature: Randomness of the reply, >= 0.
     """
+
+    asks_model = True
 
     def __init__(
         self,
@@ -66,6 +71,11 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         analyzer: bool = True,
         temperature: float = 0.0,
     ) -> None:
+        if sample_rows < 1 or temperature < 0:
+            raise ValueError(
+                'sample_rows must be at least 1 and temperature at least 0, got '
+                f'{sample_rows!r} and {temperature!r}.'
+            )
         self.sample_rows = sample_rows
         self.analyzer = analyzer
         self.temperature = temperature
@@ -91,7 +101,8 @@ class LLMDiscriminator(AnalyzerDiscriminator):
                 self.schema,
                 self._bounded(known),
                 self._bounded(shown),
-                str(statistics.diagnostics) if self.analyzer else '',
+                str(statistics.diagnostics)[:MAX_STATISTICS] if self.analyzer else '',
+                self.detail,
             ),
             json_schema=REPLY_SCHEMA,
             temperature=self.temperature,
@@ -105,8 +116,7 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         except ReplyError as error:
             note = f'reply of the discriminator not used, scored by the analyzer: {error}'
             return replace(statistics, note=note)
-        verdict = replace(statistics, feedback=feedback, is_real=is_real)
-        return verdict if self.analyzer else _by_word(verdict, is_real)
+        return replace(statistics, feedback=feedback, is_real=is_real)
 
     def _bounded(self, table: pd.DataFrame) -> list[list[Any]]:
         """Rows as JSON values, as many as fit into ``MAX_SAMPLE_LENGTH``, at least one."""
@@ -117,25 +127,18 @@ class LLMDiscriminator(AnalyzerDiscriminator):
 
 def _read(reply: Any) -> tuple[bool, str]:  # noqa: ANN401 - any JSON value
     """The verdict in a reply, and its feedback as lines."""
-    if not isinstance(reply, Mapping) or reply.get('verdict') not in ('real', 'synthetic'):
+    if not isinstance(reply, Mapping):
+        raise ReplyError('it is no object.')
+    word = str(reply.get('verdict')).strip().lower()
+    if word not in ('real', 'synthetic'):
         raise ReplyError('it has no verdict "real" or "synthetic".')
     advice = reply.get('feedback')
     lines = [line for line in advice if isinstance(line, str)] if isinstance(advice, list) else []
     reason = reply.get('reason')
-    if reply['verdict'] == 'synthetic' and isinstance(reason, str):
+    said = [reply.get('analysis'), reason, *lines]
+    if not any(isinstance(text, str) and re.search(r'\w{2}', text) for text in said):
+        raise ReplyError('it gives no reason in words.')
+    if word == 'synthetic' and isinstance(reason, str):
         lines.append(reason)
-    lines = [line.strip() for line in lines if line.strip()]
-    return reply['verdict'] == 'real', '\n'.join(f'- {line}' for line in lines[: MAX_FEEDBACK + 1])
-
-
-def _by_word(verdict: Verdict, is_real: bool) -> Verdict:
-    """A verdict that rests on the model's word alone."""
-    p_real = 0.5 if is_real else 0.0
-    return replace(
-        verdict,
-        p_real=np.full(len(verdict.p_real), p_real),
-        score=0.0 if is_real else 1.0,
-        accuracy=1 - p_real,
-        log_loss=float(np.log(2)) if is_real else 0.0,
-        diagnostics=None,
-    )
+    lines = [line.strip() for line in lines if re.search(r'\w{2}', line)]
+    return word == 'real', '\n'.join(f'- {line}' for line in lines[: MAX_FEEDBACK + 1])

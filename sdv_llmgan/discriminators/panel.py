@@ -10,6 +10,9 @@ import pandas as pd
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.schema import TableSchema
 
+#: A learned score up to this one on twenty held-out rows of each kind can be chance.
+NEAR_CHANCE = 0.3
+
 
 class Panel(Discriminator):
     """Judges as its members do, on average.
@@ -24,11 +27,13 @@ class Panel(Discriminator):
     def __init__(self, members: Sequence[Discriminator]) -> None:
         self.members = list(members)
         self.learns = any(member.learns for member in self.members)
+        self.asks_model = any(member.asks_model for member in self.members)
 
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""
         for member in self.members:
             member.provider, member.target = self.provider, self.target
+            member.detail = self.detail
             member.start(training, schema, seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
@@ -37,9 +42,17 @@ class Panel(Discriminator):
             member.update(real, synthetic)
 
     def judge(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
-        """Average what the members say; rows are real if all who were asked say so."""
+        """Average what the members say.
+
+        Rows are real if all who were asked say so, and no learned score says otherwise.
+        """
         verdicts = [member.judge(real, synthetic) for member in self.members]
         words = [verdict.is_real for verdict in verdicts if verdict.is_real is not None]
+        words += [
+            verdict.score <= NEAR_CHANCE
+            for member, verdict in zip(self.members, verdicts, strict=True)
+            if words and member.learns
+        ]
         return Verdict(
             p_real=np.mean([verdict.p_real for verdict in verdicts], axis=0),
             score=float(np.mean([verdict.score for verdict in verdicts])),

@@ -1,0 +1,69 @@
+"""Arguments of ``LLMGANSynthesizer`` that cannot work, refused before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, get_args
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.column import MetadataDetail
+from sdv_llmgan.examples import Selection
+from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.schema import RowFormat
+
+
+def check_arguments(arguments: Mapping[str, Any]) -> None:
+    """Check arguments that need no table.
+
+    Args:
+        arguments: Every argument of ``LLMGANSynthesizer`` by name.
+
+    Raises:
+        PluginError: There is no such provider or discriminator.
+        ValueError: An argument is out of range, or the causal graph has a cycle.
+    """
+    counts = {
+        **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
+        **{'optimizer_examples': 0, 'seed': 0},
+        **({} if arguments['max_batches'] is None else {'max_batches': 1}),
+    }
+    for name, least in counts.items():
+        _check_number(name, arguments[name], least, Integral)
+    for name in ('generator_temperature', 'optimizer_temperature'):
+        _check_number(name, arguments[name], 0, Real)
+    if arguments['examples_per_call'] > arguments['batch_size']:
+        raise ValueError(
+            f'examples_per_call ({arguments["examples_per_call"]}) must not exceed batch_size '
+            f'({arguments["batch_size"]}): a batch is cut into calls.'
+        )
+    choices = {
+        'row_format': (None, *get_args(RowFormat)),
+        'metadata_detail': get_args(MetadataDetail),
+        'example_selection': get_args(Selection),
+    }
+    for name, allowed in choices.items():
+        if arguments[name] not in allowed:
+            raise ValueError(
+                f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
+            )
+    if not isinstance(arguments['causal_graph'], str):
+        CausalGraph.from_edges(arguments['causal_graph'])
+    elif arguments['causal_graph'] not in ('hill-climb', 'none'):
+        raise ValueError(
+            "causal_graph must be 'hill-climb', 'none' or a list of (cause, effect) pairs, "
+            f'got {arguments["causal_graph"]!r}.'
+        )
+    for llm in (
+        arguments['generator_llm'],
+        arguments['discriminator_llm'],
+        arguments['optimizer_llm'],
+    ):
+        find_provider(arguments['llm'] if llm is None else llm)
+    find_discriminator(arguments['discriminator'])
+
+
+def _check_number(name: str, value: Any, least: int, kind: type[Any]) -> None:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
+        noun = 'a whole number' if kind is Integral else 'a number'
+        raise ValueError(f'{name} must be {noun} of at least {least}, got {value!r}.')

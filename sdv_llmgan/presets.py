@@ -1,0 +1,35 @@
+"""The settings of both papers, as arguments of ``LLMGANSynthesizer`` (see docs/methods.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Ling et al., MALLM-GAN, 2024. https://arxiv.org/abs/2406.10521
+MALLM_GAN: dict[str, Any] = {
+    'causal_graph': 'hill-climb',
+    'discriminator': 'logistic',
+    'generator_temperature': 0.5,
+    'optimizer_temperature': 1.0,
+    'top_k': 3,
+    'batch_size': 50,
+    'examples_per_call': 4,
+    'epochs': 10,
+    'max_batches': None,
+    'row_format': 'objects',
+}
+#: SYNTHIA: A multi-agent GAN-LLM fusion for statistically guided synthetic data generation, 2025.
+SYNTHIA: dict[str, Any] = {
+    'metadata_detail': 'full',
+    'causal_graph': 'none',
+    'discriminator': 'llm',
+    'generator_temperature': 0.5,
+    'optimizer_temperature': 1.0,
+    'top_k': 1,
+    'batch_size': 50,
+    'epochs': 7,
+    'example_selection': 'stratified',
+    'optimizer_examples': 10,
+    'examples_per_call': 10,
+    'max_batches': 7,
+    'patience': 2,
+}
