@@ -60,6 +60,16 @@ def test_the_models_word_and_feedback_go_into_the_verdict_beside_the_analyzers_s
     assert real.is_real is True
 
 
+def test_the_verdict_real_is_overruled_while_the_analyzer_has_findings():
+    verdict = started(LLMDiscriminator(), {**SYNTHETIC, 'verdict': 'real'}).judge(REAL, SHIFTED)
+    assert verdict.is_real is False
+    assert verdict.note == 'verdict "real" overruled: the analyzer has findings'
+    assert 'is too narrow' in verdict.feedback
+    assert 'Lower "age"' in verdict.feedback
+    blind = started(LLMDiscriminator(analyzer=False), {**SYNTHETIC, 'verdict': 'real'})
+    assert blind.judge(REAL, SHIFTED).is_real is True
+
+
 def test_the_model_sees_both_samples_and_the_diagnostics():
     discriminator = started(LLMDiscriminator(sample_rows=5), SYNTHETIC)
     verdict = discriminator.judge(REAL, SHIFTED)

@@ -85,7 +85,9 @@ def test_synthias_prompt_holds_the_full_metadata_and_a_pattern_that_rows_match()
 
 
 def test_the_verdict_real_ends_the_fit():
-    made = fit(discriminator='llm', llm=scripted(discriminator={**SYNTHETIC, 'verdict': 'real'}))
+    trusting = LLMDiscriminator(analyzer=False)
+    real = {**SYNTHETIC, 'verdict': 'real'}
+    made = fit(discriminator=trusting, llm=scripted(discriminator=real))
     assert len(made.get_history()) == 1
     assert made.get_info()['stopped'] == 'verdict: real'
 
@@ -178,7 +180,8 @@ def test_the_process_that_passed_for_real_is_kept():
             return json.dumps({**SYNTHETIC, 'verdict': next(verdicts)})
         return random_json(request.json_schema, np.random.default_rng(request.seed))
 
-    made = fit(discriminator='llm', llm=ScriptedProvider(script=answer), seed=3)
+    trusting = LLMDiscriminator(analyzer=False)
+    made = fit(discriminator=trusting, llm=ScriptedProvider(script=answer), seed=3)
     history = made.get_history()
     assert history['verdict'].tolist() == ['synthetic', 'real']
     assert history['best'].tolist() == [False, True]

@@ -3,7 +3,8 @@
     real sample, undetermined sample, diagnostics -> model -> analysis, feedback, verdict
 
 The score is the analyzer's, ``1 - phi(S)``: the model's part is the feedback, and to say when the
-rows pass for real. A reply that makes no sense leaves the analyzer's verdict, and is noted.
+rows pass for real, which they cannot while the analyzer has findings. A reply that makes no sense
+leaves the analyzer's verdict, and is noted.
 """
 
 from __future__ import annotations
@@ -116,6 +117,14 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         except ReplyError as error:
             note = f'reply of the discriminator not used, scored by the analyzer: {error}'
             return replace(statistics, note=note)
+        if is_real and self.analyzer and statistics.feedback:
+            # Small models call anything real; what is beyond chance cannot pass.
+            return replace(
+                statistics,
+                feedback='\n'.join([statistics.feedback, feedback]).strip(),
+                is_real=False,
+                note='verdict "real" overruled: the analyzer has findings',
+            )
         return replace(statistics, feedback=feedback, is_real=is_real)
 
     def _bounded(self, table: pd.DataFrame) -> list[list[Any]]:
