@@ -43,6 +43,8 @@ def main() -> None:
     print('\nGeneration process\n', synthesizer.get_generation_process(), sep='')
     quality = evaluate_quality(data, synthetic, metadata, verbose=False)
     diagnostic = run_diagnostic(data, synthetic, metadata, verbose=False)
+    if arguments.llm == 'local':
+        print('\n(A model of 135M parameters rewrites badly; the loop keeps what scored best.)')
     print(f'\nSDMetrics quality    {quality.get_score():.3f}   (1 is best)')
     print(f'SDMetrics diagnostic {diagnostic.get_score():.3f}   (1 is best)')
     print(f'Fit {fitted - started:.0f} s, {arguments.rows} rows in {sampled - fitted:.0f} s.')

@@ -47,7 +47,12 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
             )
-    if not isinstance(arguments['causal_graph'], str):
+    for name in ('context', 'instruction'):
+        if not isinstance(arguments[name] or '', str):
+            raise ValueError(f'{name} must be text, got {arguments[name]!r}.')
+    if not isinstance(arguments['column_descriptions'] or {}, Mapping):
+        raise ValueError('column_descriptions must map names of columns to texts.')
+    if isinstance(arguments['causal_graph'], (list, tuple)):
         CausalGraph.from_edges(arguments['causal_graph'])
     elif arguments['causal_graph'] not in ('hill-climb', 'none'):
         raise ValueError(

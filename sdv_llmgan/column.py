@@ -21,6 +21,9 @@ MetadataDetail = Literal['none', 'schema', 'full']
 CATEGORIES_IN_PROMPT = 50
 CATEGORIES_LENGTH = 1_500
 CATEGORIES_IN_PATTERN = 12
+#: Finer steps than this many decimals are not put to structured output.
+MAX_STEP = 12
+ALWAYS_NULL = 'always null'
 DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
 #: A range of dates is put to structured output as so many months or years at most.
@@ -79,7 +82,7 @@ class Column:
             'datetime': f'{self._date_words()}{self._range_words()}',
             'text': 'free text',
         }[self.kind]
-        if self.nullable:
+        if self.nullable and words != ALWAYS_NULL:
             words += ', or null where the value is missing'
         if detail == 'full':
             words += self._example_words()
@@ -89,8 +92,8 @@ class Column:
 
     def _category_words(self, detail: MetadataDetail) -> str:
         if not self.categories:
-            return 'always null'
-        names = [quote(value) for value in self.categories[:CATEGORIES_IN_PROMPT]]
+            return ALWAYS_NULL
+        names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]
         lengths = np.cumsum([len(name) for name in names])
         names = names[: max(1, int((lengths <= CATEGORIES_LENGTH).sum()))]
         hidden = len(self.categories) - len(names)
@@ -113,7 +116,7 @@ class Column:
         few = 0 < len(self.categories) <= CATEGORIES_IN_PATTERN
         number = r'-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
         pattern = {
-            'categorical': '|'.join(re.escape(dump(value)) for value in self.categories)
+            'categorical': '|'.join(re.escape(dump(to_json(value))) for value in self.categories)
             if few
             else f'{text}|{number}|true|false',
             'boolean': 'true|false',
@@ -149,15 +152,16 @@ class Column:
             if not self.categories:
                 return {'type': 'null'}
             if list_categories:
-                return enum(self.categories)
-            kinds = {_json_type(value) for value in self.categories}
+                return enum(map(to_json, self.categories))
+            kinds = {_json_type(to_json(value)) for value in self.categories}
             return {'type': kinds.pop() if len(kinds) == 1 else 'string'}
         if self.kind == 'boolean':
             return {'type': 'boolean'}
         if self.kind == 'integer':
             return {'type': 'integer', **bounds}
         if self.kind == 'number':
-            return {'type': 'number', 'multipleOf': float(f'1e-{self.decimals}'), **bounds}
+            step = {'multipleOf': float(f'1e-{self.decimals}')}
+            return {'type': 'number', **(step if self.decimals <= MAX_STEP else {}), **bounds}
         if self.kind == 'datetime':
             return self._datetime_schema(enforce_range)
         return {'type': 'string', 'maxLength': self.max_length}
@@ -184,7 +188,7 @@ class Column:
             return round(float(value), self.decimals)
         if self.kind == 'datetime':
             return value.strftime(self.datetime_format)
-        return to_python(value)
+        return to_json(to_python(value))
 
 
 def dump(value: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -200,6 +204,11 @@ def quote(value: Any) -> str:  # noqa: ANN401 - any JSON value
 def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell
     """Whether a cell holds no value."""
     return value is None or bool(pd.isna(value))
+
+
+def to_json(category: Any) -> Any:  # noqa: ANN401 - any cell
+    """A category as JSON knows it: dates, decimals and the like as text."""
+    return category if isinstance(category, (str, int, float, bool)) else str(category)
 
 
 def to_python(value: Any) -> Any:  # noqa: ANN401 - any cell

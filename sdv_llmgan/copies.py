@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,6 +13,7 @@ from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.schema import TableSchema
 
 COPY = 'copy of a training row'
+MAX_FILLED = 0.1
 
 
 class CopyCheck:
@@ -22,7 +24,8 @@ class CopyCheck:
     A table of few categories cannot avoid copies: honest new rows repeat old ones by chance. So
     the check is off (``possible`` is False) where the training rows already repeat each other:
     where more than ``max_share`` of them equal another training row, fresh rows from the same
-    source would equal one about as often.
+    source would equal one about as often. It is off, too, where the training rows fill more than
+    ``MAX_FILLED`` of all rows that there can be, as those of a designed experiment do.
 
     Args:
         training: The training rows, plain, shape (n_rows, n_columns).
@@ -37,7 +40,9 @@ class CopyCheck:
         counts = Counter(self._keys(training))
         repeated = sum(count for count in counts.values() if count > 1)
         self.known = frozenset(counts)
-        self.possible = repeated <= max_share * len(training)
+        self.possible = repeated <= max_share * len(training) and len(
+            counts
+        ) <= MAX_FILLED * _count_cells(schema)
 
     def reject(self, parsed: ParsedRows) -> ParsedRows:
         """Take copies of training rows out and count them."""
@@ -50,3 +55,13 @@ class CopyCheck:
 
     def _keys(self, table: pd.DataFrame) -> Iterable[str]:
         return [dump(row) for row in self.schema.to_json_rows(table)]
+
+
+def _count_cells(schema: TableSchema) -> float:
+    """How many different rows there can be; infinite with numbers, dates or text."""
+    cells = 1.0
+    for column in schema:
+        if column.kind not in ('categorical', 'boolean'):
+            return math.inf
+        cells *= (len(column.categories) or 2) + column.nullable
+    return cells

@@ -135,7 +135,10 @@ class LLMGAN:
                 if self._is_done(step):
                     break
         except (KeyboardInterrupt, LLMGANError) as error:
-            raise self._interrupted(error) from error
+            raise type(error)(self._interrupted(error)) from error
+        except Exception as error:
+            self._interrupted(error)
+            raise
         finally:
             best = self.history.best()
             self.process = best.process if best else process
@@ -181,7 +184,11 @@ class LLMGAN:
         if conditions:
             process = replace(process, schema=process.schema.conditioned(conditions))
         sampler = LLMSampler(self.generator, process, self.examples, self.copies)
-        return sampler.sample(num_rows, self._rng)
+        try:
+            return sampler.sample(num_rows, self._rng)
+        except LLMGANError as error:
+            LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
+            raise
 
     def set_random_state(self, seed: int) -> None:
         """Start the randomness of ``sample`` anew (SDV calls this)."""
@@ -231,7 +238,6 @@ class LLMGAN:
             'This fit pays for at most %d batches (%d epochs of %d, max_batches=%s).',
             *(total, settings.epochs, per_epoch, settings.max_batches),
         )
-        self.history.stopped = 'max_batches' if total < planned else 'epochs'
         with tqdm(total=total, desc='Fitting', disable=not settings.verbose) as progress:
             for number in range(total):
                 epoch, batch = divmod(number, per_epoch)
@@ -239,6 +245,7 @@ class LLMGAN:
                     shuffled = np.array_split(rng.permutation(num_rows), per_epoch)
                 yield epoch, batch, shuffled[batch]
                 progress.update()
+        self.history.stopped = 'max_batches' if total < planned else 'epochs'
 
     def _is_done(self, step: Step) -> bool:
         """Whether the fit may stop before its last batch; the history then says why."""
@@ -283,15 +290,16 @@ class LLMGAN:
         step.usage = sum(self.usage().values(), Usage()) - before
         step.seconds = time.monotonic() - started
 
-    def _interrupted(self, error: BaseException) -> BaseException:
-        """The same kind of error, saying how far the fit came."""
+    def _interrupted(self, error: BaseException) -> str:
+        """Note and log how far the fit came."""
         self.history.stopped = f'interrupted in step {len(self.history) + 1}'
+        said = str(error).rstrip('.') or 'Interrupted'
         message = (
-            f'{str(error) or "Interrupted."} The fit was {self.history.stopped}; get_history() '
-            f'has the {len(self.history)} before it.'
+            f'{said}. The fit was {self.history.stopped}; get_history() has the '
+            f'{len(self.history)} before it.'
         )
         LOGGER.warning(message)
-        return type(error)(message)
+        return message
 
 
 def _hold_out(table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -16,6 +16,8 @@ from sdv_llmgan.plain import to_categories, to_datetime
 #: where the data has them: enough for any relation between columns, cheap in tokens.
 SIGNIFICANT_DIGITS = 6
 
+#: Numbers smaller than this reach down to are written as 0.
+MOST_DECIMALS = 300
 #: Example values of a column, and the length that text among them is cut to.
 EXAMPLES = 5
 EXAMPLE_LENGTH = 60
@@ -29,7 +31,7 @@ def learn_column(values: pd.Series, declared: Mapping[str, Any]) -> Column:
         declared: Its entry in the metadata (``sdtype``, ``datetime_format``); may be empty.
 
     Raises:
-        ValueError: A numerical column has no finite number.
+        ValueError: A numerical column has infinite numbers.
     """
     name, dtype = str(values.name), str(values.dtype)
     present = values.dropna()
@@ -80,8 +82,10 @@ def _guess_sdtype(values: pd.Series) -> str:
 
 def _learn_number(name: str, present: pd.Series, nullable: bool, dtype: str) -> Column:
     finite = present[np.isfinite(present)]
-    if finite.empty:
-        raise ValueError(f'Column {quote(name)} has no finite number; drop it or fill it.')
+    if len(finite) < len(present):
+        raise ValueError(
+            f'Column {quote(name)} has infinite numbers; replace them, or mark them as missing.'
+        )
     low, high = float(finite.min()), float(finite.max())
     if (finite == finite.round()).all():
         return Column(
@@ -110,7 +114,7 @@ def _decimals(values: pd.Series) -> int:
     """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``)."""
     used = next(
         (d for d in range(1, 16) if np.isclose(values, values.round(d), rtol=1e-9, atol=0).all()),
-        15,
+        MOST_DECIMALS,
     )
     typical = float(values.abs()[values != 0].median())
     enough = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(typical))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
@@ -46,8 +46,13 @@ class GenerationProcess:
         """Refuse what could not be put to a model.
 
         Raises:
-            ValueError: The instruction is blank, or the graph names a column that is not there.
+            ValueError: The instruction is blank, the detail is none of those there are, or the
+                graph names a column that is not there.
         """
+        if self.detail not in get_args(MetadataDetail):
+            raise ValueError(
+                f'detail must be one of {get_args(MetadataDetail)}, got {self.detail!r}.'
+            )
         if not self.instruction.strip():
             raise ValueError('A generation process needs an instruction; this one is blank.')
         self.causal_graph.check_columns(self.schema.names)
@@ -97,7 +102,7 @@ class GenerationProcess:
 
     def to_json(self) -> str:
         """``to_dict`` as indented JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str)
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> GenerationProcess:

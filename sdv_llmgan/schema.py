@@ -9,6 +9,7 @@ datetime64[ns], everything else as Python objects, missing values as NaN, NaT or
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,11 +118,26 @@ class TableSchema:
             )
         )
 
+    def with_missing(self, missing: Mapping[str, bool]) -> TableSchema:
+        """The same columns with it settled which of them are missing in a row."""
+        return TableSchema(
+            tuple(
+                replace(
+                    column, only=(None,) if missing[column.name] else column.only, nullable=False
+                )
+                if column.nullable and column.only is None
+                else column
+                for column in self.columns
+            )
+        )
+
     def short_keys(self) -> dict[str, str]:
         """A key of one or two letters for each column: ``{'a': 'Age', ...}``."""
         letters = string.ascii_lowercase
-        keys = [*letters, *(first + second for first in letters for second in letters)]
-        keys += [f'c{i}' for i in range(max(0, len(self.columns) - len(keys)))]
+        pairs = (first + second for first in letters for second in letters)
+        numbered = (f'c{number}' for number in itertools.count())
+        # A key that is also a column's name would leave open which of the two is meant.
+        keys = (key for key in itertools.chain(letters, pairs, numbered) if key not in self.names)
         return dict(zip(keys, self.names, strict=False))
 
     def row_json_schema(self, row_format: RowFormat, *, enforce_range: bool) -> dict[str, Any]:

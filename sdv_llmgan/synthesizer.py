@@ -229,10 +229,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         def provider(llm: LLM) -> MeteredProvider:
             """Roles that name the same model share one provider, and so its limits."""
             llm = self.llm if llm is None else llm
-            if llm not in metered:
-                metered[llm] = MeteredProvider(find_provider(llm))
-                metered[llm].check()
-            return metered[llm]
+            key = llm if isinstance(llm, str) else id(llm)
+            if key not in metered:
+                metered[key] = MeteredProvider(find_provider(llm))
+                metered[key].check()
+            return metered[key]
 
         generator = provider(self.generator_llm)
         discriminator = deepcopy(find_discriminator(self.discriminator))
@@ -308,6 +309,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         Raises:
             ValueError: Its columns are not those that the synthesizer was fitted on.
         """
+        if not isinstance(process, GenerationProcess):
+            raise ValueError(
+                f'A GenerationProcess is needed, got {process!r}. GenerationProcess.from_json() '
+                'reads a saved one.'
+            )
         model = self._fitted_model()
         fitted, given = set(model.process.schema.names), set(process.schema.names)
         if fitted != given:

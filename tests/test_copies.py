@@ -29,3 +29,12 @@ def test_copies_are_found_at_the_precision_that_the_model_writes():
     schema = TableSchema((Column('x', 'number', decimals=1),))
     check = CopyCheck(pd.DataFrame({'x': [1.2345]}), schema)
     assert check.reject(ParsedRows(pd.DataFrame({'x': [1.2]}))).rows.empty
+
+
+def test_copies_are_left_in_where_the_training_rows_fill_all_there_can_be():
+    letters, digits = Column('x', 'categorical', ('a', 'b')), Column('y', 'boolean')
+    design = pd.DataFrame({'x': ['a', 'a', 'b', 'b'], 'y': [True, False, True, False]})
+    assert not CopyCheck(design, TableSchema((letters, digits))).possible
+    many = Column('x', 'categorical', tuple(range(100)))
+    sparse = pd.DataFrame({'x': [1, 2, 3, 4], 'y': [True, False, True, False]})
+    assert CopyCheck(sparse, TableSchema((many, digits))).possible

@@ -196,6 +196,21 @@ def test_an_interrupted_fit_leaves_its_history_and_says_how_far_it_came(error):
     assert model.history.stopped == 'interrupted in step 3'
 
 
+def test_any_other_error_is_noted_too_and_raised_as_it_is(caplog):
+    calls = iter(range(10_000))
+
+    def breaks(request: Request) -> str:
+        if next(calls) > 5:
+            raise RuntimeError('out of memory')
+        return answer(request)
+
+    model, _ = gan(breaks)
+    with pytest.raises(RuntimeError, match='^out of memory$'):
+        fit(model)
+    assert model.history.stopped == 'interrupted in step 2'
+    assert 'out of memory. The fit was interrupted in step 2' in caplog.text
+
+
 def test_usage_is_counted_by_role_and_by_step():
     model, provider = gan(max_batches=2)
     fit(model)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sdv_llmgan.examples import Examples
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.schema import TableSchema
 
 PROCESS = GenerationProcess('', AGE_JOB, CausalGraph((('job', 'age'),)))
 PEOPLE = AGE_JOB.to_plain(pd.DataFrame({'age': [41, 30, 52], 'job': ['nurse', 'clerk', 'nurse']}))
@@ -63,3 +65,17 @@ def test_a_reply_is_cut_at_a_multiple_of_the_examples_length():
     provider = ScriptedProvider()
     write(provider)
     assert 60 < provider.requests[0].max_tokens < 300
+
+
+def test_single_rows_get_the_pattern_of_missing_values_of_a_real_row():
+    ages = AGE_JOB.columns[0]
+    schema = TableSchema((replace(ages, nullable=True), AGE_JOB.columns[1]))
+    people = pd.DataFrame({'age': [41.0, np.nan, 52.0], 'job': ['nurse', 'clerk', 'nurse']})
+    provider = ScriptedProvider()
+    provider.rows_per_reply = 1
+    process = GenerationProcess('', schema, CausalGraph())
+    written = Generator(provider, 0.5, 'arrays').write(
+        process, [people], None, np.random.default_rng(0)
+    )
+    assert written.rows['age'].isna().tolist() == [False, True, False]
+    assert len({request.messages for request in provider.requests}) == 1

@@ -197,3 +197,11 @@ def test_parts_are_put_together_with_their_rejections():
     both = concat(parts)
     assert len(both.rows) == 1
     assert both.rejected == {'reply is not JSON': 1}
+
+
+def test_columns_named_like_short_keys_are_not_mixed_up():
+    schema = TableSchema((Column('b', 'integer'), Column('a', 'integer')))
+    assert not set(schema.short_keys()) & {'a', 'b'}
+    keys = {name: key for key, name in schema.short_keys().items()}
+    reply = json.dumps({keys['b']: 1, keys['a']: 2})
+    assert parse_rows(reply, schema).rows.to_dict('records') == [{'b': 1, 'a': 2}]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -81,6 +83,10 @@ def test_keys_and_personal_data_never_reach_a_prompt():
         ({'epochs': 1.5}, ValueError, 'epochs must be a whole number of at least 1, got 1.5'),
         ({'top_k': True}, ValueError, 'top_k must be a whole number'),
         ({'optimizer_temperature': -1}, ValueError, 'optimizer_temperature must be a number'),
+        ({'causal_graph': None}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
+        ({'instruction': 5}, ValueError, 'instruction must be text, got 5'),
+        ({'column_descriptions': 'age'}, ValueError, 'column_descriptions must map'),
+        ({'seed': -1}, ValueError, 'seed must be a whole number of at least 0'),
         ({'causal_graph': 'pc'}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
         ({'causal_graph': [('a', 'b'), ('b', 'a')]}, ValueError, 'cycle; this one has a -> b'),
         ({'row_format': 'csv'}, ValueError, "row_format must be one of None, 'arrays'"),
@@ -272,3 +278,37 @@ def test_missing_values_and_odd_names_survive_the_loop():
     made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=2)
     made.fit({'t': table})
     assert made.sample(9)['t'].columns.tolist() == names
+
+
+def test_something_else_than_a_process_is_an_error(fitted):
+    with pytest.raises(ValueError, match='A GenerationProcess is needed'):
+        fitted.set_generation_process('Write better rows.')
+
+
+def test_dates_and_decimals_as_categories_come_back_as_they_were():
+    days = [date(2024, 1, 1), date(2024, 5, 1), date(2024, 9, 1)] * 8
+    table = pd.DataFrame({'day': days, 'price': [Decimal('1.10'), Decimal('2.20')] * 12})
+    table['x'] = np.arange(24.0)
+    columns = {name: {'sdtype': 'categorical'} for name in ('day', 'price')}
+    columns['x'] = {'sdtype': 'numerical'}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
+    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1)
+    made.fit({'t': table})
+    rows = made.sample(9)['t']
+    assert set(rows['day']) <= set(days)
+    assert set(rows['price']) <= {Decimal('1.10'), Decimal('2.20')}
+
+
+def test_ctrl_c_does_not_wait_for_slow_calls():
+    script = (
+        'import _thread, threading, time, warnings; warnings.simplefilter("ignore")\n'
+        'from sdv_llmgan import Provider, Request\n'
+        'from sdv_llmgan.providers.metered import MeteredProvider\n'
+        'class Slow(Provider):\n'
+        '    def complete(self, request):\n'
+        '        time.sleep(600)\n'
+        'threading.Timer(1, _thread.interrupt_main).start()\n'
+        'MeteredProvider(Slow("")).complete_many([Request(())] * 3)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, timeout=120)
+    assert b'KeyboardInterrupt' in done.stderr

@@ -5,11 +5,15 @@ requests -> threads (or the provider's own complete_many) -> completions, usage 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 from sdv_llmgan.providers.base import Completion, Provider, Request, Role
 from sdv_llmgan.usage import Usage
+
+_LOCK = threading.Lock()
 
 
 class MeteredProvider(Provider):
@@ -59,18 +63,50 @@ class MeteredProvider(Provider):
             for request, completion in zip(requests, completions, strict=True):
                 self._count(request, completion)
             return completions
-        pool = ThreadPoolExecutor(max_workers=max(1, min(self.max_concurrency, len(requests))))
-        futures = [pool.submit(self.provider.complete, request) for request in requests]
-        try:
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                future.result()  # raises what went wrong, without waiting for slower calls
-            return [future.result() for future in futures]
-        finally:
-            # Not waiting lets Ctrl-C through while slow calls are still out.
-            pool.shutdown(wait=False, cancel_futures=True)
-            for request, future in zip(requests, futures, strict=True):
-                if future.done() and not future.cancelled() and future.exception() is None:
-                    self._count(request, future.result())
+        return run_together(self._complete_one, requests, self.max_concurrency)
+
+    def _complete_one(self, request: Request) -> Completion:
+        completion = self.provider.complete(request)
+        self._count(request, completion)
+        return completion
 
     def _count(self, request: Request, completion: Completion) -> None:
-        self.usage[request.role] = self.usage.get(request.role, Usage()) + completion.usage
+        with _LOCK:
+            self.usage[request.role] = self.usage.get(request.role, Usage()) + completion.usage
+
+
+def run_together(
+    call: Callable[[Request], Completion], requests: Sequence[Request], at_once: int
+) -> list[Completion]:
+    """Call for every request from so many threads; replies come in the order of the requests.
+
+    The first failure, or Ctrl-C, is raised at once and no further request is sent. The threads
+    are daemons, so that a program can end while slow calls are still out.
+    """
+    waiting = deque(enumerate(requests))
+    done: SimpleQueue[tuple[int, Completion | BaseException]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                place, request = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done.put((place, call(request)))
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+                waiting.clear()
+                done.put((place, error))
+
+    for _ in range(min(max(1, at_once), len(requests))):
+        threading.Thread(target=work, daemon=True).start()
+    replies: dict[int, Completion] = {}
+    try:
+        while len(replies) < len(requests):
+            place, reply = done.get()
+            if isinstance(reply, BaseException):
+                raise reply
+            replies[place] = reply
+    finally:
+        waiting.clear()
+    return [replies[place] for place in range(len(requests))]

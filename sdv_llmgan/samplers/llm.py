@@ -66,11 +66,10 @@ class LLMSampler(Sampler):
         if parsed.rejected:
             LOGGER.info('Rejected while sampling: %s.', dict(parsed.rejected))
         if accepted < num_rows:
-            message = (
+            raise SamplingError(
                 f'{num_rows} rows were wanted, {accepted} of {asked} generated ones could be '
                 f'used. Rejected: {dict(parsed.rejected.most_common(5))}. Try a stronger model, '
-                'another instruction, or fewer rules (enforce_min_max_values, reject_copies).'
+                'another instruction, or fewer rules (enforce_min_max_values=False, '
+                'reject_copies=False).'
             )
-            LOGGER.warning(message)  # SDV puts words of its own in place of an error's
-            raise SamplingError(message)
         return parsed.rows.head(num_rows)
