@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from sdv_llmgan.providers.base import Completion, Provider, Request, Role
 from sdv_llmgan.usage import Usage
@@ -103,7 +103,10 @@ def run_together(
     replies: dict[int, Completion] = {}
     try:
         while len(replies) < len(requests):
-            place, reply = done.get()
+            try:
+                place, reply = done.get(timeout=0.2)
+            except Empty:  # a wait without end would not notice Ctrl-C everywhere
+                continue
             if isinstance(reply, BaseException):
                 raise reply
             replies[place] = reply
