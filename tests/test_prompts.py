@@ -6,6 +6,7 @@ After a wanted change: ``GOLDEN=write pytest tests/test_prompts.py``, then read 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.prompts import generator_messages, optimizer_messages
+from sdv_llmgan.prompts import discriminator_messages, generator_messages, optimizer_messages
 from sdv_llmgan.providers.base import Message
 from sdv_llmgan.schema import TableSchema
 
@@ -57,6 +58,29 @@ def test_optimizer_prompt():
     )
     messages = optimizer_messages([(PROCESS, 0.82, 0.9), (better, 0.4, 0.65)], 800)
     assert_golden('optimizer', messages)
+
+
+def test_optimizer_prompt_with_feedback_and_examples_and_without_a_graph():
+    messages = optimizer_messages(
+        [(PROCESS, 0.3, 0.6)],
+        800,
+        feedback='- "age" is too narrow.',
+        examples=SCHEMA.to_json_rows(ROWS),
+        with_graph=False,
+    )
+    assert_golden('optimizer_feedback', messages)
+
+
+def test_generator_prompt_with_full_metadata():
+    full = replace(PROCESS, detail='full')
+    assert_golden('generator_full', generator_messages(full, examples(full), 3, 'arrays'))
+
+
+@pytest.mark.parametrize('detail', ['none', 'schema', 'full'])
+def test_discriminator_prompt(detail):
+    rows = SCHEMA.to_json_rows(ROWS)
+    messages = discriminator_messages(SCHEMA, rows[:2], rows[2:], 'score 0.9', detail)
+    assert_golden(f'discriminator_{detail}', messages)
 
 
 def test_prompts_with_other_examples_share_everything_before_them():
