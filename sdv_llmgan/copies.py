@@ -39,10 +39,10 @@ class CopyCheck:
         self.schema = schema
         counts = Counter(self._keys(training))
         repeated = sum(count for count in counts.values() if count > 1)
+        repeats = repeated > max_share * len(training)
+        is_full = len(counts) > MAX_FILLED * _count_cells(schema)
         self.known = frozenset(counts)
-        self.possible = repeated <= max_share * len(training) and len(
-            counts
-        ) <= MAX_FILLED * _count_cells(schema)
+        self.possible = not repeats and not is_full
 
     def reject(self, parsed: ParsedRows) -> ParsedRows:
         """Take copies of training rows out and count them."""

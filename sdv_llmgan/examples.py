@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.strata import deal
+from sdv_llmgan.strata import deal, stratified_sample
 
 #: ``'random'``: rows as they come after shuffling; ``'stratified'``: every prompt has its share of
 #: every stratum.
@@ -44,6 +44,11 @@ class Examples:
             count = math.ceil(len(rows) / self.per_call)
             hands = [rows[hand] for hand in deal(self.strata[rows], count, rng)]
         return [self.training.iloc[hand] for hand in hands]
+
+    def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        """So many different rows (fewer if there are not so many), of all strata alike."""
+        strata = np.zeros(len(self.training)) if self.strata is None else self.strata
+        return self.training.iloc[stratified_sample(strata, num_rows, rng)]
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[pd.DataFrame]:
         """Pieces with ``num_rows`` rows in all: the training rows, shuffled anew in every pass."""

@@ -270,8 +270,7 @@ class LLMGAN:
         """Real rows for the optimizer: SYNTHIA's X_sub."""
         if not self.settings.optimizer_examples:
             return []
-        rows = self.examples.draw(len(self.examples.training), rng)
-        shown = pd.concat(rows).head(self.settings.optimizer_examples)
+        shown = self.examples.sample(self.settings.optimizer_examples, rng)
         return process.schema.to_json_rows(shown)
 
     def _copy_check(self, training: pd.DataFrame, process: GenerationProcess) -> CopyCheck | None:
@@ -279,7 +278,7 @@ class LLMGAN:
             return None
         copies = CopyCheck(training, process.schema)
         if not copies.possible:
-            LOGGER.info('Training rows repeat each other, so copies of them are not rejected.')
+            LOGGER.info('Copies of training rows are not rejected: this table cannot avoid them.')
         return copies
 
     @contextmanager

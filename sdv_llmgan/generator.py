@@ -75,25 +75,27 @@ class Generator:
         """The requests for one piece, each with the number of rows it asks for."""
         schema = process.written_schema
         examples = schema.to_json_rows(piece)
-        missing = piece.isna().to_dict('records')
         at_most = self.provider.rows_per_reply or len(piece)
         counts = [min(at_most, len(piece) - done) for done in range(0, len(piece), at_most)]
+        schemas = [schema] * len(counts)
+        if at_most == 1:
+            # A model that writes single rows is small, and small models are far off in how often
+            # to write null: every real row lends its pattern to one.
+            schemas = [schema.with_missing(row) for row in piece.isna().to_dict('records')]
         return [
             (
                 Request(
                     messages=generator_messages(process, examples, count, self.row_format),
-                    json_schema=(
-                        # A model that writes single rows is small, and small models are far off
-                        # in how often to write null: every real row lends its pattern to one.
-                        schema.with_missing(missing[place]) if at_most == 1 else schema
-                    ).rows_json_schema(count, self.row_format, enforce_range=self.enforce_range),
+                    json_schema=asked.rows_json_schema(
+                        count, self.row_format, enforce_range=self.enforce_range
+                    ),
                     temperature=self.temperature,
                     max_tokens=self._max_tokens(examples, count),
                     seed=int(rng.integers(2**31)),
                 ),
                 count,
             )
-            for place, count in enumerate(counts)
+            for count, asked in zip(counts, schemas, strict=True)
         ]
 
     def _max_tokens(self, examples: Sequence[Sequence[Any]], num_rows: int) -> int:

@@ -140,10 +140,9 @@ def apply_reply(
     if not isinstance(instruction, str) or not instruction.strip():
         raise ReplyError('it has no instruction.')
     names = set(process.schema.names)
-    if not with_graph:
-        return process.revised(instruction=instruction.strip()[:MAX_INSTRUCTION]), ''
-    add, unknown = _edges(reply.get('add'), names)
-    remove, _ = _edges(reply.get('remove'), names)
+    changes = reply if with_graph else {}
+    add, unknown = _edges(changes.get('add'), names)
+    remove, _ = _edges(changes.get('remove'), names)
     graph, cyclic = process.causal_graph.changed(add, remove)
     notes = []
     if unknown:

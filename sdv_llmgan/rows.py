@@ -30,7 +30,7 @@ class _Rejected(Exception):
 
 @dataclass(frozen=True)
 class ParsedRows:
-    """What a reply, or many, came to; add two of them with ``+``.
+    """What a reply, or many, came to; ``concat`` puts several together.
 
     Attributes:
         rows: Accepted rows as a plain table (see ``schema``), shape (n_accepted, n_columns).
@@ -39,9 +39,6 @@ class ParsedRows:
 
     rows: pd.DataFrame
     rejected: Counter[str] = field(default_factory=Counter)
-
-    def __add__(self, other: ParsedRows) -> ParsedRows:
-        return concat([self, other])
 
 
 def concat(parts: Sequence[ParsedRows]) -> ParsedRows:

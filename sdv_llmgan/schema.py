@@ -137,7 +137,8 @@ class TableSchema:
         pairs = (first + second for first in letters for second in letters)
         numbered = (f'c{number}' for number in itertools.count())
         # A key that is also a column's name would leave open which of the two is meant.
-        keys = (key for key in itertools.chain(letters, pairs, numbered) if key not in self.names)
+        taken = set(self.names)
+        keys = (key for key in itertools.chain(letters, pairs, numbered) if key not in taken)
         return dict(zip(keys, self.names, strict=False))
 
     def row_json_schema(self, row_format: RowFormat, *, enforce_range: bool) -> dict[str, Any]:

@@ -54,8 +54,7 @@ def deal(strata: np.ndarray, num_hands: int, rng: np.random.Generator) -> list[n
     Returns:
         Row numbers of each part; together every row once, sizes differing by one at most.
     """
-    shuffled = rng.permutation(len(strata))
-    ordered = shuffled[np.argsort(strata[shuffled], kind='stable')]
+    ordered = _by_stratum(strata, rng)
     return [rng.permutation(ordered[hand::num_hands]) for hand in range(num_hands)]
 
 
@@ -65,10 +64,16 @@ def stratified_sample(strata: np.ndarray, num_rows: int, rng: np.random.Generato
     Every stratum has its share of the rows, up to rounding.
     """
     num_rows = min(num_rows, len(strata))
-    shuffled = rng.permutation(len(strata))
-    ordered = shuffled[np.argsort(strata[shuffled], kind='stable')]
+    ordered = _by_stratum(strata, rng)
     places = (np.arange(num_rows) + rng.random()) * len(strata) / num_rows
     return rng.permutation(ordered[places.astype(int)])
+
+
+def _by_stratum(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers, one stratum after the other, in random order within each."""
+    shuffled = rng.permutation(len(strata))
+    ordered: np.ndarray = shuffled[np.argsort(strata[shuffled], kind='stable')]
+    return ordered
 
 
 def _clusters(features: np.ndarray, seed: int) -> np.ndarray:

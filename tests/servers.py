@@ -23,7 +23,23 @@ import anthropic
 import numpy as np
 import openai
 
+from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.scripted import random_json
+
+#: What both SDKs are asked in tests: one row with one number.
+AGE = {
+    'type': 'object',
+    'properties': {'age': {'type': 'integer', 'minimum': 18, 'maximum': 90}},
+    'required': ['age'],
+    'additionalProperties': False,
+}
+ASK = Request(
+    messages=(Message('system', 'You write rows.'), Message('user', 'Write a row as JSON.')),
+    json_schema=AGE,
+    temperature=0.5,
+    max_tokens=64,
+    seed=7,
+)
 
 CLIENTS = (openai.OpenAI, openai.AzureOpenAI, anthropic.Anthropic)
 #: Nothing here waits longer, whatever a test does.

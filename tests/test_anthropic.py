@@ -9,6 +9,8 @@ import cloudpickle
 import jsonschema
 import pytest
 from servers import (
+    AGE,
+    ASK,
     BROKEN,
     DROPPED,
     TOO_MANY,
@@ -30,19 +32,6 @@ from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.usage import Usage
 
 KEY = 'sk-ant-test-4dd7f1c0ffee'
-AGE = {
-    'type': 'object',
-    'properties': {'age': {'type': 'integer', 'minimum': 18, 'maximum': 90}},
-    'required': ['age'],
-    'additionalProperties': False,
-}
-ASK = Request(
-    messages=(Message('system', 'You write rows.'), Message('user', 'Write a row as JSON.')),
-    json_schema=AGE,
-    temperature=0.5,
-    max_tokens=64,
-    seed=7,
-)
 #: How the API says that a model knows no structured output.
 NO_STRUCTURED_OUTPUT = Refusal(
     'output_config',

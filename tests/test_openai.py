@@ -11,6 +11,8 @@ import jsonschema
 import pandas as pd
 import pytest
 from servers import (
+    AGE,
+    ASK,
     BROKEN,
     DROPPED,
     NO_MAX_COMPLETION_TOKENS,
@@ -36,19 +38,6 @@ from sdv_llmgan.schema import Kind, TableSchema
 from sdv_llmgan.usage import Usage
 
 KEY = 'sk-test-4dd7f1c0ffee'
-AGE = {
-    'type': 'object',
-    'properties': {'age': {'type': 'integer', 'minimum': 18, 'maximum': 90}},
-    'required': ['age'],
-    'additionalProperties': False,
-}
-ASK = Request(
-    messages=(Message('system', 'You write rows.'), Message('user', 'Write a row as JSON.')),
-    json_schema=AGE,
-    temperature=0.5,
-    max_tokens=64,
-    seed=7,
-)
 #: Seeds differ, as they do in a fit.
 SIXTEEN = [Request(ASK.messages, AGE, seed=seed) for seed in range(16)]
 
