@@ -70,10 +70,10 @@ class Column:
 
     def describe(self, detail: MetadataDetail = 'schema') -> str:
         """The column in words, for a prompt."""
-        if detail == 'none':
-            return quote(self.name)
         if self.only is not None:
             return f'{quote(self.name)}: always {" or ".join(map(quote, self.only))}'
+        if detail == 'none':
+            return quote(self.name)
         words = {
             'categorical': self._category_words(detail),
             'boolean': 'true or false',

@@ -83,3 +83,9 @@ def test_an_unknown_category_is_an_error_before_any_call(fitted):
         sample(fitted, Condition({'ward': 'west'}, num_rows=2))
     assert '"ward" cannot be \'west\': the training table has' in str(error.value.__cause__)
     assert len(llm.requests) == before
+
+
+@pytest.mark.parametrize('detail', ['none', 'schema', 'full'])
+def test_a_condition_is_said_however_little_else_is(detail):
+    column = SCHEMA.conditioned({'ward': 'north'})['ward']
+    assert column.describe(detail) == '"ward": always "north"'
