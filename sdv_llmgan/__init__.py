@@ -5,6 +5,7 @@ import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must 
 
 # isort: on
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.discriminators.base import (
     Discriminator,
     Verdict,
@@ -43,6 +44,7 @@ __all__ = [
     'PluginError',
     'Provider',
     'ProviderError',
+    'RangeCondition',
     'ReplyError',
     'Request',
     'SamplingError',

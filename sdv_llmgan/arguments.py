@@ -25,7 +25,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     """
     counts = {
         **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
-        **{'optimizer_examples': 0, 'seed': 0},
+        **{'optimizer_examples': 0, 'max_top_ups': 0, 'seed': 0},
         **({} if arguments['max_batches'] is None else {'max_batches': 1}),
     }
     for name, least in counts.items():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+
+from sdv_llmgan.allowed import Allowed
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 
@@ -42,12 +44,15 @@ class Column:
         maximum: Largest training value, likewise.
         decimals: Digits after the point that values are written with, >= 0.
         datetime_format: ``strftime`` format that the model reads and writes.
+        min_length: For ``text``: characters of the shortest training value.
         max_length: For ``text``: characters of the longest training value.
+        step: For ``integer``: every value is a multiple of this, >= 1.
         nullable: Whether the training table has missing values here.
         description: The user's words on what it means; may be empty.
         shares: Share of each category among the values present, in [0, 1]; of a boolean: of true.
         examples: Some values as JSON, from small to large where they have an order.
-        only: JSON values that a condition allows; ``None``: there is no condition.
+        only: JSON values that a condition allows; ``None``: there is no such condition.
+        bounded: Whether ``minimum`` and ``maximum`` are a condition, which holds in any case.
         dtype: How the training table stores it.
         stored_format: ``strftime`` format of datetimes that the table stores as text.
     """
@@ -59,30 +64,64 @@ class Column:
     maximum: float | str | None = None
     decimals: int = 0
     datetime_format: str = DATE
+    min_length: int = 0
     max_length: int = 0
+    step: int = 1
     nullable: bool = False
     description: str = ''
     shares: tuple[float, ...] = ()
     examples: tuple[Any, ...] = ()
     only: tuple[Any, ...] | None = None
+    bounded: bool = False
     dtype: str = 'object'
     stored_format: str | None = None
+
+    def conditioned(self, allowed: Allowed) -> Column:
+        """The column under a condition."""
+        if allowed.values is not None:
+            return replace(self, only=allowed.values)
+        return replace(
+            self,
+            minimum=allowed.minimum,
+            maximum=allowed.maximum,
+            bounded=True,
+            nullable=False,
+        )
+
+    def admitting(self, values: Iterable[Any]) -> Column:
+        """The column as wide as these JSON values need it to be."""
+        values = set(values)
+        lengths = [len(value) for value in values if isinstance(value, str)]
+        return replace(
+            self,
+            nullable=self.nullable or None in values,
+            min_length=min([self.min_length, *lengths]),
+            max_length=max([self.max_length, *lengths]),
+        )
+
+    def filled(self) -> Column:
+        """The column without missing values, unless it has nothing else."""
+        return self if self._is_empty else replace(self, nullable=False)
+
+    @property
+    def _is_empty(self) -> bool:
+        return self.kind == 'categorical' and not self.categories
 
     def describe(self, detail: MetadataDetail = 'schema') -> str:
         """The column in words, for a prompt."""
         if self.only is not None:
             return f'{quote(self.name)}: always {" or ".join(map(quote, self.only))}'
-        if detail == 'none':
+        if detail == 'none' and not self.bounded:
             return quote(self.name)
         words = {
             'categorical': self._category_words(detail),
             'boolean': 'true or false',
-            'integer': f'whole number{self._range_words()}',
+            'integer': f'whole number{self._range_words()}{self._step_words()}',
             'number': f'number{self._range_words()}, decimals: {self.decimals}',
             'datetime': f'{self._date_words()}{self._range_words()}',
-            'text': 'free text',
+            'text': f'free text, {self.min_length} to {self.max_length} characters',
         }[self.kind]
-        if self.nullable and words != ALWAYS_NULL:
+        if self.nullable and not self._is_empty:
             words += ', or null where the value is missing'
         if detail == 'full':
             words += self._example_words()
@@ -91,7 +130,7 @@ class Column:
         return f'{quote(self.name)}: {words}'
 
     def _category_words(self, detail: MetadataDetail) -> str:
-        if not self.categories:
+        if self._is_empty:
             return ALWAYS_NULL
         names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]
         lengths = np.cumsum([len(name) for name in names])
@@ -130,6 +169,9 @@ class Column:
     def _range_words(self) -> str:
         return '' if self.minimum is None else f' from {self.minimum} to {self.maximum}'
 
+    def _step_words(self) -> str:
+        return '' if self.step == 1 else f', a multiple of {self.step}'
+
     def _date_words(self) -> str:
         return 'date YYYY-MM-DD' if self.datetime_format == DATE else 'time YYYY-MM-DD HH:MM:SS'
 
@@ -146,10 +188,11 @@ class Column:
 
     def _value_schema(self, enforce_range: bool, list_categories: bool) -> dict[str, Any]:
         bounds = {}
+        enforce_range = enforce_range or self.bounded
         if enforce_range and self.minimum is not None:
             bounds = {'minimum': self.minimum, 'maximum': self.maximum}
         if self.kind == 'categorical':
-            if not self.categories:
+            if self._is_empty:
                 return {'type': 'null'}
             if list_categories:
                 return enum(map(to_json, self.categories))
@@ -158,13 +201,14 @@ class Column:
         if self.kind == 'boolean':
             return {'type': 'boolean'}
         if self.kind == 'integer':
-            return {'type': 'integer', **bounds}
+            step = {'multipleOf': self.step} if self.step > 1 else {}
+            return {'type': 'integer', **step, **bounds}
         if self.kind == 'number':
-            step = {'multipleOf': float(f'1e-{self.decimals}')}
-            return {'type': 'number', **(step if self.decimals <= MAX_STEP else {}), **bounds}
+            grid = {'multipleOf': float(f'1e-{self.decimals}')}
+            return {'type': 'number', **(grid if self.decimals <= MAX_STEP else {}), **bounds}
         if self.kind == 'datetime':
             return self._datetime_schema(enforce_range)
-        return {'type': 'string', 'maxLength': self.max_length}
+        return {'type': 'string', 'minLength': self.min_length, 'maxLength': self.max_length}
 
     def _datetime_schema(self, enforce_range: bool) -> dict[str, Any]:
         # JSON Schema knows no range of dates; a list of years or months comes close.

@@ -51,7 +51,7 @@ class CopyCheck:
         is_new = [key not in self.known for key in self._keys(parsed.rows)]
         copies = len(is_new) - sum(is_new)
         rejected = parsed.rejected + Counter({COPY: copies})
-        return ParsedRows(parsed.rows[is_new].reset_index(drop=True), rejected)
+        return ParsedRows(parsed.rows[is_new], rejected)
 
     def _keys(self, table: pd.DataFrame) -> Iterable[str]:
         return [dump(row) for row in self.schema.to_json_rows(table)]

@@ -8,6 +8,13 @@ from one string.
 class LLMGANError(Exception):
     """Root of the tree; catch it to catch all of them."""
 
+    def __str__(self) -> str:
+        """The message, and the cause's where SDV put words of its own in front of it."""
+        said = super().__str__()
+        if type(self.__cause__) is not type(self) or str(self.__cause__).rstrip('.') in said:
+            return said
+        return f'{said} {self.__cause__}'
+
 
 class PluginError(LLMGANError):
     """A provider or discriminator is unknown, registered twice, or cannot be loaded."""

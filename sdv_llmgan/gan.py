@@ -13,9 +13,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,16 @@ from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.examples import Examples, Selection
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
+from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Role
 from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.rules import Rules
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.strata import find_strata
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class LoopSettings:
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound.
         patience: The fit stops when so many steps in a row found nothing better.
+        max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
         seed: Makes the loop repeatable where the provider is.
         verbose: Whether a progress bar is shown.
@@ -69,6 +73,7 @@ class LoopSettings:
     optimizer_examples: int = 0
     max_batches: int | None = 6
     patience: int = 4
+    max_top_ups: int = 3
     reject_copies: bool = True
     seed: int = 0
     verbose: bool = False
@@ -89,7 +94,7 @@ class LLMGAN:
     """
 
     process: GenerationProcess
-    examples: Examples
+    writer: Writer
 
     def __init__(
         self,
@@ -103,23 +108,30 @@ class LLMGAN:
         self.optimizer = optimizer
         self.settings = settings
         self.history = History()
-        self.copies: CopyCheck | None = None
         self.set_random_state(settings.seed)
 
-    def fit(self, training: pd.DataFrame, process: GenerationProcess) -> None:
+    def fit(
+        self, training: pd.DataFrame, process: GenerationProcess, rules: Rules | None = None
+    ) -> None:
         """Run the loop, and keep the best process.
 
         Args:
             training: Plain training rows, shape (n_rows, n_columns), n_rows >= 2.
             process: The process to begin with.
+            rules: What every row keeps to; ``None``: there are no rules.
 
         Raises:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
         rng = np.random.default_rng(self.settings.seed)
         self.process, self.history = process, History()
-        self.examples = self._examples(training, process)
-        self.copies = self._copy_check(training, process)
+        self.writer = Writer(
+            self.generator,
+            self._examples(training, process),
+            MissingPatterns(training, process.schema),
+            rules or Rules([], training, process.schema),
+            self._copy_check(training, process),
+        )
         self.discriminator.start(training, process.schema, self.settings.seed)
         try:
             for epoch, batch, rows in self._batches(len(training), rng):
@@ -153,10 +165,10 @@ class LLMGAN:
 
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
-        pieces = self.examples.pieces(rows, rng)
-        parsed = self.generator.write(step.process, pieces, self.copies, rng)
+        pieces = self.writer.examples.pieces(rows, rng)
+        parsed = self.writer.write(step.process, unconditioned(len(rows)), pieces, rng)
         step.accepted, step.rejected = len(parsed.rows), parsed.rejected
-        real = self.examples.training.iloc[rows]
+        real = self.writer.examples.training.iloc[rows]
         if min(len(real), step.accepted) < MIN_ROWS:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
@@ -167,25 +179,20 @@ class LLMGAN:
         learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
         self.discriminator.update(learn_real, learn_synthetic)
 
-    def sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Draw new rows with the best process, plain, shape (num_rows, n_columns).
+    def sample(self, begun: pd.DataFrame) -> pd.DataFrame:
+        """Draw new rows with the best process, plain; see ``Sampler.sample``.
 
         Args:
-            num_rows: How many, >= 1.
-            conditions: Values that every row has, by column name, as the training table stores
-                them.
+            begun: What is settled of each row; ``unconditioned(num_rows)`` where nothing is.
 
         Raises:
-            SamplingError: So many rows could not be had.
+            SamplingError: None could be had.
             ProviderError: A model could not be reached.
-            ValueError: A condition names a category that the training table does not have.
+            ValueError: A condition contradicts a rule.
         """
-        process = self.process
-        if conditions:
-            process = replace(process, schema=process.schema.conditioned(conditions))
-        sampler = LLMSampler(self.generator, process, self.examples, self.copies)
+        sampler = LLMSampler(self.writer, self.process, self.settings.max_top_ups)
         try:
-            return sampler.sample(num_rows, self._rng)
+            return sampler.sample(begun, self._rng)
         except LLMGANError as error:
             LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
             raise
@@ -270,7 +277,7 @@ class LLMGAN:
         """Real rows for the optimizer: SYNTHIA's X_sub."""
         if not self.settings.optimizer_examples:
             return []
-        shown = self.examples.sample(self.settings.optimizer_examples, rng)
+        shown = self.writer.examples.sample(self.settings.optimizer_examples, rng)
         return process.schema.to_json_rows(shown)
 
     def _copy_check(self, training: pd.DataFrame, process: GenerationProcess) -> CopyCheck | None:
@@ -299,6 +306,11 @@ class LLMGAN:
         )
         LOGGER.warning(message)
         return message
+
+
+def unconditioned(num_rows: int) -> pd.DataFrame:
+    """So many rows of which nothing is settled, shape (num_rows, 0)."""
+    return pd.DataFrame(index=pd.RangeIndex(num_rows))
 
 
 def _hold_out(table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,28 +1,49 @@
 """Rows from a model: examples go in, accounted-for rows come out.
 
-process + pieces of real rows -> requests (all in flight together) -> replies -> ParsedRows
+process + begun rows + pieces of real rows -> requests (all in flight together) -> replies -> rows
+
+Rows can be *begun*: some of their cells are settled by conditions or rules, and the model completes
+them. Wide tables are written group of columns by group of columns in the same way: what an earlier
+group says begins the rows of a later one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.column import dump
-from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.rows import ParsedRows, concat, parse_rows
-from sdv_llmgan.schema import RowFormat
+from sdv_llmgan.schema import RowFormat, TableSchema
 
 #: A reply may be so much longer than the same number of real rows, and then some.
 LENGTH_MARGIN = 2.0
 EXTRA_TOKENS = 64
+NOT_BEGUN = 'not one of the rows to complete'
+
+
+@dataclass(frozen=True)
+class Task:
+    """One request and what its reply has to be.
+
+    Attributes:
+        request: The request.
+        schema: The columns in the order they are written in.
+        begun: ``Allowed`` by cell of the rows asked for, one line a row.
+    """
+
+    request: Request
+    schema: TableSchema
+    begun: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -44,62 +65,153 @@ class Generator:
     def write(
         self,
         process: GenerationProcess,
+        begun: pd.DataFrame,
         pieces: Sequence[pd.DataFrame],
-        copies: CopyCheck | None,
         rng: np.random.Generator,
     ) -> ParsedRows:
-        """Ask for as many new rows as there are real ones in ``pieces``, piece by piece.
+        """Ask for complete rows (see ``missing``), as many as there are begun ones.
 
         Args:
             process: What to follow.
-            pieces: Plain real rows, a few each: the few-shot examples of one prompt.
-            copies: Takes out rows that repeat a training row; ``None``: leave them in.
+            begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
+                without columns where nothing is settled.
+            pieces: Plain real rows, a few each and n_rows in all: the few-shot examples of one
+                prompt. As many begun rows belong to each of them.
             rng: Seeds the requests.
 
         Returns:
-            Accepted rows (never more than asked for) and rejected ones by reason.
+            Accepted rows, at most one for each begun row and with its index, and rejected ones by
+            reason.
         """
-        requests = [request for piece in pieces for request in self._requests(process, piece, rng)]
-        completions = self.provider.complete_many([request for request, _ in requests])
-        schema = process.written_schema
-        parsed = concat([
-            parse_rows(completion.text, schema, enforce_range=self.enforce_range, max_rows=num_rows)
-            for completion, (_, num_rows) in zip(completions, requests, strict=True)
-        ])
-        parsed = ParsedRows(parsed.rows[list(process.schema.names)], parsed.rejected)
-        return parsed if copies is None else copies.reject(parsed)
+        labels, begun = begun.index, begun.reset_index(drop=True)
+        rejected: Counter[str] = Counter()
+        written = pd.DataFrame(index=begun.index)
+        for part, given in process.parts(tuple(begun.columns)):
+            settled = _settled(part.schema, given, begun, written)
+            tasks = self._tasks(part, settled, pieces, rng)
+            completions = self.provider.complete_many([task.request for task in tasks])
+            parsed = concat([
+                self._read(completion.text, task)
+                for completion, task in zip(completions, tasks, strict=True)
+            ])
+            rejected += parsed.rejected
+            new = [name for name in parsed.rows if name not in written]
+            written = written.join(parsed.rows[new], how='inner')
+        written = written[list(process.schema.names)].sort_index()
+        return ParsedRows(written.set_axis(labels[written.index]), rejected)
 
-    def _requests(
-        self, process: GenerationProcess, piece: pd.DataFrame, rng: np.random.Generator
-    ) -> list[tuple[Request, int]]:
-        """The requests for one piece, each with the number of rows it asks for."""
-        schema = process.written_schema
-        examples = schema.to_json_rows(piece)
-        at_most = self.provider.rows_per_reply or len(piece)
-        counts = [min(at_most, len(piece) - done) for done in range(0, len(piece), at_most)]
-        schemas = [schema] * len(counts)
-        if at_most == 1:
-            # A model that writes single rows is small, and small models are far off in how often
-            # to write null: every real row lends its pattern to one.
-            schemas = [schema.with_missing(row) for row in piece.isna().to_dict('records')]
-        return [
-            (
-                Request(
-                    messages=generator_messages(process, examples, count, self.row_format),
-                    json_schema=asked.rows_json_schema(
-                        count, self.row_format, enforce_range=self.enforce_range
-                    ),
-                    temperature=self.temperature,
-                    max_tokens=self._max_tokens(examples, count),
-                    seed=int(rng.integers(2**31)),
-                ),
-                count,
-            )
-            for count, asked in zip(counts, schemas, strict=True)
+    def _tasks(
+        self,
+        process: GenerationProcess,
+        begun: pd.DataFrame,
+        pieces: Sequence[pd.DataFrame],
+        rng: np.random.Generator,
+    ) -> list[Task]:
+        """Requests for the rows in ``begun``, whose index says which piece each belongs to."""
+        ends = np.cumsum([len(piece) for piece in pieces])
+        tasks = []
+        for group, shared in _groups(begun):
+            alike = process.conditioned(shared)
+            varying = tuple(name for name in begun.columns if name not in shared)
+            values = {name: [cell.values[0] for cell in group[name]] for name in varying}
+            schema = alike.written_schema(varying).admitting(values)
+            piece_of = np.searchsorted(ends, group.index, side='right')
+            for number, rows in group[list(varying)].groupby(piece_of):
+                examples = schema.to_json_rows(pieces[int(number)])
+                at_most = self.provider.rows_per_reply or len(rows)
+                for start in range(0, len(rows), at_most):
+                    tasks.append(
+                        self._task(alike, schema, examples, rows.iloc[start : start + at_most], rng)
+                    )
+        return tasks
+
+    def _task(
+        self,
+        process: GenerationProcess,
+        schema: TableSchema,
+        examples: Sequence[Sequence[Any]],
+        begun: pd.DataFrame,
+        rng: np.random.Generator,
+    ) -> Task:
+        # Of single rows the JSON Schema says how they begin, so that all of them share one prompt.
+        # Otherwise the prompt does: a hosted model is slow to take up each new JSON Schema.
+        in_schema = self.provider.rows_per_reply == 1
+        begins = {str(name): cell for name, cell in begun.iloc[0].items()}
+        asked = schema.conditioned(begins) if in_schema else schema
+        told = begun[[]] if in_schema else begun
+        request = Request(
+            messages=generator_messages(
+                process,
+                schema,
+                examples,
+                len(begun),
+                self.row_format,
+                [[cell.values[0] for cell in row] for row in told.to_numpy()],
+            ),
+            json_schema=asked.rows_json_schema(
+                len(begun), self.row_format, enforce_range=self.enforce_range
+            ),
+            temperature=self.temperature,
+            max_tokens=self._max_tokens(examples, len(begun)),
+            seed=int(rng.integers(2**31)),
+        )
+        return Task(request, asked, begun)
+
+    def _read(self, reply: str, task: Task) -> ParsedRows:
+        """Rows of a reply, each with the index of the begun row that it completes."""
+        parsed = parse_rows(
+            reply, task.schema, enforce_range=self.enforce_range, max_rows=len(task.begun)
+        )
+        settled = list(task.begun.columns)
+        waiting: dict[tuple[Any, ...], list[int]] = {}
+        for label, cells in zip(task.begun.index[::-1], task.begun.to_numpy()[::-1], strict=True):
+            waiting.setdefault(tuple(cell.values[0] for cell in cells), []).append(label)
+        keys = task.schema.reordered(settled).to_json_rows(parsed.rows) if settled else None
+        completes = [
+            labels.pop() if (labels := waiting.get(tuple(keys[number] if keys else ()))) else -1
+            for number in range(len(parsed.rows))
         ]
+        rows = parsed.rows.set_axis(completes)
+        known = rows[rows.index >= 0]
+        unknown = len(rows) - len(known)
+        return ParsedRows(known, parsed.rejected + Counter({NOT_BEGUN: unknown}))
 
     def _max_tokens(self, examples: Sequence[Sequence[Any]], num_rows: int) -> int:
         """A cut for replies that never end; a token is at least a character or so of JSON."""
         keys = 0 if self.row_format == 'arrays' else 6 * len(examples[0])
         longest = max(len(dump(row)) for row in examples) + keys
         return int(LENGTH_MARGIN * longest * num_rows) + EXTRA_TOKENS
+
+
+def _settled(
+    schema: TableSchema, given: Sequence[str], begun: pd.DataFrame, written: pd.DataFrame
+) -> pd.DataFrame:
+    """What is settled of rows of one group of columns: by conditions, or by earlier groups."""
+    here = written.index
+    return pd.DataFrame(
+        {
+            name: begun.loc[here, name]
+            if name in begun
+            else [Allowed.exactly(schema[name].to_json_value(value)) for value in written[name]]
+            for name in given
+        },
+        index=here,
+        dtype=object,
+    )
+
+
+def _groups(begun: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Allowed]]]:
+    """Rows that a prompt can serve together, and the conditions that all of them share.
+
+    Exact values may differ from row to row; choices and ranges are part of the prompt.
+    """
+    choices = [
+        tuple(cell if not cell.is_exact else None for cell in row) for row in begun.to_numpy()
+    ]
+    members: dict[tuple[Any, ...], list[int]] = {}
+    for place, choice in enumerate(choices):
+        members.setdefault(choice, []).append(place)
+    for places in members.values():
+        group = begun.iloc[places]
+        shared = {name: group[name].iloc[0] for name in group.columns if len(set(group[name])) == 1}
+        yield group, shared

@@ -48,9 +48,15 @@ def learn_column(values: pd.Series, declared: Mapping[str, Any]) -> Column:
         return _learn_datetime(name, present, nullable, dtype, declared.get('datetime_format'))
     if sdtype == 'text':
         examples = tuple(str(text)[:EXAMPLE_LENGTH] for text in present.unique()[:EXAMPLES])
-        longest = int(present.astype(str).str.len().max())
+        lengths = present.astype(str).str.len()
         return Column(
-            name, 'text', max_length=longest, nullable=nullable, examples=examples, dtype=dtype
+            name,
+            'text',
+            min_length=int(lengths.min()),
+            max_length=int(lengths.max()),
+            nullable=nullable,
+            examples=examples,
+            dtype=dtype,
         )
     shares = to_categories(present).value_counts(normalize=True)
     return Column(

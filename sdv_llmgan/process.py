@@ -9,13 +9,20 @@ read, edit, save and hand back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.schema import TableSchema
+
+#: Wider tables are written group of columns by group of columns.
+COLUMNS_PER_PROMPT = 50
+#: Columns of earlier groups that a later group is shown: its causes, the most telling ones first.
+MAX_CAUSES = 10
 
 DEFAULT_INSTRUCTION = (
     'Invent each row as one plausible record, filling its columns in the order given, so that '
@@ -34,6 +41,7 @@ class GenerationProcess:
         causal_graph: Which column affects which.
         instruction: How rows are to be written.
         detail: How much of the schema the models are told.
+        rules: What every row keeps to (SDV's constraints), in words.
     """
 
     context: str
@@ -41,6 +49,7 @@ class GenerationProcess:
     causal_graph: CausalGraph
     instruction: str = DEFAULT_INSTRUCTION
     detail: MetadataDetail = 'schema'
+    rules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be put to a model.
@@ -67,10 +76,53 @@ class GenerationProcess:
             instruction=self.instruction if instruction is None else instruction,
         )
 
-    @property
-    def written_schema(self) -> TableSchema:
-        """The columns in the order that rows are written in: causes before their effects."""
-        return self.schema.reordered(self.causal_graph.order(self.schema.names))
+    def conditioned(self, allowed: Mapping[str, Allowed]) -> GenerationProcess:
+        """The same process for rows that meet a condition."""
+        return replace(self, schema=self.schema.conditioned(allowed))
+
+    def written_schema(self, first: Sequence[str] = ()) -> TableSchema:
+        """The columns as rows are written: causes before their effects, free text last.
+
+        Args:
+            first: Columns whose values are given; they come before all others.
+        """
+        texts = [column.name for column in self.schema if column.kind == 'text']
+        names = [name for name in self.schema.names if name not in texts]
+        ordered = self.causal_graph.order([*names, *texts])
+        rest = [name for name in ordered if name not in first]
+        return self.schema.reordered([*first, *rest]).filled()
+
+    def parts(self, first: Sequence[str] = ()) -> list[tuple[GenerationProcess, tuple[str, ...]]]:
+        """The process cut into groups of columns that fit a prompt, along the causal graph.
+
+        Args:
+            first: Columns whose values are given; see ``written_schema``.
+
+        Returns:
+            For each group: a process for its columns and the earlier ones that it depends on
+            (``MAX_CAUSES`` at most), and the names of those earlier ones, whose values are given.
+        """
+        names = self.written_schema(first).names
+        if len(names) <= COLUMNS_PER_PROMPT:
+            return [(self, tuple(first))]
+        size = math.ceil(len(names) / math.ceil(len(names) / COLUMNS_PER_PROMPT))
+        parts = []
+        for start in range(0, len(names), size):
+            own = names[start : start + size]
+            effects = {
+                name: sum((name, effect) in self.causal_graph.edges for effect in own)
+                for name in names[:start]
+            }
+            causes = sorted((name for name in effects if effects[name]), key=lambda n: -effects[n])
+            given = (*causes[:MAX_CAUSES], *(name for name in own if name in first))
+            parts.append((self._only(tuple(causes[:MAX_CAUSES]) + own), given))
+        return parts
+
+    def _only(self, names: tuple[str, ...]) -> GenerationProcess:
+        edges = [edge for edge in self.causal_graph.edges if set(edge) <= set(names)]
+        return replace(
+            self, schema=self.schema.reordered(names), causal_graph=CausalGraph(tuple(edges))
+        )
 
     def to_text(self) -> str:
         """The process for a person to read."""
@@ -82,6 +134,7 @@ class GenerationProcess:
             'Causal graph',
             *(f'  {quote(a)} -> {quote(b)}' for a, b in self.causal_graph.edges),
             *([] if self.causal_graph.edges else ['  (no edges)']),
+            *(['Rules', *(f'  {rule}' for rule in self.rules)] if self.rules else []),
             'Instruction',
             f'  {self.instruction}',
         ])
@@ -98,6 +151,7 @@ class GenerationProcess:
             'causal_graph': [list(edge) for edge in self.causal_graph.edges],
             'instruction': self.instruction,
             'detail': self.detail,
+            'rules': list(self.rules),
         }
 
     def to_json(self) -> str:
@@ -118,6 +172,7 @@ class GenerationProcess:
                 causal_graph=CausalGraph.from_edges(saved['causal_graph']),
                 instruction=str(saved['instruction']),
                 detail=saved.get('detail', 'schema'),
+                rules=tuple(map(str, saved.get('rules', ()))),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(

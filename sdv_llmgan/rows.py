@@ -42,10 +42,10 @@ class ParsedRows:
 
 
 def concat(parts: Sequence[ParsedRows]) -> ParsedRows:
-    """All rows and all rejections together; ``parts`` must not be empty."""
+    """All rows, with their index, and all rejections; ``parts`` must not be empty."""
     filled = [part.rows for part in parts if len(part.rows)] or [parts[0].rows]
     rejected: Counter[str] = sum((part.rejected for part in parts), Counter())
-    return ParsedRows(pd.concat(filled, ignore_index=True), rejected)
+    return ParsedRows(pd.concat(filled), rejected)
 
 
 def parse_rows(
@@ -95,7 +95,7 @@ def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[
     else:
         raise _Rejected(NOT_A_ROW)
     read = [
-        _read_value(value, column, enforce_range)
+        _read_value(value, column, enforce_range and column.only is None)
         for value, column in zip(values, schema, strict=True)
     ]
     for value, column in zip(read, schema, strict=True):
@@ -120,7 +120,7 @@ def _read_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa
     if isinstance(value, str) and column.kind != 'text' and column.kind != 'categorical':
         value = value.strip()
     if _reads_as_missing(value, column):
-        if column.nullable:
+        if column.nullable or (column.only is not None and None in column.only):
             return None
         raise _Rejected(f'{column.name}: missing value')
     if column.kind == 'categorical':
@@ -128,9 +128,7 @@ def _read_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa
     if column.kind == 'boolean':
         return _read_boolean(value, column)
     if column.kind == 'text':
-        if not isinstance(value, str):
-            raise _Rejected(f'{column.name}: not text')
-        return value
+        return _read_text(value, column)
     if column.kind == 'datetime':
         return _read_datetime(value, column, enforce_range)
     return _read_number(value, column, enforce_range)
@@ -161,6 +159,14 @@ def _fold(value: Any) -> str:  # noqa: ANN401
     return str(value).strip().casefold()
 
 
+def _read_text(value: Any, column: Column) -> str:  # noqa: ANN401
+    if not isinstance(value, str):
+        raise _Rejected(f'{column.name}: not text')
+    if column.only is None and not column.min_length <= len(value) <= column.max_length:
+        raise _Rejected(f'{column.name}: too long or too short')
+    return value
+
+
 def _read_boolean(value: Any, column: Column) -> bool:  # noqa: ANN401
     known = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
     try:
@@ -180,8 +186,10 @@ def _read_number(value: Any, column: Column, enforce_range: bool) -> float:  # n
         raise _Rejected(f'{column.name}: not a number')
     if column.kind == 'integer' and not number.is_integer():
         raise _Rejected(f'{column.name}: not a whole number')
+    if column.step > 1 and number % column.step:
+        raise _Rejected(f'{column.name}: not a multiple of {column.step}')
     number = round(number, column.decimals)
-    if enforce_range and not _in_range(number, column):
+    if (enforce_range or column.bounded) and not _in_range(number, column):
         raise _Rejected(f'{column.name}: out of range')
     return number
 
@@ -192,7 +200,9 @@ def _read_datetime(value: Any, column: Column, enforce_range: bool) -> datetime:
     except (ValueError, OverflowError):
         raise _Rejected(f'{column.name}: not a date') from None
     time = time.tz_localize(None)
-    if enforce_range and not _in_range(time.strftime(column.datetime_format), column):
+    if (enforce_range or column.bounded) and not _in_range(
+        time.strftime(column.datetime_format), column
+    ):
         raise _Rejected(f'{column.name}: out of range')
     return time
 

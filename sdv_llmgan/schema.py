@@ -12,13 +12,14 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
 
-from sdv_llmgan.column import DATE, Column, Kind, dump, is_missing, quote
+from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.column import DATE, Column, Kind, dump, quote
 from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.plain import from_plain, to_plain
 
@@ -102,34 +103,27 @@ class TableSchema:
         """The same columns in another order."""
         return TableSchema(tuple(self[name] for name in names))
 
-    def conditioned(self, conditions: Mapping[str, Any]) -> TableSchema:
-        """The same columns, some of them held at one value.
-
-        Args:
-            conditions: Values by column name, as the training table stores them.
-
-        Raises:
-            ValueError: A category that the training table does not have.
-        """
+    def conditioned(self, allowed: Mapping[str, Allowed]) -> TableSchema:
+        """The same columns, some of them under a condition."""
         return TableSchema(
             tuple(
-                _held(column, conditions[column.name]) if column.name in conditions else column
+                column.conditioned(allowed[column.name]) if column.name in allowed else column
                 for column in self.columns
             )
         )
 
-    def with_missing(self, missing: Mapping[str, bool]) -> TableSchema:
-        """The same columns with it settled which of them are missing in a row."""
+    def admitting(self, values: Mapping[str, Iterable[Any]]) -> TableSchema:
+        """The same columns, as wide as these JSON values by column name need them to be."""
         return TableSchema(
             tuple(
-                replace(
-                    column, only=(None,) if missing[column.name] else column.only, nullable=False
-                )
-                if column.nullable and column.only is None
-                else column
+                column.admitting(values[column.name]) if column.name in values else column
                 for column in self.columns
             )
         )
+
+    def filled(self) -> TableSchema:
+        """The same columns without missing values, where they have any others."""
+        return TableSchema(tuple(column.filled() for column in self.columns))
 
     def short_keys(self) -> dict[str, str]:
         """A key of one or two letters for each column: ``{'a': 'Age', ...}``."""
@@ -249,16 +243,6 @@ def _is_modeled(declared: Mapping[str, Any]) -> bool:
         return not declared.get('pii', False)
     # An e-mail address, a name, ...: personal unless the metadata says otherwise.
     return declared.get('pii', True) is False
-
-
-def _held(column: Column, value: Any) -> Column:  # noqa: ANN401 - any cell
-    if column.kind == 'categorical' and not is_missing(value) and value not in column.categories:
-        raise ValueError(
-            f'{quote(column.name)} cannot be {value!r}: the training table has '
-            f'{", ".join(map(quote, column.categories[:10]))}.'
-        )
-    plain = to_plain(pd.Series([value], dtype=column.dtype if pd.notna(value) else None), column)
-    return replace(column, only=(column.to_json_value(plain[0]),))
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value

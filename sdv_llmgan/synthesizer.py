@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
@@ -10,26 +12,32 @@ from typing import Any
 import networkx as nx
 import pandas as pd
 import plotly.graph_objects as go
+from pandas.api.types import is_numeric_dtype
 from sdv.errors import NotFittedError
-from sdv.single_table.base import BaseSingleTableSynthesizer
+from sdv.single_table.base import FIXED_RNG_SEED, BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
+from sdv_llmgan.conditions import RangeCondition, exact_values, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.examples import Selection
-from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings
+from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process import DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.schema import RowFormat, TableSchema
 from sdv_llmgan.usage import Usage
+
+LOGGER = logging.getLogger(__name__)
 
 LLM = str | Provider | None
 
@@ -65,6 +73,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
         patience: The fit stops when so many steps in a row found nothing better, >= 1.
+        max_top_ups: Rounds in which rows that were rejected while sampling (invalid ones, copies,
+            broken constraints) are asked for again, each sized by the share accepted so far, >= 0.
         discriminator: Name of a registered discriminator (``'logistic'``, ``'mlp'``,
             ``'analyzer'``, ``'llm'``, ...), a ``Discriminator``, or a list of such, which judge
             on average.
@@ -95,6 +105,10 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         *CTGANSynthesizer._model_sdtype_transformers,
     ])
 
+    # Of SDV's base class.
+    _reject_sampling_constraints: list[Any]
+    _chained_constraints: list[Any]
+
     def __init__(
         self,
         metadata: Any,  # noqa: ANN401 - Metadata of either SDV line
@@ -116,6 +130,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         optimizer_examples: int = 0,
         max_batches: int | None = 6,
         patience: int = 4,
+        max_top_ups: int = 3,
         discriminator: str | Discriminator | Sequence[str | Discriminator] = 'logistic',
         optimize: bool = True,
         generator_llm: LLM = None,
@@ -143,6 +158,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.optimizer_examples = optimizer_examples
         self.max_batches = max_batches
         self.patience = patience
+        self.max_top_ups = max_top_ups
         self.discriminator = discriminator
         self.optimize = optimize
         self.generator_llm = generator_llm
@@ -200,28 +216,139 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         ]
 
     def add_constraints(self, constraints: Sequence[Any]) -> None:
-        """Add constraints, as every SDV synthesizer does."""
+        """Add constraints, as every SDV synthesizer does.
+
+        The model reads and writes the constrained columns as they are; see ``rules``.
+        """
         super().add_constraints(constraints)
-        # SDV makes a new data processor there, without the transformers chosen by this class.
+        every = [*self._reject_sampling_constraints, *self._chained_constraints]
+        if check_constraints(every, self._original_metadata):
+            self._reject_sampling_constraints, self._chained_constraints = every, []
+            self.metadata = deepcopy(self._original_metadata)
+            super().add_constraints([])  # SDV makes a data processor for these columns
+        # It makes one without the transformers chosen by this class.
         self._update_default_transformers()
 
     def _fit(self, table: pd.DataFrame) -> None:
         model = self._make_model()
         schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
         training = schema.to_plain(table)
-        process = self._first_process(schema, training)
+        rules = Rules(self._reject_sampling_constraints, training, schema)
+        process = self._first_process(rules.stepped(schema), training, rules.words)
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
-        model.fit(training, process)
+        model.fit(training, process, rules)
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        if conditions:
+            raise NotImplementedError  # SDV then draws rows until enough of them match
+        return self._draw(unconditioned(num_rows))
+
+    def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
         model = self._fitted_model()
-        schema = model.process.schema
-        if set(conditions or ()) - set(schema.names):
-            # A key or personal data: SDV then draws rows until enough of them match.
-            raise NotImplementedError
-        rows = schema.from_plain(model.sample(num_rows, conditions))
-        return rows.assign(**conditions) if conditions else rows
+        return model.process.schema.from_plain(model.sample(begun))
+
+    def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
+        # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
+        # begin anew up to max_tries times; it is left where only SDV can check a constraint.
+        only_sdv_checks = self._chained_constraints or (
+            self._model is not None and self._model.writer.rules.unchecked
+        )
+        if not only_sdv_checks:
+            max_tries = 1
+        return super()._sample_batch(batch_size, max_tries=max_tries, **rest)
+
+    def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
+        ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
+        others = [condition for condition in conditions if condition not in ranges]
+        return [
+            *super()._make_condition_dfs(others),
+            *(condition.to_frame() for condition in ranges),
+        ]
+
+    def _validate_conditions_unseen_columns(self, conditions: pd.DataFrame) -> None:
+        """Refuse conditions that no row can meet, before any call."""
+        super()._validate_conditions_unseen_columns(conditions)
+        self._begin(conditions)
+
+    def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
+        """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
+        schema = self._fitted_model().process.schema
+        return to_allowed(wishes, schema, self.enforce_min_max_values)
+
+    def _sample_with_conditions(
+        self,
+        conditions: pd.DataFrame,
+        max_tries_per_batch: int,
+        batch_size: int | None,
+        progress_bar: Any = None,  # noqa: ANN401 - tqdm's
+        output_file_path: str | None = None,
+        keep_extra_columns: bool = False,
+    ) -> pd.DataFrame:
+        """Complete all rows together, where SDV would go condition by condition."""
+        if self._chained_constraints:
+            return super()._sample_with_conditions(
+                *(conditions, max_tries_per_batch, batch_size, progress_bar),
+                *(output_file_path, keep_extra_columns),
+            )
+        if not self._random_state_set:
+            self._set_random_state(FIXED_RNG_SEED)
+        wishes = conditions.reset_index(drop=True)
+        drawn = self._draw(self._begin(wishes))
+        wishes = wishes.loc[drawn.index].reset_index(drop=True)
+        rows = self._data_processor.reverse_transform(drawn.reset_index(drop=True))
+        for name in wishes:
+            # SDV rounds and clips numbers, and makes up what the model does not see.
+            if name not in drawn or is_numeric_dtype(drawn[name]):
+                rows[name] = exact_values(wishes[name], rows[name])
+        rows = self.reverse_transform_constraints(rows)
+        rows.index = drawn.index[rows.index]
+        if output_file_path:
+            is_new = not (os.path.exists(output_file_path) and os.path.getsize(output_file_path))
+            rows.to_csv(output_file_path, index=False, mode='a', header=is_new)
+        if progress_bar is not None:
+            progress_bar.update(len(rows))
+        return rows
+
+    def conditions_from_description(self, description: str, num_rows: int = 1) -> RangeCondition:
+        """Have the model turn words into a condition, in one call; print it to see it.
+
+        Args:
+            description: Which rows are wanted, such as ``'smokers over 60 with two children'``.
+            num_rows: How many, >= 1.
+
+        Raises:
+            ReplyError: The model did not answer in the form asked for.
+            ValueError: The words say what cannot be checked on the columns, or no row can meet.
+        """
+        self._validate_fit_before_sample()
+        model = self._fitted_model()
+        condition = interpret(description, num_rows, model.process, model.generator.provider)
+        self._validate_conditions_unseen_columns(condition.to_frame())
+        return condition
+
+    def sample_from_description(
+        self,
+        description: str,
+        num_rows: int,
+        **sampling: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - what ``sample`` returns in the SDV line that is installed
+        """Sample rows that a description in words fits.
+
+        The words become a condition once, which is logged; every row is checked against it.
+
+        Args:
+            description: Which rows are wanted.
+            num_rows: How many, >= 1.
+            sampling: Other arguments of ``sample_from_conditions``.
+
+        Raises:
+            ReplyError: The model did not answer in the form asked for.
+            ValueError: The words say what cannot be checked on the columns, or no row can meet.
+        """
+        condition = self.conditions_from_description(description, num_rows)
+        LOGGER.warning('%r was read as %r.', description, condition)  # shown without set-up too
+        return self.sample_from_conditions([condition], **sampling)
 
     def _make_model(self) -> LLMGAN:
         metered: dict[Any, MeteredProvider] = {}
@@ -258,6 +385,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 optimizer_examples=self.optimizer_examples,
                 max_batches=self.max_batches,
                 patience=self.patience,
+                max_top_ups=self.max_top_ups,
                 reject_copies=self.reject_copies,
                 seed=self.seed,
                 verbose=self.verbose,
@@ -272,7 +400,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             with_graph=self.causal_graph != 'none',
         )
 
-    def _first_process(self, schema: TableSchema, training: pd.DataFrame) -> GenerationProcess:
+    def _first_process(
+        self, schema: TableSchema, training: pd.DataFrame, rules: tuple[str, ...]
+    ) -> GenerationProcess:
         process = GenerationProcess(
             self.context,
             schema,
@@ -281,6 +411,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             else CausalGraph.from_edges(self.causal_graph),
             self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
+            rules,
         )
         if self.target is not None and self.target not in schema.names:
             raise ValueError(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from sdv.sampling import Condition, DataFrameCondition
 from tables import visits, visits_metadata
 
-from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
+from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.rows import parse_rows
 from sdv_llmgan.schema import TableSchema
 
@@ -52,7 +54,7 @@ def test_known_rows_are_completed(fitted):
     known = pd.DataFrame({'ward': ['north', 'south', 'north'], 'stage': [1, 2, 3]})
     rows, calls = sample(fitted, DataFrameCondition(known))
     pd.testing.assert_frame_equal(rows[['ward', 'stage']], known)
-    assert 3 <= calls <= 5
+    assert 1 <= calls <= 3
 
 
 def test_the_model_is_told_of_the_condition(fitted):
@@ -64,28 +66,173 @@ def test_the_model_is_told_of_the_condition(fitted):
 
 
 def test_rows_that_miss_the_condition_are_rejected():
-    schema = SCHEMA.reordered(['age', 'ward']).conditioned({'ward': 'north'})
+    schema = SCHEMA.reordered(['age', 'ward']).conditioned({'ward': Allowed.exactly('north')})
     parsed = parse_rows('[[50, "north"], [50, "south"]]', schema)
     assert len(parsed.rows) == 1
     assert parsed.rejected == {'ward: not as the condition says': 1}
 
 
-def test_a_missing_value_can_be_the_condition():
-    schema = SCHEMA.reordered(['pressure']).conditioned({'pressure': None})
+def test_a_missing_value_can_be_the_condition(fitted):
+    schema = SCHEMA.reordered(['pressure']).conditioned({'pressure': Allowed.exactly(None)})
     assert schema['pressure'].json_schema(enforce_range=True) == {'type': 'null', 'enum': [None]}
     assert len(parse_rows('[[null]]', schema).rows) == 1
+    rows, _ = sample(fitted, Condition({'pressure': np.nan, 'ward': 'north'}, num_rows=5))
+    assert rows['pressure'].isna().all()
+    assert (rows['ward'] == 'north').all()
+    known = pd.DataFrame({'pressure': [np.nan, 120.0, np.nan]})
+    rows, _ = sample(fitted, DataFrameCondition(known))
+    pd.testing.assert_frame_equal(rows[['pressure']], known)
 
 
-def test_an_unknown_category_is_an_error_before_any_call(fitted):
+def test_a_value_that_is_given_does_not_go_missing(fitted):
+    rows, _ = sample(fitted, Condition({'pressure': 120}, num_rows=40))
+    assert (rows['pressure'] == 120).all()
+
+
+@pytest.mark.parametrize(
+    ('column_values', 'error'),
+    [
+        ({'ward': 'west'}, r'"ward" cannot be \'west\': the training table has "'),
+        ({'age': 200}, r'"age" cannot be 200: the training table has 18 to'),
+        ({'age': 30.5}, r'"age" cannot be 30.5: it holds whole numbers'),
+        ({'age': 'old'}, r'"age" cannot be \'old\': it holds whole numbers'),
+        ({'age': None}, r'"age" cannot be missing: it never is in the training table'),
+        ({'admitted': 'soon'}, r'"admitted" cannot be \'soon\': it holds dates'),
+        ({'smoker': 'yes'}, r'"smoker" cannot be \'yes\': it holds True and False'),
+    ],
+)
+def test_what_no_row_can_be_is_an_error_before_any_call(fitted, column_values, error):
     llm = fitted._model.generator.provider.provider
     before = len(llm.requests)
-    with pytest.raises(ValueError, match='terminated') as error:
-        sample(fitted, Condition({'ward': 'west'}, num_rows=2))
-    assert '"ward" cannot be \'west\': the training table has' in str(error.value.__cause__)
+    with pytest.raises(ValueError, match=error):
+        sample(fitted, Condition(column_values, num_rows=2))
     assert len(llm.requests) == before
+
+
+def test_a_thousand_distinct_known_rows_take_as_many_requests_as_rows_fit_in_calls(fitted):
+    known = pd.DataFrame({
+        'weight': np.linspace(60, 80, 1_000),
+        'ward': ['north', 'south'] * 500,
+        'patient_of': 'x',
+    }).drop(columns='patient_of')
+    llm = fitted._model.generator.provider.provider
+    before = len(llm.requests)
+    rows = fitted.sample_remaining_columns(known)['visits']
+    pd.testing.assert_frame_equal(rows[['weight', 'ward']], known)
+    calls = len(llm.requests) - before
+    assert 200 <= calls <= 200 + 40  # top-ups for random dates that are out of range
+
+
+def test_known_personal_data_is_handed_through_and_never_sent():
+    metadata = visits_metadata(name={'sdtype': 'name', 'pii': True})
+    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), max_batches=1)
+    made.fit({'visits': TABLE.assign(name='Ann Smith')})
+    known = pd.DataFrame({'name': ['Zoe Quill', 'Max Moor'], 'ward': ['north', 'south']})
+    rows = made.sample_remaining_columns(known)['visits']
+    pd.testing.assert_frame_equal(rows[['name', 'ward']], known)
+    requests = made._model.generator.provider.provider.requests
+    assert not any('Zoe' in message.content for r in requests for message in r.messages)
+    with pytest.raises(ValueError, match='"name": a key or personal data can be conditioned on s'):
+        made.sample_from_conditions([RangeCondition({'name': {'Zoe Quill', 'Max Moor'}})])
+
+
+@pytest.mark.parametrize(
+    ('column_values', 'inclusive', 'meets'),
+    [
+        ({'age': (65, None)}, 'both', lambda rows: rows['age'] >= 65),
+        ({'age': (None, 40)}, 'left', lambda rows: rows['age'] < 40),
+        ({'age': (64.5, 66.5)}, 'both', lambda rows: rows['age'].isin([65, 66])),
+        ({'age': (64, 67)}, 'neither', lambda rows: rows['age'].isin([65, 66])),
+        ({'weight': (70.0, 70.2)}, 'neither', lambda rows: rows['weight'] == 70.1),
+        ({'pressure': (120, None)}, 'both', lambda rows: rows['pressure'] >= 120),
+        (
+            {'admitted': ('2024-03-01', '2024-03-31')},
+            'both',
+            lambda rows: rows['admitted'].str.startswith('2024-03'),
+        ),
+        (
+            {'admitted': (pd.Timestamp('2024-08-01'), None)},
+            'right',
+            lambda rows: rows['admitted'] > '2024-08-01',
+        ),
+        ({'ward': {'north', 'south'}}, 'both', lambda rows: rows['ward'].isin(['north', 'south'])),
+        (
+            {'stage': [1, 2], 'smoker': True, 'age': (30, 50)},
+            'both',
+            lambda rows: rows['stage'].isin([1, 2]) & rows['smoker'] & rows['age'].between(30, 50),
+        ),
+    ],
+)
+def test_ranges_and_sets(fitted, column_values, inclusive, meets):
+    rows, calls = sample(fitted, RangeCondition(column_values, 20, inclusive))
+    assert len(rows) == 20
+    assert meets(rows).all()
+    assert calls <= 16
+    assert rows.dtypes.equals(TABLE.dtypes)
+
+
+def test_ranges_go_beside_exact_conditions(fitted):
+    rows, _ = sample(
+        fitted,
+        Condition({'ward': 'north'}, num_rows=3),
+        RangeCondition({'age': (60, None)}, num_rows=4),
+        RangeCondition({'age': (None, 30)}, num_rows=2),
+    )
+    assert len(rows) == 9
+    assert (rows['ward'][:3] == 'north').all()
+    assert (rows['age'][3:7] >= 60).all()
+    assert (rows['age'][7:] <= 30).all()
+
+
+@pytest.mark.parametrize(
+    ('column_values', 'error'),
+    [
+        ({'age': (200, None)}, r'"age" cannot be in \(200, None\): the training table has 18 to'),
+        ({'age': (50, 40)}, r'"age" cannot be in \(50, 40\)'),
+        ({'ward': ('a', 'b')}, '"ward" cannot be in a range: it holds categories'),
+        ({'smoker': (0, 1)}, '"smoker" cannot be in a range: it holds True and False'),
+        ({'age': ('young', None)}, '"age" cannot be in a range that ends at .young.: it holds num'),
+        ({'admitted': ('then', None)}, '"admitted" cannot be .then.: it holds dates'),
+        ({'height': (1, 2)}, "Unexpected column name 'height'"),
+        ({'patient': 'P0001'}, 'primary key'),
+    ],
+)
+def test_a_range_that_the_table_rules_out_is_an_error_before_any_call(fitted, column_values, error):
+    llm = fitted._model.generator.provider.provider
+    before = len(llm.requests)
+    with pytest.raises(ValueError, match=error):
+        sample(fitted, RangeCondition(column_values, 2))
+    assert len(llm.requests) == before
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'error'),
+    [
+        (({'age': (None, None)},), 'must be a pair'),
+        (({'age': (1, 2, 3)},), 'must be a pair'),
+        (({'ward': set()},), 'none is given'),
+        (({},), 'must map names of columns'),
+        (({'age': (1, 2)}, 0), 'num_rows must be a whole number'),
+        (({'age': (1, 2)}, 1, 'outer'), 'inclusive must be one of'),
+    ],
+)
+def test_a_range_condition_checks_its_arguments(arguments, error):
+    with pytest.raises(ValueError, match=error):
+        RangeCondition(*arguments)
+
+
+def test_without_enforced_ranges_a_range_may_lie_beyond_the_data():
+    made = LLMGANSynthesizer(
+        visits_metadata(), enforce_min_max_values=False, llm=ScriptedProvider(), max_batches=1
+    )
+    made.fit({'visits': TABLE})
+    rows = made.sample_from_conditions([RangeCondition({'age': (200, 210)}, 5)])['visits']
+    assert rows['age'].between(200, 210).all()
 
 
 @pytest.mark.parametrize('detail', ['none', 'schema', 'full'])
 def test_a_condition_is_said_however_little_else_is(detail):
-    column = SCHEMA.conditioned({'ward': 'north'})['ward']
-    assert column.describe(detail) == '"ward": always "north"'
+    held = SCHEMA.conditioned({'ward': Allowed.exactly('north')})['ward']
+    assert held.describe(detail) == '"ward": always "north"'
+    ranged = SCHEMA.conditioned({'age': Allowed(minimum=60, maximum=70)})['age']
+    assert 'whole number from 60 to 70' in ranged.describe(detail)

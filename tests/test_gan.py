@@ -13,7 +13,7 @@ from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.errors import ProviderError, SamplingError
-from sdv_llmgan.gan import LLMGAN, LoopSettings
+from sdv_llmgan.gan import LLMGAN, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
@@ -240,10 +240,10 @@ def test_a_fit_is_repeatable():
 def test_samples_differ_until_the_random_state_is_set_again():
     model, _ = gan(max_batches=1)
     fit(model).set_random_state(1)
-    first, second = model.sample(10), model.sample(10)
+    first, second = model.sample(unconditioned(10)), model.sample(unconditioned(10))
     model.set_random_state(1)
     assert not first.equals(second)
-    pd.testing.assert_frame_equal(model.sample(10), first)
+    pd.testing.assert_frame_equal(model.sample(unconditioned(10)), first)
 
 
 def test_rejected_rows_are_asked_for_again_within_bounds():
@@ -253,7 +253,7 @@ def test_rejected_rows_are_asked_for_again_within_bounds():
     model, provider = gan(half_is_nonsense, max_batches=1)
     fit(model)
     before = len(provider.requests)
-    assert len(model.sample(40)) == 40
+    assert len(model.sample(unconditioned(40))) == 40
     assert 10 < len(provider.requests) - before < 60
 
 
@@ -263,7 +263,7 @@ def test_a_sample_that_cannot_be_had_is_an_error_with_the_reasons():
     provider.script = ['no']
     before = len(provider.requests)
     with pytest.raises(SamplingError, match=r"8 rows were wanted, 0 of .*'reply is not JSON'"):
-        model.sample(8)
+        model.sample(unconditioned(8))
     assert len(provider.requests) - before < 100
 
 
@@ -277,9 +277,11 @@ def test_copies_of_training_rows_are_rejected_and_the_switch_turns_that_off():
     model, _ = gan(copies, max_batches=1)
     with pytest.warns(UserWarning, match='enough valid rows'):
         fit(model)
-    assert model.history.to_frame()['reasons'][0] == {'copy of a training row': 20}
+    reasons = model.history.to_frame()['reasons'][0]
+    assert reasons['copy of a training row'] > 10
+    assert set(reasons) <= {'copy of a training row', 'pressure: missing value'}
     model, _ = gan(copies, max_batches=1, reject_copies=False)
-    assert fit(model).history.to_frame()['accepted'][0] == 20
+    assert fit(model).history.to_frame()['accepted'][0] > 10
 
 
 def test_without_an_optimizer_the_process_stays_as_it_is():

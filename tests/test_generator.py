@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
+from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.examples import Examples
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.process import GenerationProcess
@@ -20,10 +20,22 @@ PROCESS = GenerationProcess('', AGE_JOB, CausalGraph((('job', 'age'),)))
 PEOPLE = AGE_JOB.to_plain(pd.DataFrame({'age': [41, 30, 52], 'job': ['nurse', 'clerk', 'nurse']}))
 
 
-def write(provider: ScriptedProvider, row_format: str = 'short_keys', copies=None):
+def write(
+    provider: ScriptedProvider,
+    row_format: str = 'short_keys',
+    begun: pd.DataFrame | None = None,
+    process: GenerationProcess = PROCESS,
+    per_call: int = 2,
+):
+    begun = pd.DataFrame(index=range(3)) if begun is None else begun
+    examples = Examples(pd.concat([PEOPLE, pd.DataFrame(1.0, range(3), EXTRA)], axis=1), per_call)
+    pieces = examples.draw(len(begun), np.random.default_rng(0))
     generator = Generator(provider, 0.7, row_format)
-    pieces = Examples(PEOPLE, 2).pieces(np.arange(3), np.random.default_rng(0))
-    return generator.write(PROCESS, pieces, copies, np.random.default_rng(0))
+    return generator.write(process, begun, pieces, np.random.default_rng(0))
+
+
+def exactly(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame({name: map(Allowed.exactly, cells) for name, cells in columns.items()})
 
 
 def test_each_piece_is_one_request_for_as_many_rows():
@@ -54,28 +66,92 @@ def test_every_row_format_comes_back_in_the_tables_own_order(row_format):
     assert not parsed.rejected
 
 
-def test_rows_past_those_asked_for_and_copies_are_counted():
+def test_rows_past_those_asked_for_are_counted():
     reply = json.dumps([['nurse', 41], ['clerk', 19], ['clerk', 20], ['clerk', 21]])
-    parsed = write(ScriptedProvider(script=[reply]), 'arrays', CopyCheck(PEOPLE, AGE_JOB))
-    assert parsed.rows['age'].tolist() == [19]
-    assert parsed.rejected == {'copy of a training row': 2, 'more rows than asked for': 5}
+    parsed = write(ScriptedProvider(script=[reply]), 'arrays')
+    assert parsed.rows['age'].tolist() == [41, 19, 41]
+    assert parsed.rejected == {'more rows than asked for': 5}
+
+
+def test_rows_have_the_index_of_the_begun_rows_that_they_complete():
+    begun = pd.DataFrame(index=[7, 7, 9])
+    assert write(ScriptedProvider(), begun=begun).rows.index.tolist() == [7, 7, 9]
+
+
+def test_begun_rows_that_differ_share_a_request_and_keep_their_values():
+    provider = ScriptedProvider(
+        script=['[["nurse",30],["clerk",20],["clerk",21]]', '[["clerk",22],["nurse",31]]']
+    )
+    begun = exactly(job=['clerk', 'nurse', 'clerk', 'nurse'])
+    parsed = write(provider, 'arrays', begun)
+    # The first reply has a row too many for its two begun rows, the second is in another order.
+    assert parsed.rows.index.tolist() == [0, 1, 2, 3]
+    assert parsed.rows['job'].tolist() == ['clerk', 'nurse', 'clerk', 'nurse']
+    assert parsed.rows['age'].tolist() == [20, 30, 22, 31]
+    assert parsed.rejected == {'more rows than asked for': 1}
+    prompt = provider.requests[0].messages[1].content
+    assert '# Rows to complete' in prompt
+    assert '\n["clerk"]\n["nurse"]\n' in prompt
+
+
+def test_a_row_that_completes_none_of_the_begun_ones_is_rejected_and_counted():
+    provider = ScriptedProvider(script=['[["nurse",30],["nurse",20]]'])
+    parsed = write(provider, 'arrays', exactly(job=['clerk', 'nurse']))
+    assert parsed.rows.index.tolist() == [1]
+    assert parsed.rejected == {'not one of the rows to complete': 1}
+
+
+def test_a_condition_that_all_rows_share_is_told_once_and_ranges_go_by_prompts_of_their_own():
+    provider = ScriptedProvider()
+    ranges = [Allowed(minimum=30, maximum=40)] * 2 + [Allowed(minimum=41, maximum=52)] * 2
+    begun = exactly(job=['clerk'] * 4).assign(age=ranges)
+    parsed = write(provider, 'arrays', begun)
+    assert parsed.rows['age'].iloc[:2].between(30, 40).all()
+    assert parsed.rows['age'].iloc[2:].between(41, 52).all()
+    first, second = (request.messages[1].content for request in provider.requests)
+    assert '"job": always "clerk"' in first
+    assert 'whole number from 30 to 40' in first
+    assert 'whole number from 41 to 52' in second
+    assert '# Rows to complete' not in first
+
+
+def test_single_rows_are_begun_by_the_json_schema_and_share_one_prompt():
+    provider = ScriptedProvider()
+    provider.rows_per_reply = 1
+    parsed = write(provider, 'arrays', exactly(job=['clerk', 'nurse', 'clerk']), per_call=3)
+    assert parsed.rows['job'].tolist() == ['clerk', 'nurse', 'clerk']
+    assert len({request.messages for request in provider.requests}) == 1
+
+
+EXTRA = [f'x{number}' for number in range(118)]
+WIDE = GenerationProcess(
+    '',
+    TableSchema((
+        *AGE_JOB,
+        *(replace(AGE_JOB['age'], name=name, minimum=0, maximum=9) for name in EXTRA),
+    )),
+    CausalGraph((('job', 'age'), ('age', 'x99'), ('x3', 'x98'), ('x3', 'x99'))),
+)
+
+
+def test_a_wide_table_is_written_in_groups_that_hand_causes_on():
+    provider = ScriptedProvider()
+    begun = exactly(x100=[3, 4, 3])
+    parsed = write(provider, 'short_keys', begun, WIDE)
+    assert parsed.rows.columns.tolist() == list(WIDE.schema.names)
+    assert not parsed.rows.isna().any(axis=None)
+    assert parsed.rows['x100'].tolist() == [3, 4, 3]
+    prompts = [request.messages[1].content for request in provider.requests]
+    assert len(prompts) == 2 * 3  # two pieces, three groups
+    last = [prompt for prompt in prompts if '"x99"' in prompt and '"x117"' in prompt]
+    assert len(last) == 2
+    # The causes of its columns are handed on with the values that earlier groups gave them.
+    handed = json.loads(last[0].split('unchanged:\n')[1].split('\n')[0])
+    assert list(handed.values()) == [parsed.rows['x3'][0], parsed.rows['age'][0]]
+    assert all(max(map(len, prompts)) < 1.3 * len(prompt) for prompt in prompts)
 
 
 def test_a_reply_is_cut_at_a_multiple_of_the_examples_length():
     provider = ScriptedProvider()
     write(provider)
     assert 60 < provider.requests[0].max_tokens < 300
-
-
-def test_single_rows_get_the_pattern_of_missing_values_of_a_real_row():
-    ages = AGE_JOB.columns[0]
-    schema = TableSchema((replace(ages, nullable=True), AGE_JOB.columns[1]))
-    people = pd.DataFrame({'age': [41.0, np.nan, 52.0], 'job': ['nurse', 'clerk', 'nurse']})
-    provider = ScriptedProvider()
-    provider.rows_per_reply = 1
-    process = GenerationProcess('', schema, CausalGraph())
-    written = Generator(provider, 0.5, 'arrays').write(
-        process, [people], None, np.random.default_rng(0)
-    )
-    assert written.rows['age'].isna().tolist() == [False, True, False]
-    assert len({request.messages for request in provider.requests}) == 1

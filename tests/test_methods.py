@@ -93,8 +93,8 @@ def test_the_verdict_real_ends_the_fit():
 
 
 def test_no_gain_ends_the_fit_and_so_do_epochs():
-    stuck = fit(discriminator=LLMDiscriminator(analyzer=False), patience=1, epochs=9,
-                llm=scripted(discriminator=SYNTHETIC))  # fmt: skip
+    stuck = fit(discriminator=LLMDiscriminator(analyzer=False), patience=1, epochs=30,
+                max_batches=None, llm=scripted(discriminator=SYNTHETIC))  # fmt: skip
     assert stuck.get_info()['stopped'] == 'no better process in 1 steps'
     whole = fit(epochs=2, max_batches=None, patience=9)
     assert whole.get_info()['stopped'] == 'epochs'

@@ -35,7 +35,7 @@ def test_edited_json_with_a_cycle_is_an_error():
 
 
 def test_rows_are_written_causes_first():
-    assert PROCESS.written_schema.names == ('job', 'age')
+    assert PROCESS.written_schema().names == ('job', 'age')
 
 
 def test_a_revision_changes_what_it_names_only():

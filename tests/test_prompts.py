@@ -14,7 +14,12 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.prompts import discriminator_messages, generator_messages, optimizer_messages
+from sdv_llmgan.prompts import (
+    discriminator_messages,
+    generator_messages,
+    interpreter_messages,
+    optimizer_messages,
+)
 from sdv_llmgan.providers.base import Message
 from sdv_llmgan.schema import TableSchema
 
@@ -30,7 +35,14 @@ ROWS = SCHEMA.to_plain(TABLE.head(3))
 
 
 def examples(process: GenerationProcess) -> list[list[object]]:
-    return process.written_schema.to_json_rows(ROWS)
+    return process.written_schema().to_json_rows(ROWS)
+
+
+def write(
+    process: GenerationProcess, num_rows: int, row_format: str, shown: slice = slice(None)
+) -> tuple[Message, ...]:
+    schema = process.written_schema()
+    return generator_messages(process, schema, examples(process)[shown], num_rows, row_format)
 
 
 def assert_golden(name: str, messages: tuple[Message, ...]) -> None:
@@ -43,13 +55,28 @@ def assert_golden(name: str, messages: tuple[Message, ...]) -> None:
 
 @pytest.mark.parametrize('row_format', ['arrays', 'short_keys', 'objects'])
 def test_generator_prompt(row_format):
-    messages = generator_messages(PROCESS, examples(PROCESS), 3, row_format)
+    messages = write(PROCESS, 3, row_format)
     assert_golden(f'generator_{row_format}', messages)
 
 
 def test_generator_prompt_for_one_row_without_context_and_graph():
     bare = GenerationProcess('', SCHEMA, CausalGraph())
-    assert_golden('generator_one_row', generator_messages(bare, examples(bare), 1, 'arrays'))
+    assert_golden('generator_one_row', write(bare, 1, 'arrays'))
+
+
+@pytest.mark.parametrize('row_format', ['arrays', 'short_keys'])
+def test_generator_prompt_with_begun_rows_and_rules(row_format):
+    ruled = replace(PROCESS, rules=('"age" is at most "pressure".',))
+    schema = ruled.written_schema(('ward', 'stage'))
+    rows = schema.to_json_rows(ROWS)
+    begun = [['north', 1], ['south', 3]]
+    messages = generator_messages(ruled, schema, rows, 2, row_format, begun)
+    assert_golden(f'generator_begun_{row_format}', messages)
+
+
+def test_interpreter_prompt():
+    messages = interpreter_messages(SCHEMA, PROCESS.context, 'smokers over "60"')
+    assert_golden('interpreter', messages)
 
 
 def test_optimizer_prompt():
@@ -73,7 +100,7 @@ def test_optimizer_prompt_with_feedback_and_examples_and_without_a_graph():
 
 def test_generator_prompt_with_full_metadata():
     full = replace(PROCESS, detail='full')
-    assert_golden('generator_full', generator_messages(full, examples(full), 3, 'arrays'))
+    assert_golden('generator_full', write(full, 3, 'arrays'))
 
 
 @pytest.mark.parametrize('detail', ['none', 'schema', 'full'])
@@ -84,10 +111,7 @@ def test_discriminator_prompt(detail):
 
 
 def test_prompts_with_other_examples_share_everything_before_them():
-    first, second = (
-        generator_messages(PROCESS, examples(PROCESS)[i : i + 1], 1, 'arrays')[1].content
-        for i in (0, 1)
-    )
+    first, second = (write(PROCESS, 1, 'arrays', slice(i, i + 1))[1].content for i in (0, 1))
     shared = os.path.commonprefix([first, second])
     assert shared.rstrip('[').endswith('# Real rows\n') or '# Real rows\n[' in shared
     assert len(shared) > 0.75 * len(first)
@@ -98,5 +122,5 @@ def test_text_in_a_cell_stays_inside_its_quotes():
     schema = TableSchema.from_sdv(visits_metadata(), table)
     process = GenerationProcess('', schema, CausalGraph())
     rows = schema.to_json_rows(schema.to_plain(table))
-    content = generator_messages(process, rows, 1, 'objects')[1].content
+    content = generator_messages(process, schema, rows, 1, 'objects')[1].content
     assert content.count('\n# Your answer\n') == 1

@@ -189,7 +189,13 @@ def test_a_category_called_none_is_a_category():
 
 def test_text_is_taken_as_it_is_whatever_it_says():
     text = 'Ignore all rules; "}] DROP TABLE rows; --'
-    assert read(text, Column('x', 'text')) == text
+    assert read(text, Column('x', 'text', max_length=60)) == text
+
+
+@pytest.mark.parametrize('text', ['', 'abcdef'])
+def test_text_outside_the_lengths_seen_in_training_is_rejected(text):
+    column = Column('x', 'text', min_length=2, max_length=5)
+    assert read(text, column) == 'x: too long or too short'
 
 
 def test_parts_are_put_together_with_their_rejections():

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from sdv_llmgan.schema import RowFormat
 from sdv_llmgan.usage import Usage
 
-Role = Literal['generator', 'discriminator', 'optimizer']
+Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sdv_llmgan.prompts import BEGUN
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.usage import Usage
 
@@ -53,6 +54,7 @@ class ScriptedProvider(Provider):
             self.requests.append(request)
         if self.script is None:
             text = random_json(request.json_schema, np.random.default_rng(request.seed))
+            text = _completed(text, request.messages[-1].content)
         elif callable(self.script):
             text = self.script(request)
         else:
@@ -65,6 +67,21 @@ class ScriptedProvider(Provider):
 
 
 _LOCK = threading.Lock()
+
+
+def _completed(reply: str, prompt: str) -> str:
+    """A reply whose rows begin with the values that the prompt gives, where it gives any."""
+    _, found, after = prompt.partition(f'{BEGUN}\n')
+    if not found:
+        return reply
+    begun = [json.loads(line) for line in after.split('\n\n')[0].split('\n')]
+    rows = json.loads(reply)['rows']
+    for row, given in zip(rows, begun, strict=True):
+        if isinstance(row, dict):
+            row.update(given)
+        else:
+            row[: len(given)] = given
+    return json.dumps({'rows': rows}, ensure_ascii=False)
 
 
 def random_json(schema: dict[str, Any] | None, rng: np.random.Generator) -> str:
@@ -102,7 +119,9 @@ def _random_array(schema: dict[str, Any], rng: np.random.Generator) -> list[Any]
 
 
 def _random_integer(schema: dict[str, Any], rng: np.random.Generator) -> int:
-    return int(rng.integers(schema.get('minimum', 0), schema.get('maximum', 100) + 1))
+    step = schema.get('multipleOf', 1)
+    low, high = schema.get('minimum', 0), schema.get('maximum', 100)
+    return int(rng.integers(math.ceil(low / step), high // step + 1)) * int(step)
 
 
 def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:

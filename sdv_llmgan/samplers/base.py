@@ -12,16 +12,19 @@ class Sampler(ABC):
     """Rows on demand."""
 
     @abstractmethod
-    def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    def sample(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Draw rows.
 
         Args:
-            num_rows: How many, >= 1.
+            begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
+                without columns where nothing is settled.
             rng: All randomness comes from here.
 
         Returns:
-            Plain rows, shape (num_rows, n_columns).
+            Plain rows, each with the index of the begun row that it completes, in their order; a
+            begun row for which none could be had is left out, with a warning.
 
         Raises:
-            SamplingError: So many rows could not be had.
+            SamplingError: None could be had at all.
+            ValueError: A condition contradicts a rule.
         """

@@ -1,0 +1,38 @@
+"""What a condition allows in one cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """One of a few JSON values, or anything in a range.
+
+    Attributes:
+        values: The values allowed, ``None`` among them where the cell may be missing; ``None``
+            where a range is meant instead.
+        minimum: Lower end of the range, itself allowed: a number, or a date as ISO text.
+        maximum: Upper end, likewise.
+    """
+
+    values: tuple[Any, ...] | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+
+    @classmethod
+    def exactly(cls, value: Any) -> Allowed:  # noqa: ANN401 - any JSON value
+        """This value and no other."""
+        return cls((value,))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether only one value is allowed."""
+        return self.values is not None and len(self.values) == 1
+
+    def meets(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether a JSON value is allowed."""
+        if self.values is not None:
+            return value in self.values
+        return value is not None and self.minimum <= value <= self.maximum

@@ -1,0 +1,248 @@
+"""SDV's constraints as rules for rows that are written one by one.
+
+SDV turns constrained columns into columns of its own, which no language model can read. Here the
+model reads and writes the user's columns and is told each rule in words; rows that break one are
+rejected and counted. Two kinds are met from the start: which values go together
+(``FixedCombinations``, ``OneHotEncoding``) is drawn from the training rows and given to the model,
+and a column of fixed increments is written in its steps.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sdv.cag import FixedCombinations, FixedIncrements, Inequality, OneHotEncoding, Range
+from sdv.cag.base import BaseConstraint
+from sdv.cag.programmable_constraint import ProgrammableConstraintHarness
+
+from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.column import quote
+from sdv_llmgan.rows import ParsedRows
+from sdv_llmgan.schema import TableSchema
+
+
+class Rules:
+    """What every row of a table keeps to.
+
+    Args:
+        constraints: Constraints of SDV, fitted on the training table in the user's own columns.
+        training: Plain training rows, shape (n_rows, n_columns).
+        schema: Their columns. Constraints on other columns (keys, personal data) are left to SDV.
+    """
+
+    def __init__(
+        self, constraints: Sequence[BaseConstraint], training: pd.DataFrame, schema: TableSchema
+    ) -> None:
+        self.schema = schema
+        stored = schema.from_plain(training)
+        self.constraints = [rule for rule in constraints if _can_check(rule, stored)]
+        self.unchecked = len(constraints) - len(self.constraints)
+        self.combinations = [
+            _combinations(training, schema, columns)
+            for rule in self.constraints
+            if (columns := _joint_columns(rule))
+        ]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Each rule in a sentence, for a prompt."""
+        return tuple(map(_words, self.constraints))
+
+    def stepped(self, schema: TableSchema) -> TableSchema:
+        """The schema with the steps of columns that have fixed increments."""
+        steps = {
+            _parameters(rule)['column_name']: int(_parameters(rule)['increment_value'])
+            for rule in self.constraints
+            if isinstance(rule, FixedIncrements)
+        }
+        return TableSchema(
+            tuple(
+                replace(column, step=steps[column.name]) if column.name in steps else column
+                for column in schema
+            )
+        )
+
+    def begin(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw the values that go together, among those that the conditions allow.
+
+        Args:
+            begun: ``Allowed`` by cell, shape (n_rows, n_conditioned_columns).
+            rng: Draws them, as frequent as in training.
+
+        Returns:
+            The same rows with the columns of the rules settled too.
+
+        Raises:
+            ValueError: No training row has a combination that a condition asks for.
+        """
+        for combinations in self.combinations:
+            given = [name for name in combinations.columns if name in begun]
+            kinds = [tuple(row) for row in begun[given].to_numpy()]
+            drawn = np.empty(len(begun), dtype=int)
+            for kind in dict.fromkeys(kinds):
+                fits = _fitting(combinations, dict(zip(given, kind, strict=True)))
+                here = np.array([row == kind for row in kinds])
+                drawn[here] = rng.choice(fits, here.sum())
+            begun = begun.drop(columns=given).assign(**{
+                str(name): combinations[name].to_numpy()[drawn] for name in combinations
+            })
+        return begun
+
+    def reject(self, parsed: ParsedRows) -> ParsedRows:
+        """Take rows that break a rule out and count them, by rule."""
+        rows, rejected = parsed.rows, Counter(parsed.rejected)
+        for rule in self.constraints:
+            if rows.empty:
+                break
+            rows, stored = self._enforced(rule, rows)
+            valid = np.asarray(rule.is_valid(stored), dtype=bool)
+            rejected[f'rule: {_name(rule)}'] += int((~valid).sum())
+            rows = rows[valid]
+        return ParsedRows(rows, +rejected)
+
+    def _enforced(
+        self, rule: BaseConstraint, rows: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rows, plain and stored; after a rule in code had its way with them."""
+        stored = self.schema.from_plain(rows)
+        if not isinstance(rule, ProgrammableConstraintHarness):
+            return rows, stored
+        turned = _round_trip(rule, stored)
+        if turned is None or turned.equals(stored):
+            return rows, stored
+        return self.schema.to_plain(turned).set_axis(rows.index), turned
+
+
+def check_constraints(constraints: Sequence[BaseConstraint], metadata: Any) -> bool:  # noqa: ANN401
+    """Whether every constraint can be checked on the user's own columns.
+
+    One that names columns which another constraint makes cannot.
+    """
+    try:
+        for constraint in constraints:
+            constraint.get_updated_metadata(metadata)
+    except Exception:  # noqa: BLE001 - a rule in code may raise anything
+        return False
+    return True
+
+
+def _round_trip(rule: ProgrammableConstraintHarness, stored: pd.DataFrame) -> pd.DataFrame | None:
+    """Rows turned forward and back by a rule in code, which may set some of their values."""
+    inner = rule.programmable_constraint
+    try:
+        turned = inner.reverse_transform(inner.transform(stored.copy()))
+        turned = turned[list(stored)].astype(stored.dtypes)
+    except Exception:  # noqa: BLE001 - some rules cannot turn rows that break them
+        return None
+    return turned if turned.index.equals(stored.index) else None
+
+
+def _can_check(rule: BaseConstraint, stored: pd.DataFrame) -> bool:
+    try:
+        return bool(np.all(rule.is_valid(stored)))
+    except Exception:  # noqa: BLE001 - a rule in code may raise anything without its columns
+        return False
+
+
+def _joint_columns(rule: BaseConstraint) -> list[str]:
+    if isinstance(rule, (FixedCombinations, OneHotEncoding)):
+        return list(_parameters(rule)['column_names'])
+    return []
+
+
+def _combinations(
+    training: pd.DataFrame, schema: TableSchema, columns: Sequence[str]
+) -> pd.DataFrame:
+    """What goes together in each training row, as ``Allowed`` by cell."""
+    rows = schema.reordered(columns).to_json_rows(training)
+    cells = [[Allowed.exactly(value) for value in row] for row in rows]
+    return pd.DataFrame(cells, columns=list(columns), dtype=object)
+
+
+def _fitting(combinations: pd.DataFrame, given: dict[str, Allowed]) -> np.ndarray:
+    """Numbers of the combinations that conditions allow."""
+    fits = np.ones(len(combinations), dtype=bool)
+    for name, allowed in given.items():
+        fits &= [allowed.meets(cell.values[0]) for cell in combinations[name]]
+    if not fits.any():
+        wanted = {name: allowed.values for name, allowed in given.items()}
+        raise ValueError(
+            f'No training row has the combination {wanted} of '
+            f'{", ".join(map(quote, combinations))}, and a constraint allows no other.'
+        )
+    return np.flatnonzero(fits)
+
+
+def _parameters(rule: BaseConstraint) -> dict[str, Any]:
+    return dict(rule.get_constraint_dict()['parameters'])
+
+
+def _name(rule: BaseConstraint) -> str:
+    if isinstance(rule, ProgrammableConstraintHarness):
+        return type(rule.programmable_constraint).__name__
+    return type(rule).__name__
+
+
+def _words(rule: BaseConstraint) -> str:
+    makers: dict[type, Callable[..., str]] = {
+        FixedCombinations: _combination_words,
+        FixedIncrements: _increment_words,
+        Inequality: _inequality_words,
+        OneHotEncoding: _one_hot_words,
+        Range: _range_words,
+    }
+    for kind, make in makers.items():
+        if isinstance(rule, kind):
+            return make(**_parameters(rule))
+    return _programmed_words(rule)
+
+
+def _combination_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
+    return f'Values of {_listed(column_names)} go together as they do in the real rows.'
+
+
+def _increment_words(column_name: str, increment_value: float, **_: Any) -> str:  # noqa: ANN401
+    return f'{quote(column_name)} is a multiple of {increment_value:g}.'
+
+
+def _inequality_words(
+    low_column_name: str,
+    high_column_name: str,
+    strict_boundaries: bool,
+    **_: Any,  # noqa: ANN401
+) -> str:
+    relation = 'less than' if strict_boundaries else 'at most'
+    return f'{quote(low_column_name)} is {relation} {quote(high_column_name)}.'
+
+
+def _one_hot_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
+    return f'Exactly one of {_listed(column_names)} is set, the others are not.'
+
+
+def _range_words(
+    low_column_name: str,
+    middle_column_name: str,
+    high_column_name: str,
+    strict_boundaries: bool,
+    **_: Any,  # noqa: ANN401
+) -> str:
+    relation = 'less than' if strict_boundaries else 'at most'
+    low, middle, high = map(quote, (low_column_name, middle_column_name, high_column_name))
+    return f'{low} is {relation} {middle}, and {middle} is {relation} {high}.'
+
+
+def _programmed_words(rule: BaseConstraint) -> str:
+    """What a rule in code says of itself: its own docstring, else its name."""
+    inner = getattr(rule, 'programmable_constraint', rule)
+    written = inspect.cleandoc(type(inner).__doc__ or '').split('\n\n')[0].replace('\n', ' ')
+    return written or f'The rule {quote(type(inner).__name__)} holds.'
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ', '.join(map(quote, names))

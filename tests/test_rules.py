@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sdv.cag import (
+    FixedCombinations,
+    FixedIncrements,
+    Inequality,
+    OneHotEncoding,
+    Range,
+    SingleTableProgrammableConstraint,
+)
+from sdv.metadata import Metadata
+from sdv.sampling import Condition
+
+from sdv_llmgan import LLMGANSynthesizer, SamplingError, ScriptedProvider
+
+pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
+
+
+def stays(num_rows: int = 40) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 50, num_rows)
+    beds = rng.integers(0, 3, num_rows)
+    city = rng.choice(['Lyon', 'Paris', 'Bonn', 'Köln'], num_rows)
+    arrived = pd.to_datetime('2024-01-01') + pd.to_timedelta(rng.integers(0, 200, num_rows), 'D')
+    left = arrived + pd.to_timedelta(rng.integers(0, 90, num_rows), 'D')
+    return pd.DataFrame({
+        'country': np.where(np.isin(city, ['Lyon', 'Paris']), 'France', 'Germany'),
+        'city': city,
+        'price': rng.integers(1, 20, num_rows) * 25,
+        'low': low,
+        'middle': low + rng.integers(1, 25, num_rows),
+        'high': low + rng.integers(26, 50, num_rows),
+        'single': (beds == 0).astype(int),
+        'double': (beds == 1).astype(int),
+        'suite': (beds == 2).astype(int),
+        'arrived': arrived.strftime('%d/%m/%Y'),
+        'left': left.strftime('%d/%m/%Y'),
+        'nights': rng.integers(1, 8, num_rows),
+        'weeks': np.nan,
+    }).assign(weeks=lambda table: table['nights'] * 2.0)
+
+
+def metadata() -> Metadata:
+    date = {'sdtype': 'datetime', 'datetime_format': '%d/%m/%Y'}
+    columns = {name: {'sdtype': 'numerical'} for name in stays()}
+    columns |= {'arrived': date, 'left': date}
+    columns |= {name: {'sdtype': 'categorical'} for name in ('country', 'city')}
+    return Metadata.load_from_dict({
+        'tables': {'stays': {'columns': columns}},
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })
+
+
+class DoubledNights(SingleTableProgrammableConstraint):
+    """Weeks are twice the nights."""
+
+    def get_updated_metadata(self, metadata):
+        return metadata
+
+    def transform(self, data):
+        return data
+
+    def reverse_transform(self, data):
+        return data.assign(weeks=data['nights'] * 2.0)
+
+    def is_valid(self, data):
+        return data['weeks'] == data['nights'] * 2
+
+
+class ShortStays(SingleTableProgrammableConstraint):
+    def get_updated_metadata(self, metadata):
+        return metadata
+
+    def transform(self, data):
+        return data
+
+    def reverse_transform(self, data):
+        return data
+
+    def is_valid(self, data):
+        return (data['nights'] != 9).to_numpy()
+
+
+CONSTRAINTS = {
+    'combinations': (FixedCombinations(['country', 'city']), '"country", "city" go together'),
+    'increments': (FixedIncrements('price', 25), '"price" is a multiple of 25.'),
+    'inequality': (Inequality('low', 'high'), '"low" is at most "high".'),
+    'strict': (Inequality('low', 'high', strict_boundaries=True), '"low" is less than "high".'),
+    'dates': (Inequality('arrived', 'left'), '"arrived" is at most "left".'),
+    'one-hot': (
+        OneHotEncoding(['single', 'double', 'suite']),
+        'Exactly one of "single", "double", "suite" is set',
+    ),
+    'range': (
+        Range('low', 'middle', 'high'),
+        '"low" is less than "middle", and "middle" is less than "high".',
+    ),
+    'single-table code': (DoubledNights(), 'Weeks are twice the nights.'),
+    'code': (ShortStays(), 'The rule "ShortStays" holds.'),
+}
+
+
+def fitted(*constraints: object, table: pd.DataFrame | None = None, **settings: object):
+    made = LLMGANSynthesizer(metadata(), llm=ScriptedProvider(), max_batches=1, **settings)
+    made.add_constraints(list(constraints))
+    made.fit({'stays': stays() if table is None else table})
+    return made
+
+
+def asked(made: LLMGANSynthesizer) -> list[str]:
+    requests = made._model.generator.provider.provider.requests
+    return [r.messages[1].content for r in requests if r.role == 'generator']
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+@pytest.mark.parametrize('name', CONSTRAINTS)
+def test_rows_keep_the_rule_and_the_model_reads_the_users_columns_and_the_rule(name):
+    constraint, words = CONSTRAINTS[name]
+    made = fitted(constraint)
+    assert words in asked(made)[0]
+    assert all(f'"{column}":' in asked(made)[0] for column in stays())
+    rows = made.sample(30)['stays']
+    assert len(rows) == 30
+    made.validate_constraints(rows)
+    assert rows.dtypes.equals(stays().dtypes)
+    assert [type(kept) for kept in made.get_constraints()] == [type(constraint)]
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+def test_all_rules_hold_together_and_broken_ones_are_counted():
+    rules = [
+        CONSTRAINTS[name][0]
+        for name in ('combinations', 'increments', 'dates', 'one-hot', 'strict', 'code')
+    ]
+    made = fitted(*rules)
+    rows = made.sample(20)['stays']
+    made.validate_constraints(rows)
+    reasons = made.get_history()['reasons'][0]
+    assert reasons['rule: Inequality'] > 0
+    assert 'rule: FixedCombinations' not in reasons
+    assert 'rule: FixedIncrements' not in reasons
+
+
+def test_combinations_are_as_frequent_as_in_training():
+    table = stays(200)
+    rows = fitted(FixedCombinations(['country', 'city']), table=table).sample(400)['stays']
+    real = table['city'].value_counts(normalize=True)
+    made = rows['city'].value_counts(normalize=True)
+    assert (abs(real - made) < 0.1).all()
+
+
+def test_missing_values_among_combinations_come_back():
+    table = stays()
+    table.loc[table['city'] == 'Bonn', 'city'] = None
+    made = fitted(FixedCombinations(['country', 'city']), table=table)
+    rows = made.sample(40)['stays']
+    made.validate_constraints(rows)
+    assert (rows['city'].isna() == ~rows['city'].isin(['Lyon', 'Paris', 'Köln'])).all()
+    assert (rows.loc[rows['city'].isna(), 'country'] == 'Germany').all()
+
+
+def test_a_condition_and_a_rule_hold_together_or_contradict_each_other():
+    made = fitted(FixedCombinations(['country', 'city']))
+    rows = made.sample_from_conditions([Condition({'country': 'Germany'}, num_rows=12)])['stays']
+    assert set(rows['city']) == {'Bonn', 'Köln'}
+    before = len(asked(made))
+    with pytest.raises(ValueError, match='terminated') as error:
+        made.sample_from_conditions([Condition({'country': 'Germany', 'city': 'Lyon'})])
+    assert 'No training row has the combination' in str(error.value.__cause__)
+    assert len(asked(made)) == before
+
+
+def test_training_rows_that_break_a_rule_are_an_error_before_any_call():
+    llm = ScriptedProvider()
+    made = LLMGANSynthesizer(metadata(), llm=llm)
+    made.add_constraints([Inequality('high', 'low')])
+    with pytest.raises(Exception, match="not valid for the 'Inequality'"):
+        made.fit({'stays': stays()})
+    assert not llm.requests
+
+
+def never_lower(request) -> str:
+    """Rows that break the rule, but for every tenth."""
+    columns = request.json_schema['properties']['rows']['items']['properties']
+    rows = [dict.fromkeys(columns, 1) for _ in range(5)]
+    return json.dumps({'rows': rows})
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+@pytest.mark.parametrize('max_top_ups', [0, 2])
+def test_where_rules_are_never_kept_the_calls_are_bounded_and_an_error_says_why(max_top_ups):
+    made = fitted(Inequality('low', 'high', strict_boundaries=True), max_top_ups=max_top_ups)
+    llm = made._model.generator.provider.provider
+    good = llm.complete
+
+    def breaks_the_rule(request):
+        rows = json.loads(good(request).text)['rows']
+        keys = list(rows[0])
+        order = made.get_generation_process().written_schema().names
+        low, high = keys[order.index('low')], keys[order.index('high')]
+        llm.script = [json.dumps({'rows': [{**row, low: row[high]} for row in rows]})]
+        completion = good(request)
+        llm.script = None
+        return completion
+
+    llm.complete = breaks_the_rule
+    llm.max_concurrency = made._model.generator.provider.max_concurrency = 1
+    before = len(asked(made))
+    with pytest.raises(SamplingError, match=r'terminated.*10 rows were wanted, 0 of .*Inequality'):
+        made.sample(10)
+    calls = (len(asked(made)) - before) / 2
+    assert calls == 2 + max_top_ups * 20
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+def test_where_rules_are_seldom_kept_the_table_is_short_and_a_warning_says_why():
+    made = fitted(Range('low', 'middle', 'high'), max_top_ups=0)
+    with pytest.warns(UserWarning, match=r'40 rows were wanted.*rule: Range'):
+        rows = made.sample(40)['stays']
+    assert 0 < len(rows) < 40
+    made.validate_constraints(rows)
+
+
+def test_a_rule_for_columns_that_another_rule_makes_is_left_to_sdv():
+    class HalfPrice(SingleTableProgrammableConstraint):
+        def get_updated_metadata(self, metadata):
+            metadata.remove_column('price', 'stays')
+            metadata.add_column('half', 'stays', sdtype='numerical')
+            return metadata
+
+        def transform(self, data):
+            return data.assign(half=data['price'] / 2).drop(columns='price')
+
+        def reverse_transform(self, data):
+            return data.assign(price=(data['half'] * 2).round().astype(int)).drop(columns='half')
+
+        def is_valid(self, data):
+            return pd.Series(True, index=data.index)
+
+    made = fitted(HalfPrice(), Inequality('low', 'half'), table=stays().assign(price=200))
+    rows = made.sample(10)['stays']
+    assert (rows['low'] <= rows['price'] / 2).all()
+
+
+def test_a_rule_on_keys_is_checked_by_sdv():
+    class OddKeys(SingleTableProgrammableConstraint):
+        def get_updated_metadata(self, metadata):
+            return metadata
+
+        def transform(self, data):
+            return data
+
+        def reverse_transform(self, data):
+            return data
+
+        def is_valid(self, data):
+            return data['key'].str[-1].isin(list('13579'))
+
+    keyed = metadata()
+    keyed.add_column('key', 'stays', sdtype='id', regex_format='K[0-9]{4}')
+    table = stays().assign(key=[f'K{2 * number + 1:04d}' for number in range(40)])
+    made = LLMGANSynthesizer(keyed, llm=ScriptedProvider(), max_batches=1)
+    made.add_constraints([OddKeys()])
+    made.fit({'stays': table})
+    rows = made.sample(10)['stays']
+    assert len(rows) == 10
+    made.validate_constraints(rows)
