@@ -17,9 +17,10 @@ from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.replies import read_json
 
 MAX_TOKENS = 1024
-SCALAR = {'type': ['string', 'number', 'boolean', 'null']}
-END = {'type': ['string', 'number', 'null']}
-VALUES = {'anyOf': [{'type': 'array', 'items': SCALAR}, {'type': 'null'}]}
+NULL = {'type': 'null'}
+END = {'anyOf': [{'type': 'string'}, {'type': 'number'}, NULL]}
+VALUE = {'anyOf': [*END['anyOf'], {'type': 'boolean'}]}
+VALUES = {'anyOf': [{'type': 'array', 'items': VALUE}, NULL]}
 
 
 def interpret(
@@ -42,7 +43,7 @@ def interpret(
     completion = provider.complete(
         Request(
             messages=interpreter_messages(process.schema, process.context, description),
-            json_schema=_json_schema(process.schema.names),
+            json_schema=conditions_schema(process.schema.names),
             temperature=0.0,
             max_tokens=MAX_TOKENS,
             seed=0,
@@ -89,13 +90,14 @@ def _wish(entry: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - va
     return (low, high)
 
 
-def _json_schema(names: tuple[str, ...]) -> dict[str, Any]:
+def conditions_schema(names: tuple[str, ...]) -> dict[str, Any]:
+    """JSON Schema of a reply on columns of these names."""
     entry = {
         'column': {'type': 'string', 'enum': list(names)},
         'one_of': VALUES,
         'none_of': VALUES,
         **dict.fromkeys(('at_least', 'more_than', 'at_most', 'less_than'), END),
-        'missing': {'type': ['boolean', 'null']},
+        'missing': {'anyOf': [{'type': 'boolean'}, NULL]},
     }
     parts = {
         'conditions': {'type': 'array', 'items': _closed(entry)},

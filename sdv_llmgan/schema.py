@@ -236,12 +236,14 @@ class TableSchema:
 
 def _is_modeled(declared: Mapping[str, Any]) -> bool:
     """Whether a column is neither a key nor personal data, by its entry in the metadata."""
-    sdtype = declared.get('sdtype', 'text')
+    if not declared:
+        return True  # a column that a constraint of SDV made
+    sdtype = declared['sdtype']
     if sdtype in ('id', 'unknown'):
         return False
-    if sdtype in ('numerical', 'categorical', 'boolean', 'ordinal', 'datetime', 'text'):
+    if sdtype in ('numerical', 'categorical', 'boolean', 'ordinal', 'datetime'):
         return not declared.get('pii', False)
-    # An e-mail address, a name, ...: personal unless the metadata says otherwise.
+    # Text, an e-mail address, a name, ...: personal unless the metadata says otherwise.
     return declared.get('pii', True) is False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
-from sdv_llmgan.process import DEFAULT_INSTRUCTION, GenerationProcess
+from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
@@ -215,6 +216,12 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'and one to judge by.'
         ]
 
+    def _update_default_transformers(self) -> None:
+        super()._update_default_transformers()
+        # SDV 1.38 makes up any text; without its transformer it treats text as SDV 2 does: what is
+        # marked pii=False goes to the model, the rest is made up.
+        self._data_processor._transformers_by_sdtype.pop('text', None)
+
     def add_constraints(self, constraints: Sequence[Any]) -> None:
         """Add constraints, as every SDV synthesizer does.
 
@@ -235,6 +242,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         training = schema.to_plain(table)
         rules = Rules(self._reject_sampling_constraints, training, schema)
         process = self._first_process(rules.stepped(schema), training, rules.words)
+        if len(process.parts()) > 1:
+            warnings.warn(
+                f'The table has {len(schema.names)} columns: a row is written in '
+                f'{len(process.parts())} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
+                'causes of those. What the causal graph does not connect across them is lost.',
+                stacklevel=2,
+            )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
         model.fit(training, process, rules)

@@ -25,6 +25,7 @@ from tables import visits, visits_metadata
 from sdv_llmgan import AnthropicProvider, LLMGANSynthesizer
 from sdv_llmgan.discriminators.llm import REPLY_SCHEMA
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.interpreter import conditions_schema
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.metered import MeteredProvider
@@ -99,16 +100,17 @@ def test_system_messages_become_one_and_the_turns_keep_their_order(serve):
 
 def test_the_api_takes_the_schema_of_every_kind_of_column(serve, caplog):
     table = visits(20).drop(columns='patient').assign(note='free text', empty=None)
-    schema = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text'}), table)
+    schema = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text', 'pii': False}), table)
     rows = schema.rows_json_schema(3, 'short_keys', enforce_range=True)
     with serve() as server:
         provider = AnthropicProvider('claude-tiny')
-        for json_schema in (rows, reply_schema(('age', 'ward'), with_graph=True), REPLY_SCHEMA):
+        replies = (reply_schema(('age', 'ward'), with_graph=True), REPLY_SCHEMA)
+        for json_schema in (rows, conditions_schema(('age', 'ward')), *replies):
             completion = provider.complete(Request(ASK.messages, json_schema))
             sent = server.bodies[-1]['output_config']['format']['schema']
             jsonschema.validate(json.loads(completion.text), sent)
     version = server.received[0].headers['anthropic-version']
-    assert [anthropic_problem(body, version) for body in server.bodies] == [''] * 3
+    assert [anthropic_problem(body, version) for body in server.bodies] == [''] * 4
     assert caplog.records == []
 
 

@@ -62,3 +62,15 @@ def test_the_graph_does_not_depend_on_the_hash_seed():
         for seed in ('1', '2', '3')
     }
     assert len(seen) == 1
+
+
+def test_a_hundred_columns_take_seconds_and_find_the_chains_they_hold():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 100))
+    values[:, 1::2] += 2 * values[:, ::2]
+    table = pd.DataFrame(values, columns=[f'c{number:03d}' for number in range(100)])
+    schema = TableSchema(tuple(Column(name, 'number') for name in table))
+    pairs = {(f'c{number:03d}', f'c{number + 1:03d}') for number in range(0, 100, 2)}
+    found = {tuple(sorted(edge)) for edge in learn_causal_graph(table, schema).edges}
+    assert pairs <= found
+    assert len(found - pairs) < 10

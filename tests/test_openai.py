@@ -31,6 +31,7 @@ from tables import visits, visits_metadata
 from sdv_llmgan import AzureOpenAIProvider, LLMGANSynthesizer, OpenAIProvider
 from sdv_llmgan.discriminators.llm import REPLY_SCHEMA
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.interpreter import conditions_schema
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.metered import MeteredProvider
@@ -330,7 +331,7 @@ def test_strict_mode_takes_the_schema_of_every_kind_of_column(row_format, caplog
     table = pd.concat([table, with_missing], axis=1).assign(
         note='free text', empty=None, mixed=pd.Series([1, 'one', 1.5, True] * 5, dtype=object)
     )
-    schema = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text'}), table)
+    schema = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text', 'pii': False}), table)
     assert {column.kind for column in schema} == set(get_args(Kind))
     assert sum(column.nullable for column in schema) == 9
     ask = Request(ASK.messages, schema.rows_json_schema(3, row_format, enforce_range=True), seed=1)
@@ -346,8 +347,9 @@ def test_strict_mode_takes_the_schema_of_every_kind_of_column(row_format, caplog
         reply_schema(('age', 'minLength'), with_graph=True),
         reply_schema(('age',), with_graph=False),
         REPLY_SCHEMA,
+        conditions_schema(('age', 'minLength')),
     ],
-    ids=['optimizer', 'optimizer without graph', 'discriminator'],
+    ids=['optimizer', 'optimizer without graph', 'discriminator', 'interpreter'],
 )
 def test_strict_mode_takes_the_schema_of_the_other_roles(schema, caplog):
     with Server() as server:

@@ -19,7 +19,7 @@ from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.usage import Usage
 
 VISITS = visits(20).drop(columns='patient').assign(note='free text', empty=None)
-SCHEMA = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text'}), VISITS)
+SCHEMA = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text', 'pii': False}), VISITS)
 
 
 def ask(text='Hello.', schema=None, seed=None):
