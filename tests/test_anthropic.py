@@ -8,6 +8,7 @@ import logging
 import cloudpickle
 import jsonschema
 import pytest
+import sdv_lines
 from servers import (
     AGE,
     ASK,
@@ -119,7 +120,7 @@ def test_a_missing_key_is_said_before_any_call_and_names_the_variable():
         AnthropicProvider('claude-sonnet-4-6').check()
     synthesizer = LLMGANSynthesizer(visits_metadata(), llm='anthropic/claude-sonnet-4-6')
     with pytest.raises(ProviderError, match='set the environment variable ANTHROPIC_API_KEY'):
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
 
 
 def test_a_missing_model_is_said_before_any_call(key):
@@ -252,11 +253,11 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(refusals, serve, caplog):
             visits_metadata(), llm='anthropic/claude-tiny', max_batches=2
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
-            synthesizer.fit({'visits': visits(20)})
-            sample = synthesizer.sample(12)['visits']
+            sdv_lines.fit(synthesizer, visits(20))
+            sample = sdv_lines.sample(synthesizer, 12)
         pickled = cloudpickle.dumps(synthesizer)
         restored = cloudpickle.loads(pickled)
-        assert len(restored.sample(5)['visits']) == 5
+        assert len(sdv_lines.sample(restored, 5)) == 5
     assert len(caplog.records) == len(refusals)
     assert sample.dtypes.to_dict() == visits(20).dtypes.to_dict()
     assert synthesizer.get_usage().loc['optimizer', 'calls'] == 1
@@ -273,6 +274,6 @@ def test_sixteen_calls_are_in_flight_while_sampling(serve):
         synthesizer = LLMGANSynthesizer(
             visits_metadata(), llm='anthropic/claude-tiny', max_batches=1
         )
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
         synthesizer.sample(160)
     assert server.peak == 16

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import sdv_lines
 from sdv.sampling import Condition, DataFrameCondition
 from tables import visits, visits_metadata
 
@@ -19,7 +20,7 @@ SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE.drop(columns='patient'))
 @pytest.fixture(scope='module')
 def fitted() -> LLMGANSynthesizer:
     made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
-    made.fit({'visits': TABLE})
+    sdv_lines.fit(made, TABLE)
     return made
 
 
@@ -27,7 +28,7 @@ def sample(fitted: LLMGANSynthesizer, *conditions: object) -> tuple[pd.DataFrame
     """Rows, and the calls that they took."""
     llm = fitted._model.generator.provider.provider
     before = len(llm.requests)
-    rows = fitted.sample_from_conditions(list(conditions))['visits']
+    rows = sdv_lines.sample_from_conditions(fitted, conditions)
     return rows, len(llm.requests) - before
 
 

@@ -15,6 +15,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+import sdv_lines
 from sdv.metadata import Metadata
 from servers import Server
 from tables import visits, visits_metadata
@@ -195,8 +196,8 @@ def test_a_synthesizer_fits_and_samples_by_the_providers_name(name, server):
     synthesizer = LLMGANSynthesizer(
         METADATA, llm=f'{name}/{MODELS.get(name, "")}', max_batches=1, reject_copies=False
     )
-    synthesizer.fit({'people': PEOPLE})
-    sample = synthesizer.sample(2)['people']
+    sdv_lines.fit(synthesizer, PEOPLE)
+    sample = sdv_lines.sample(synthesizer, 2)
     assert sample.dtypes.to_dict() == PEOPLE.dtypes.to_dict()
     assert len(sample) == 2
     assert synthesizer.get_info()['remote'] == synthesizer._model.generator.provider.remote

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import sdv_lines
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
@@ -31,7 +32,7 @@ def scripted(**by_role: object) -> ScriptedProvider:
 
 def fit(make=LLMGANSynthesizer, **arguments: object) -> LLMGANSynthesizer:
     made = make(visits_metadata(), **{'llm': scripted(), 'max_batches': 3, **arguments})
-    made.fit({'visits': TABLE})
+    sdv_lines.fit(made, TABLE)
     return made
 
 

@@ -10,6 +10,7 @@ import cloudpickle
 import jsonschema
 import pandas as pd
 import pytest
+import sdv_lines
 from servers import (
     AGE,
     ASK,
@@ -141,7 +142,7 @@ def test_a_missing_key_is_said_before_any_call_and_names_the_variable():
         OpenAIProvider('gpt-4o-mini', api_key_variable='ACME_KEY').check()
     synthesizer = LLMGANSynthesizer(visits_metadata(), llm='openai/gpt-4o-mini')
     with pytest.raises(ProviderError, match='set the environment variable OPENAI_API_KEY'):
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
 
 
 def test_a_missing_model_is_said_before_any_call(key):
@@ -403,13 +404,13 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(key, monkeypatch, tmp_path, c
             visits_metadata(), llm='openai/tiny', max_batches=2, optimizer_temperature=0.9
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
-            synthesizer.fit({'visits': visits(20)})
-            sample = synthesizer.sample(12)['visits']
+            sdv_lines.fit(synthesizer, visits(20))
+            sample = sdv_lines.sample(synthesizer, 12)
         pickled = cloudpickle.dumps(synthesizer)
         synthesizer.save(tmp_path / 'synthesizer.pkl')
         restored = cloudpickle.loads(pickled)
         restored.reset_sampling()
-        again = restored.sample(12)['visits']
+        again = sdv_lines.sample(restored, 12)
     assert caplog.records == []
     assert sample.dtypes.to_dict() == visits(20).dtypes.to_dict()
     assert again.equals(sample)
@@ -435,8 +436,8 @@ def test_a_server_without_structured_output_still_gives_a_whole_fit(monkeypatch,
             visits_metadata(), llm=local(server), max_batches=2, causal_graph='none'
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
-            synthesizer.fit({'visits': visits(20)})
-            sample = synthesizer.sample(12)['visits']
+            sdv_lines.fit(synthesizer, visits(20))
+            sample = sdv_lines.sample(synthesizer, 12)
     assert len(sample) == 12
     assert [record.name for record in caplog.records] == ['sdv_llmgan.providers.settings']
     # The four calls of the first batch were out together.
@@ -452,7 +453,7 @@ def test_each_role_asks_its_own_server():
             llm='scripted',
             max_batches=3,
         )
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
     usage = synthesizer.get_usage()
     assert {body['model'] for body in rows.bodies} == {'tiny'}
     assert {body['model'] for body in rewrites.bodies} == {'big'}
@@ -465,7 +466,7 @@ def test_each_role_asks_its_own_server():
 def test_sixteen_calls_are_in_flight_while_sampling():
     with Server(delay=0.2) as server:
         synthesizer = LLMGANSynthesizer(visits_metadata(), llm=local(server), max_batches=1)
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
         assert server.peak == 4  # twenty rows, five a call: the batch goes out as one
         synthesizer.sample(160)
     assert server.peak == 16
@@ -478,7 +479,7 @@ def test_an_error_while_fitting_says_how_far_the_fit_came_and_keeps_the_history(
         good = (None for _ in range(5))
         server.failures = itertools.chain(good, itertools.repeat(openai_error(401, 'Expired key.')))
         with pytest.raises(ProviderError, match=r'Expired key.*interrupted in step 2'):
-            synthesizer.fit({'visits': visits(20)})
+            sdv_lines.fit(synthesizer, visits(20))
     assert len(synthesizer.get_history()) == 1
 
 
@@ -486,7 +487,7 @@ def test_an_error_while_sampling_is_a_provider_error():
     with Server() as server:
         llm = local(server, max_retries=0)
         synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1)
-        synthesizer.fit({'visits': visits(20)})
+        sdv_lines.fit(synthesizer, visits(20))
         server.failures = itertools.repeat(openai_error(403, 'Quota used up.'))
         with pytest.raises(ProviderError, match='Sampling terminated') as caught:
             synthesizer.sample(5)

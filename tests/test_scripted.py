@@ -8,6 +8,7 @@ import cloudpickle
 import jsonschema
 import numpy as np
 import pytest
+import sdv_lines
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
@@ -121,8 +122,8 @@ def test_it_names_itself_and_stays_on_this_machine():
 
 def test_the_name_alone_is_enough_for_a_whole_fit_and_sample():
     synthesizer = LLMGANSynthesizer(visits_metadata(), llm='scripted', max_batches=2)
-    synthesizer.fit({'visits': visits(20)})
-    assert len(synthesizer.sample(7)['visits']) == 7
+    sdv_lines.fit(synthesizer, visits(20))
+    assert len(sdv_lines.sample(synthesizer, 7)) == 7
     calls = synthesizer.get_usage()['calls']
     assert calls['generator'] >= 2 * 4 + 2
     assert calls['optimizer'] == 1

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sdv_lines
 from sdv.errors import InvalidDataError, NotFittedError
 from sdv.metadata import Metadata
-from sdv.utils import load_synthesizer
 from tables import visits, visits_metadata
 
 from sdv_llmgan import CausalGraph, LLMGANSynthesizer, ScriptedProvider
@@ -31,12 +32,12 @@ def synthesizer(**arguments: object) -> LLMGANSynthesizer:
 @pytest.fixture(scope='module')
 def fitted() -> LLMGANSynthesizer:
     made = synthesizer()
-    made.fit({'visits': TABLE})
+    sdv_lines.fit(made, TABLE)
     return made
 
 
 def sample(made: LLMGANSynthesizer, num_rows: int) -> pd.DataFrame:
-    return made.sample(num_rows)['visits']
+    return sdv_lines.sample(made, num_rows)
 
 
 def test_a_sample_looks_like_the_table(fitted):
@@ -57,7 +58,7 @@ def test_keys_and_personal_data_never_reach_a_prompt():
     llm = ScriptedProvider()
     metadata = visits_metadata(ward={'sdtype': 'email', 'pii': True})
     made = LLMGANSynthesizer(metadata, llm=llm, max_batches=2)
-    made.fit({'visits': TABLE.assign(ward=[f'secret{i}@clinic.org' for i in range(40)])})
+    sdv_lines.fit(made, TABLE.assign(ward=[f'secret{i}@clinic.org' for i in range(40)]))
     sample(made, 5)
     sent = ' '.join(m.content for request in llm.requests for m in request.messages)
     sent += json.dumps([request.json_schema for request in llm.requests])
@@ -100,7 +101,7 @@ def test_a_bad_argument_is_an_error_at_once(arguments, error, message):
 def assert_refused(made: LLMGANSynthesizer, table: pd.DataFrame, error, message: str) -> None:
     """The fit raises, and nothing was asked of the model."""
     with pytest.raises(error, match=message):
-        made.fit({'visits': table})
+        sdv_lines.fit(made, table)
     assert made.llm.requests == []
 
 
@@ -124,7 +125,7 @@ def test_a_missing_key_is_an_error_that_names_the_variable(monkeypatch, llm, var
     for name in ('OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ProviderError, match=f'set the environment variable {variable}'):
-        synthesizer(llm=llm).fit({'visits': TABLE})
+        sdv_lines.fit(synthesizer(llm=llm), TABLE)
 
 
 def test_what_a_fit_learned_is_shown(fitted):
@@ -158,7 +159,7 @@ def test_the_user_gives_the_first_graph_and_instruction():
         column_descriptions={'stage': 'Of the disease.'},
         max_batches=1,
     )
-    made.fit({'visits': TABLE})
+    sdv_lines.fit(made, TABLE)
     prompt = llm.requests[0].messages[1].content
     for part in ('A clinic.', '"age" affects "pressure"', 'Old people first.', 'Of the disease.'):
         assert part in prompt
@@ -201,18 +202,23 @@ def test_a_saved_synthesizer_samples_in_another_process(fitted, tmp_path):
     fitted.save(path)
     script = (
         'import sys, warnings; warnings.simplefilter("ignore")\n'
-        'from sdv.utils import load_synthesizer\n'
-        'sys.stdout.write(load_synthesizer(sys.argv[1]).sample(6)["visits"].to_csv(index=False))'
+        'import sdv_lines\n'
+        'loaded = sdv_lines.load(sys.argv[1])\n'
+        'sys.stdout.write(sdv_lines.sample(loaded, 6).to_csv(index=False))'
     )
     done = subprocess.run(
-        [sys.executable, '-c', script, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, '-c', script, str(path)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == sample(fitted, 6).to_csv(index=False)
 
 
 def test_loaded_and_fitted_synthesizers_know_the_same(fitted, tmp_path):
     fitted.save(tmp_path / 'saved.pkl')
-    loaded = load_synthesizer(tmp_path / 'saved.pkl')
+    loaded = sdv_lines.load(tmp_path / 'saved.pkl')
     pd.testing.assert_frame_equal(loaded.get_history(), fitted.get_history())
     assert loaded.get_generation_process() == fitted.get_generation_process()
 
@@ -228,7 +234,7 @@ def test_an_interrupted_fit_can_be_looked_at():
     llm = ScriptedProvider(script=breaks)
     made = synthesizer(llm=llm, batch_size=20, max_batches=5)
     with pytest.raises(ProviderError, match='The line is dead. The fit was interrupted in step 3'):
-        made.fit({'visits': TABLE})
+        sdv_lines.fit(made, TABLE)
     assert len(made.get_history()) == 2
     assert made.get_generation_process().instruction
 
@@ -243,7 +249,7 @@ def test_parameters_are_those_of_the_constructor():
 def test_values_may_leave_the_range_when_it_is_not_enforced():
     llm = ScriptedProvider()
     made = synthesizer(llm=llm, enforce_min_max_values=False, max_batches=1)
-    made.fit({'visits': TABLE})
+    sdv_lines.fit(made, TABLE)
     properties = llm.requests[0].json_schema['properties']['rows']['items']['properties']
     assert {'type': 'integer'} in properties.values()
 
@@ -253,8 +259,8 @@ def test_a_table_of_keys_only_samples_without_a_model():
         'tables': {'t': {'primary_key': 'id', 'columns': {'id': {'sdtype': 'id'}}}}
     })
     made = LLMGANSynthesizer(metadata, llm='scripted')
-    made.fit({'t': pd.DataFrame({'id': ['a', 'b', 'c']})})
-    assert made.sample(4)['t']['id'].is_unique
+    sdv_lines.fit(made, pd.DataFrame({'id': ['a', 'b', 'c']}))
+    assert sdv_lines.sample(made, 4)['id'].is_unique
 
 
 def test_errors_survive_sdv_raising_them_again():
@@ -264,7 +270,7 @@ def test_errors_survive_sdv_raising_them_again():
 
 def test_two_rows_are_enough():
     made = synthesizer(max_batches=1)
-    made.fit({'visits': TABLE.head(2)})
+    sdv_lines.fit(made, TABLE.head(2))
     assert len(made.get_history()) == 1
 
 
@@ -276,8 +282,8 @@ def test_missing_values_and_odd_names_survive_the_loop():
     columns = {name: {'sdtype': 'numerical'} for name in names}
     metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
     made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=2)
-    made.fit({'t': table})
-    assert made.sample(9)['t'].columns.tolist() == names
+    sdv_lines.fit(made, table)
+    assert sdv_lines.sample(made, 9).columns.tolist() == names
 
 
 def test_something_else_than_a_process_is_an_error(fitted):
@@ -293,8 +299,8 @@ def test_dates_and_decimals_as_categories_come_back_as_they_were():
     columns['x'] = {'sdtype': 'numerical'}
     metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
     made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1)
-    made.fit({'t': table})
-    rows = made.sample(9)['t']
+    sdv_lines.fit(made, table)
+    rows = sdv_lines.sample(made, 9)
     assert set(rows['day']) <= set(days)
     assert set(rows['price']) <= {Decimal('1.10'), Decimal('2.20')}
 
