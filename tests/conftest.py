@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import sdv
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def pytest_report_header() -> str:
+    return f'sdv {sdv.__version__}'
 
 
 @pytest.fixture(autouse=True)
