@@ -36,7 +36,9 @@ def to_categories(values: pd.Series) -> pd.Series:
     """Values as Python objects; whole floats (integers beside missing values) as integers."""
     plain = values.astype(object).map(to_python)
     if values.dtype.kind == 'f':
-        plain = plain.map(lambda value: int(value) if value == value // 1 else value)
+        plain = plain.map(
+            lambda value: int(value) if value == value // 1 else value, na_action='ignore'
+        )
     return plain.where(values.notna(), None)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
 from sdv_llmgan.schema import Column, TableSchema
@@ -169,3 +170,15 @@ def test_times_with_a_zone_come_back_in_their_zone():
     plain = schema.to_plain(table)
     assert schema.to_json_rows(plain)[0] == ['2024-02-03 01:30:00']
     pd.testing.assert_frame_equal(schema.from_plain(plain), table)
+
+
+def test_pandas_own_missing_values_are_read_in_any_column():
+    table = pd.DataFrame({
+        'all': pd.Series([None, None, None], dtype='Float64'),
+        'some': pd.Series([1.0, None, 2.5], dtype='Float64'),
+    })
+    columns = {name: {'sdtype': 'categorical'} for name in table}
+    schema = TableSchema.from_sdv(
+        Metadata.load_from_dict({'tables': {'t': {'columns': columns}}}), table
+    )
+    assert schema.to_json_rows(schema.to_plain(table)) == [[None, 1], [None, None], [None, 2.5]]
