@@ -236,6 +236,17 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         # It makes one without the transformers chosen by this class.
         self._update_default_transformers()
 
+    def _update_default_transformers(self) -> None:
+        super()._update_default_transformers()
+        processor = self._data_processor
+        # RDT 1 makes free text up, whatever the metadata says; RDT 2 leaves what is not personal.
+        processor._transformers_by_sdtype.pop('text', None)
+        # SDV would leave IDs that are no keys to the model, as categories.
+        columns = processor.metadata.columns
+        processor._id_columns_use_old_behavior = [
+            name for name, declared in columns.items() if declared['sdtype'] == 'id'
+        ]
+
     def _fit(self, table: pd.DataFrame) -> None:
         model = self._make_model()
         schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)

@@ -67,6 +67,36 @@ def test_keys_and_personal_data_never_reach_a_prompt():
     assert 'patient' not in sent
 
 
+def test_what_is_personal_or_an_id_is_made_up_and_free_text_is_written_by_the_model():
+    columns = {
+        'id': {'sdtype': 'id'},
+        'household': {'sdtype': 'id'},
+        'clinic': {'sdtype': 'id', 'regex_format': 'C[0-9]{2}'},
+        'name': {'sdtype': 'name', 'pii': True},
+        'letter': {'sdtype': 'text', 'pii': True},
+        'code': {'sdtype': 'unknown', 'pii': True},
+        'note': {'sdtype': 'text', 'pii': False},
+        'town': {'sdtype': 'city', 'pii': False},
+    }
+    table = pd.DataFrame({name: [f'secret {name} {i % 9}' for i in range(20)] for name in columns})
+    table['id'], table['household'] = range(20), [f'H{i % 7}' for i in range(20)]
+    table['clinic'] = 'C07'
+    metadata = Metadata.load_from_dict({'tables': {'t': {'primary_key': 'id', 'columns': columns}}})
+    llm = ScriptedProvider()
+    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=1, causal_graph='none')
+    sdv_lines.fit(made, table)
+    rows = sdv_lines.sample(made, 9)
+
+    sent = ' '.join(m.content for request in llm.requests for m in request.messages)
+    assert made.get_generation_process().schema.names == ('note', 'town')
+    assert {name for name in columns if f'secret {name}' in sent} == {'note', 'town'}
+    assert rows.columns.tolist() == list(columns)
+    assert rows.notna().all(axis=None)
+    for name in ('household', 'name', 'letter', 'code'):
+        assert not set(rows[name]) & set(table[name])
+    assert set(rows['town']) <= set(table['town'])
+
+
 @pytest.mark.parametrize(
     ('arguments', 'error', 'message'),
     [
