@@ -216,12 +216,6 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'and one to judge by.'
         ]
 
-    def _update_default_transformers(self) -> None:
-        super()._update_default_transformers()
-        # SDV 1.38 makes up any text; without its transformer it treats text as SDV 2 does: what is
-        # marked pii=False goes to the model, the rest is made up.
-        self._data_processor._transformers_by_sdtype.pop('text', None)
-
     def add_constraints(self, constraints: Sequence[Any]) -> None:
         """Add constraints, as every SDV synthesizer does.
 
