@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import sdv_lines
 from sdv.sampling import Condition, DataFrameCondition
+from sdv_lines import fit, sample_from_conditions, sample_remaining_columns
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
@@ -20,7 +20,7 @@ SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE.drop(columns='patient'))
 @pytest.fixture(scope='module')
 def fitted() -> LLMGANSynthesizer:
     made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
-    sdv_lines.fit(made, TABLE)
+    fit(made, TABLE)
     return made
 
 
@@ -28,7 +28,7 @@ def sample(fitted: LLMGANSynthesizer, *conditions: object) -> tuple[pd.DataFrame
     """Rows, and the calls that they took."""
     llm = fitted._model.generator.provider.provider
     before = len(llm.requests)
-    rows = sdv_lines.sample_from_conditions(fitted, conditions)
+    rows = sample_from_conditions(fitted, conditions)
     return rows, len(llm.requests) - before
 
 
@@ -118,7 +118,7 @@ def test_a_thousand_distinct_known_rows_take_as_many_requests_as_rows_fit_in_cal
     }).drop(columns='patient_of')
     llm = fitted._model.generator.provider.provider
     before = len(llm.requests)
-    rows = fitted.sample_remaining_columns(known)['visits']
+    rows = sample_remaining_columns(fitted, known)
     pd.testing.assert_frame_equal(rows[['weight', 'ward']], known)
     calls = len(llm.requests) - before
     assert 200 <= calls <= 200 + 40  # top-ups for random dates that are out of range
@@ -127,14 +127,14 @@ def test_a_thousand_distinct_known_rows_take_as_many_requests_as_rows_fit_in_cal
 def test_known_personal_data_is_handed_through_and_never_sent():
     metadata = visits_metadata(name={'sdtype': 'name', 'pii': True})
     made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), max_batches=1)
-    made.fit({'visits': TABLE.assign(name='Ann Smith')})
+    fit(made, TABLE.assign(name='Ann Smith'))
     known = pd.DataFrame({'name': ['Zoe Quill', 'Max Moor'], 'ward': ['north', 'south']})
-    rows = made.sample_remaining_columns(known)['visits']
+    rows = sample_remaining_columns(made, known)
     pd.testing.assert_frame_equal(rows[['name', 'ward']], known)
     requests = made._model.generator.provider.provider.requests
     assert not any('Zoe' in message.content for r in requests for message in r.messages)
     with pytest.raises(ValueError, match='"name": a key or personal data can be conditioned on s'):
-        made.sample_from_conditions([RangeCondition({'name': {'Zoe Quill', 'Max Moor'}})])
+        sample_from_conditions(made, [RangeCondition({'name': {'Zoe Quill', 'Max Moor'}})])
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_without_enforced_ranges_a_range_may_lie_beyond_the_data():
     made = LLMGANSynthesizer(
         visits_metadata(), enforce_min_max_values=False, llm=ScriptedProvider(), max_batches=1
     )
-    made.fit({'visits': TABLE})
-    rows = made.sample_from_conditions([RangeCondition({'age': (200, 210)}, 5)])['visits']
+    fit(made, TABLE)
+    rows = sample_from_conditions(made, [RangeCondition({'age': (200, 210)}, 5)])
     assert rows['age'].between(200, 210).all()
 
 

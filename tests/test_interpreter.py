@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from sdv_lines import fit, sample_from_conditions, taken
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, ReplyError, ScriptedProvider
@@ -23,7 +24,7 @@ def reads(conditions: dict[str, dict[str, object]], missed: tuple[str, ...] = ()
 def fitted(reply: str) -> tuple[LLMGANSynthesizer, ScriptedProvider]:
     llm = ScriptedProvider()
     made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1)
-    made.fit({'visits': TABLE})
+    fit(made, TABLE)
     own = llm.complete
 
     def complete(request):
@@ -42,7 +43,7 @@ def interpreting(llm: ScriptedProvider) -> list[str]:
 
 def test_words_become_a_condition_in_one_call_and_every_row_meets_it(caplog):
     made, llm = fitted(reads({'smoker': {'one_of': [True]}, 'age': {'more_than': 60}}))
-    rows = made.sample_from_description('smokers over 60', 30)['visits']
+    rows = taken(made.sample_from_description('smokers over 60', 30))
     assert len(rows) == 30
     assert rows['smoker'].all()
     assert (rows['age'] > 60).all()
@@ -67,7 +68,7 @@ def test_the_condition_can_be_seen_before_rows_are_paid_for():
     assert len(llm.requests) == before + 1
     assert set(condition.column_values['ward']) == {'south', 'day, "short"'}
     assert condition.column_values['admitted'] == ('2024-03-01', '2024-03-31')
-    rows = made.sample_from_conditions([condition])['visits']
+    rows = sample_from_conditions(made, [condition])
     assert rows['admitted'].str.startswith('2024-03').all()
     assert rows['pressure'].isna().all()
     assert (rows['weight'] <= 80).all()

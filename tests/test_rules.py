@@ -15,6 +15,7 @@ from sdv.cag import (
 )
 from sdv.metadata import Metadata
 from sdv.sampling import Condition
+from sdv_lines import fit, sample, sample_from_conditions
 
 from sdv_llmgan import LLMGANSynthesizer, SamplingError, ScriptedProvider
 
@@ -109,7 +110,7 @@ CONSTRAINTS = {
 def fitted(*constraints: object, table: pd.DataFrame | None = None, **settings: object):
     made = LLMGANSynthesizer(metadata(), llm=ScriptedProvider(), max_batches=1, **settings)
     made.add_constraints(list(constraints))
-    made.fit({'stays': stays() if table is None else table})
+    fit(made, stays() if table is None else table)
     return made
 
 
@@ -125,7 +126,7 @@ def test_rows_keep_the_rule_and_the_model_reads_the_users_columns_and_the_rule(n
     made = fitted(constraint)
     assert words in asked(made)[0]
     assert all(f'"{column}":' in asked(made)[0] for column in stays())
-    rows = made.sample(30)['stays']
+    rows = sample(made, 30)
     assert len(rows) == 30
     made.validate_constraints(rows)
     assert rows.dtypes.equals(stays().dtypes)
@@ -139,7 +140,7 @@ def test_all_rules_hold_together_and_broken_ones_are_counted():
         for name in ('combinations', 'increments', 'dates', 'one-hot', 'strict', 'code')
     ]
     made = fitted(*rules)
-    rows = made.sample(20)['stays']
+    rows = sample(made, 20)
     made.validate_constraints(rows)
     reasons = made.get_history()['reasons'][0]
     assert reasons['rule: Inequality'] > 0
@@ -149,7 +150,7 @@ def test_all_rules_hold_together_and_broken_ones_are_counted():
 
 def test_combinations_are_as_frequent_as_in_training():
     table = stays(200)
-    rows = fitted(FixedCombinations(['country', 'city']), table=table).sample(400)['stays']
+    rows = sample(fitted(FixedCombinations(['country', 'city']), table=table), 400)
     real = table['city'].value_counts(normalize=True)
     made = rows['city'].value_counts(normalize=True)
     assert (abs(real - made) < 0.1).all()
@@ -159,7 +160,7 @@ def test_missing_values_among_combinations_come_back():
     table = stays()
     table.loc[table['city'] == 'Bonn', 'city'] = None
     made = fitted(FixedCombinations(['country', 'city']), table=table)
-    rows = made.sample(40)['stays']
+    rows = sample(made, 40)
     made.validate_constraints(rows)
     assert (rows['city'].isna() == ~rows['city'].isin(['Lyon', 'Paris', 'Köln'])).all()
     assert (rows.loc[rows['city'].isna(), 'country'] == 'Germany').all()
@@ -167,7 +168,7 @@ def test_missing_values_among_combinations_come_back():
 
 def test_a_condition_and_a_rule_hold_together_or_contradict_each_other():
     made = fitted(FixedCombinations(['country', 'city']))
-    rows = made.sample_from_conditions([Condition({'country': 'Germany'}, num_rows=12)])['stays']
+    rows = sample_from_conditions(made, [Condition({'country': 'Germany'}, num_rows=12)])
     assert set(rows['city']) == {'Bonn', 'Köln'}
     before = len(asked(made))
     with pytest.raises(ValueError, match='terminated') as error:
@@ -181,7 +182,7 @@ def test_training_rows_that_break_a_rule_are_an_error_before_any_call():
     made = LLMGANSynthesizer(metadata(), llm=llm)
     made.add_constraints([Inequality('high', 'low')])
     with pytest.raises(Exception, match="not valid for the 'Inequality'"):
-        made.fit({'stays': stays()})
+        fit(made, stays())
     assert not llm.requests
 
 
@@ -213,7 +214,7 @@ def test_where_rules_are_never_kept_the_calls_are_bounded_and_an_error_says_why(
     llm.max_concurrency = made._model.generator.provider.max_concurrency = 1
     before = len(asked(made))
     with pytest.raises(SamplingError, match=r'terminated.*10 rows were wanted, 0 of .*Inequality'):
-        made.sample(10)
+        sample(made, 10)
     calls = (len(asked(made)) - before) / 2
     assert calls == 2 + max_top_ups * 20
 
@@ -222,7 +223,7 @@ def test_where_rules_are_never_kept_the_calls_are_bounded_and_an_error_says_why(
 def test_where_rules_are_seldom_kept_the_table_is_short_and_a_warning_says_why():
     made = fitted(Range('low', 'middle', 'high'), max_top_ups=0)
     with pytest.warns(UserWarning, match=r'40 rows were wanted.*rule: Range'):
-        rows = made.sample(40)['stays']
+        rows = sample(made, 40)
     assert 0 < len(rows) < 40
     made.validate_constraints(rows)
 
@@ -244,7 +245,7 @@ def test_a_rule_for_columns_that_another_rule_makes_is_left_to_sdv():
             return pd.Series(True, index=data.index)
 
     made = fitted(HalfPrice(), Inequality('low', 'half'), table=stays().assign(price=200))
-    rows = made.sample(10)['stays']
+    rows = sample(made, 10)
     assert (rows['low'] <= rows['price'] / 2).all()
 
 
@@ -267,7 +268,7 @@ def test_a_rule_on_keys_is_checked_by_sdv():
     table = stays().assign(key=[f'K{2 * number + 1:04d}' for number in range(40)])
     made = LLMGANSynthesizer(keyed, llm=ScriptedProvider(), max_batches=1)
     made.add_constraints([OddKeys()])
-    made.fit({'stays': table})
-    rows = made.sample(10)['stays']
+    fit(made, table)
+    rows = sample(made, 10)
     assert len(rows) == 10
     made.validate_constraints(rows)
