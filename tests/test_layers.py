@@ -66,9 +66,14 @@ ORDER = [
     'arguments',
     'synthesizer',
     '__init__',
+    'metrics.encoding',
+    'metrics.fidelity',
+    'metrics.privacy',
+    'metrics.efficacy',
+    'metrics.__init__',
 ]
 #: Packages that are imported by their own name.
-MODULES = {'analysis': 'analysis.__init__'}
+MODULES = {'analysis': 'analysis.__init__', 'metrics': 'metrics.__init__'}
 PACKAGES_WITHOUT_CODE = ['providers.__init__', 'discriminators.__init__', 'samplers.__init__']
 
 

@@ -1,0 +1,162 @@
+"""Tables as numbers, the way that distances between rows need them.
+
+The scheme is that of the papers on diffusion models (TabSyn and after): numerical columns are
+scaled by the real table's range, categorical columns are one-hot. Keys, personal data and columns
+of unknown type take no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+Numbers = npt.NDArray[np.float64]
+NUMBER_SDTYPES = ('numerical', 'datetime')
+CATEGORY_SDTYPES = ('categorical', 'boolean', 'ordinal', 'text')
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """A table as numbers.
+
+    Attributes:
+        numbers: Shape (n_rows, n_numerical); the real table's rows lie in [0, 1].
+        codes: Shape (n_rows, n_categorical); whole numbers, equal where the values are. A
+            numerical column with missing values adds one that says which are.
+        num_levels: How many codes each categorical column has, shape (n_categorical,).
+    """
+
+    numbers: Numbers
+    codes: Numbers
+    num_levels: tuple[int, ...]
+
+    def one_hot(self) -> Numbers:
+        """All features side by side, shape (n_rows, n_numerical + sum(num_levels))."""
+        levels = [
+            codes[:, np.newaxis] == np.arange(count)
+            for codes, count in zip(self.codes.T, self.num_levels, strict=True)
+        ]
+        return np.hstack([self.numbers, *levels]).astype(np.float64)
+
+
+def encode(
+    tables: Sequence[pd.DataFrame],
+    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+) -> list[EncodedTable]:
+    """Encode tables of the same columns by the first one's ranges.
+
+    Args:
+        tables: The first is the real one. A level that only another one has is a level of its own;
+            a missing number becomes the first table's mean.
+        metadata: A metadata ``dict`` or object of one table; ``None``: by the first table's dtypes.
+
+    Returns:
+        One encoded table for each.
+
+    Raises:
+        ValueError: A table lacks a column of the first, or no column can be encoded.
+    """
+    real = tables[0]
+    for table in tables:
+        if missing := [name for name in real.columns if name not in table.columns]:
+            raise ValueError(f"All tables need the real one's columns; one lacks {missing}.")
+    sdtypes = column_sdtypes(real, metadata)
+    numbers: list[Numbers] = []
+    codes: list[Numbers] = []
+    ends = np.cumsum([0, *map(len, tables)])
+    for name, sdtype in sdtypes.items():
+        stacked = pd.concat([table[name] for table in tables], ignore_index=True)
+        if sdtype in NUMBER_SDTYPES:
+            values = as_numbers(stacked, sdtype == 'datetime')
+            unknown = np.isnan(values)
+            if unknown.any():
+                codes.append(unknown.astype(np.float64))
+            numbers.append(_scaled(values, len(real)))
+        else:
+            codes.append(pd.factorize(as_levels(stacked))[0].astype(np.float64))
+    if not numbers and not codes:
+        raise ValueError(f'No column to compare: the metadata declares {sdtypes or "keys only"}.')
+    num_levels = tuple(int(column.max()) + 1 for column in codes)
+    return [
+        EncodedTable(_stack(numbers, start, end), _stack(codes, start, end), num_levels)
+        for start, end in zip(ends, ends[1:], strict=False)
+    ]
+
+
+def column_sdtypes(table: pd.DataFrame, metadata: Any = None) -> dict[Any, str]:  # noqa: ANN401
+    """The sdtype of each column that is neither a key nor personal data.
+
+    Args:
+        table: Its columns are those that are returned.
+        metadata: A metadata ``dict`` or object of one table; ``None``: by the table's dtypes.
+    """
+    if metadata is None:
+        return {name: _sdtype_of(table[name]) for name in table.columns}
+    declared = _declared_columns(metadata)
+    if unknown := [name for name in table.columns if name not in declared]:
+        raise ValueError(
+            f'The metadata must declare every column of the table; it lacks {unknown}.'
+        )
+    return {
+        name: declared[name]['sdtype']
+        for name in table.columns
+        if declared[name].get('sdtype') in NUMBER_SDTYPES + CATEGORY_SDTYPES
+        and not declared[name].get('pii', False)
+    }
+
+
+def as_levels(column: pd.Series) -> pd.Series:
+    """A categorical column as text in which 1, 1.0 and '1' are one level, missing ones too."""
+    numbers = pd.to_numeric(column.astype(object), errors='coerce')
+    # Booleans keep their words: True is no 1 where the column also holds other words.
+    is_number = numbers.notna() & ~column.map(lambda value: isinstance(value, (bool, np.bool_)))
+    levels = column.astype(object).where(column.notna(), None).map(str)
+    return levels.where(~is_number, numbers.astype(float).map(repr))
+
+
+def as_numbers(column: pd.Series, is_datetime: bool = False) -> Numbers:
+    """A numerical or datetime column as floats, missing ones as NaN, shape (n_rows,)."""
+    if is_datetime:
+        dates = pd.to_datetime(column)
+        seconds = (dates - pd.Timestamp(0)).dt.total_seconds()
+        return seconds.to_numpy(dtype=np.float64)
+    return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _scaled(values: Numbers, num_real: int) -> Numbers:
+    real = values[:num_real][~np.isnan(values[:num_real])]
+    low, high, mean = (real.min(), real.max(), real.mean()) if len(real) else (0.0, 0.0, 0.0)
+    filled = np.where(np.isnan(values), mean, values)
+    return (filled - low) / (high - low if high > low else 1.0)
+
+
+def _stack(columns: Sequence[Numbers], start: int, end: int) -> Numbers:
+    if not columns:
+        return np.empty((end - start, 0))
+    return np.column_stack([column[start:end] for column in columns])
+
+
+def _sdtype_of(column: pd.Series) -> str:
+    if is_datetime64_any_dtype(column):
+        return 'datetime'
+    if is_numeric_dtype(column) and not is_bool_dtype(column):
+        return 'numerical'
+    return 'categorical'
+
+
+def _declared_columns(metadata: Any) -> Mapping[Any, Mapping[str, Any]]:  # noqa: ANN401
+    declared = metadata if isinstance(metadata, Mapping) else metadata.to_dict()
+    if 'tables' not in declared:
+        return declared['columns']
+    if len(declared['tables']) != 1:
+        raise ValueError(
+            f'Metadata of one table is needed, found {len(declared["tables"])}: pass '
+            "metadata.to_dict()['tables'][name]."
+        )
+    return next(iter(declared['tables'].values()))['columns']
