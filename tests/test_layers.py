@@ -71,10 +71,26 @@ ORDER = [
     'metrics.privacy',
     'metrics.efficacy',
     'metrics.__init__',
+    'benchmark.tables',
+    'benchmark.protocols',
+    'benchmark.baselines',
+    'benchmark.synthesizers',
+    'benchmark.scores',
+    'benchmark.runner',
+    'benchmark.printed',
+    'benchmark.report',
+    'benchmark.plots',
+    'benchmark.cli',
+    'benchmark.__main__',
 ]
 #: Packages that are imported by their own name.
 MODULES = {'analysis': 'analysis.__init__', 'metrics': 'metrics.__init__'}
-PACKAGES_WITHOUT_CODE = ['providers.__init__', 'discriminators.__init__', 'samplers.__init__']
+PACKAGES_WITHOUT_CODE = [
+    'providers.__init__',
+    'discriminators.__init__',
+    'samplers.__init__',
+    'benchmark.__init__',
+]
 
 
 def modules() -> dict[str, Path]:

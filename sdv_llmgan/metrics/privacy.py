@@ -26,7 +26,9 @@ class DCRShare(SingleTableMetric):
     are ties, is not called private.
 
     "Equally many": of the larger table, as many rows are drawn as the smaller one has. The figure
-    is the mean over *all* such draws, worked out exactly, so it has no seed.
+    is the mean over *all* such draws, worked out exactly, so it has no seed. Where fewer rows are
+    held out than trained on, most copies lose their origin to the draw: with h held-out and n
+    training rows even copies of all training rows reach only about (1 + h / n) / 2.
 
     Distances are L1 on scaled numbers and one-hot categories (a category that differs adds 2), as
     in TabSyn (Zhang et al., ICLR 2024, https://arxiv.org/abs/2310.09656).

@@ -1,0 +1,143 @@
+"""The command line: ``python -m sdv_llmgan.benchmark``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sdv_llmgan.benchmark.plots import write_plots
+from sdv_llmgan.benchmark.protocols import PROTOCOLS
+from sdv_llmgan.benchmark.report import to_markdown
+from sdv_llmgan.benchmark.runner import run
+from sdv_llmgan.benchmark.scores import METRICS
+from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
+from sdv_llmgan.benchmark.tables import TEST_SHARE, BenchmarkTable, load_own
+
+DATA = Path('../shared/data')
+EPILOG = f"""\
+synthesizers:
+  {', '.join(NAMED)}
+  with settings:  ctgan:epochs=100   llmgan:sampler=llm,epochs=2   'llmgan:{{"llm": "local"}}'
+  your own:       package.module:Class[:settings]   (SDV's kind, or SDGym's two methods)
+                  package.module                    (SDGym's two functions)
+
+examples:
+  python -m sdv_llmgan.benchmark mallm-gan --synthesizers real smote ctgan tvae --tables adult
+  python -m sdv_llmgan.benchmark synthia --synthesizers gaussian-copula --seeds 1
+  python -m sdv_llmgan.benchmark mine.csv --target price --synthesizers real ctgan llmgan
+
+A run that was stopped goes on where it was: give the same command again.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    made = argparse.ArgumentParser(
+        prog='python -m sdv_llmgan.benchmark',
+        description='Measure synthesizers side by side by a protocol, or on a table of your own.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument('what', help=f'{", ".join(PROTOCOLS)}, or a CSV file')
+    made.add_argument(
+        '--synthesizers',
+        nargs='+',
+        metavar='NAME',
+        default=['real', 'gaussian-copula'],
+        help='see below; default: real gaussian-copula',
+    )
+    made.add_argument('--seeds', type=int, help="replicates; default: the protocol's, or 3")
+    made.add_argument(
+        '--metrics', nargs='+', choices=METRICS, help="default: the protocol's, or all"
+    )
+    made.add_argument(
+        '--out',
+        type=Path,
+        default=Path('benchmark-results'),
+        metavar='FOLDER',
+        help='gets results.csv, tables.md, plots.html; default: benchmark-results',
+    )
+    of_protocol = made.add_argument_group('of a protocol')
+    of_protocol.add_argument(
+        '--data', type=Path, default=DATA, metavar='FOLDER', help=f'the tables; default: {DATA}'
+    )
+    of_protocol.add_argument('--tables', nargs='+', metavar='TABLE', help='only these')
+    of_protocol.add_argument(
+        '--rows', nargs='+', type=int, metavar='N', help='only with so many training rows'
+    )
+    of_csv = made.add_argument_group('of a CSV file')
+    of_csv.add_argument('--target', help='the column to predict; without it no ML efficacy')
+    of_csv.add_argument('--test', type=Path, metavar='CSV', help='the test rows')
+    of_csv.add_argument(
+        '--test-share',
+        type=float,
+        default=TEST_SHARE,
+        metavar='SHARE',
+        help=f'or the share of rows that is held out; default: {TEST_SHARE}',
+    )
+    of_csv.add_argument(
+        '--metadata',
+        type=Path,
+        metavar='JSON',
+        help="SDV's metadata; default: detected from the training rows",
+    )
+    of_csv.add_argument('--context', default='', help='what the data is, in a sentence')
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark and write the results."""
+    made = parser()
+    given = made.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
+    logging.getLogger('sdv_llmgan.benchmark').setLevel(logging.INFO)
+    protocol = PROTOCOLS.get(given.what)
+    try:
+        entries = [parse_entry(text) for text in given.synthesizers]
+        tables = _protocol_tables(given) if protocol else iter([_own_table(given)])
+        given.out.mkdir(parents=True, exist_ok=True)
+        results = run(
+            tables,
+            entries,
+            range(given.seeds or (protocol.seeds if protocol else 3)),
+            given.metrics or (protocol.metrics if protocol else tuple(METRICS)),
+            given.out / 'results.csv',
+        )
+    except (FileNotFoundError, ValueError) as error:
+        made.exit(2, f'{error}\n')
+    except KeyboardInterrupt:
+        made.exit(130, 'Stopped. The same command goes on from here.\n')
+    printed_as = {
+        source.table: source.printed_as
+        for source in (protocol.sources if protocol else ())
+        if source.printed_as
+    }
+    markdown = to_markdown(results, given.what, printed_as)
+    (given.out / 'tables.md').write_text(markdown, encoding='utf-8')
+    write_plots(results, given.out / 'plots.html')
+    logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
+
+
+def _protocol_tables(given: argparse.Namespace) -> Iterator[BenchmarkTable]:
+    sources = PROTOCOLS[given.what].sources
+    known = list(dict.fromkeys(source.table for source in sources))
+    if unknown := set(given.tables or ()) - set(known):
+        raise ValueError(
+            f'{given.what} has no table {sorted(unknown)}; it has: {", ".join(known)}.'
+        )
+    for source in sources:
+        if not given.tables or source.table in given.tables:
+            table = source.load(given.data)
+            if not given.rows or len(table.training.rows) in given.rows:
+                yield table
+
+
+def _own_table(given: argparse.Namespace) -> BenchmarkTable:
+    path = Path(given.what)
+    if path.suffix.lower() != '.csv':
+        raise ValueError(
+            f'Unknown protocol {given.what!r}. There are: {", ".join(PROTOCOLS)}; or a CSV file.'
+        )
+    return load_own(path, given.test, given.test_share, given.metadata, given.target, given.context)

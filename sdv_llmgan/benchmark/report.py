@@ -1,0 +1,155 @@
+"""Results as Markdown: a table for each metric, the papers' printed figures beside the measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sdv_llmgan.benchmark.printed import TITLES, printed
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a metric is shown.
+
+    Attributes:
+        title: Its name.
+        note: Range, direction and what is ideal.
+    """
+
+    title: str
+    note: str
+
+
+METRICS = {
+    'mle': Shown(
+        'Machine-learning efficacy',
+        'Weighted F1 in [0, 1], or R² up to 1 where the target is a number. Higher is better.',
+    ),
+    'alpha_precision': Shown('Alpha-precision', 'In [0, 1], higher is better.'),
+    'beta_recall': Shown(
+        'Beta-recall', 'In [0, 1], higher is better; fresh real rows get about 0.5.'
+    ),
+    'c2st': Shown('C2ST (SDMetrics LogisticDetection)', 'In [0, 1], higher is harder to detect.'),
+    'dcr_share': Shown(
+        'DCR share',
+        'Share of rows nearer to training than to held-out rows, in [0, 1]; 0.5 is ideal.',
+    ),
+    'copied_rows': Shown(
+        'Copied rows', 'Share of rows that equal a training row, in [0, 1], lower is better.'
+    ),
+    'copied_rows_in_test': Shown(
+        'Test rows that equal a training row', 'What chance does: to read copied rows against.'
+    ),
+    'fit_seconds': Shown('Seconds to fit', 'Wall clock, lower is better.'),
+    'sample_seconds': Shown('Seconds to sample', 'Wall clock, lower is better.'),
+    'calls': Shown('Calls of a language model', 'Fit and sampling together.'),
+    'prompt_tokens': Shown('Tokens read', 'Fit and sampling together.'),
+    'completion_tokens': Shown('Tokens written', 'Fit and sampling together.'),
+    'usd': Shown('US dollars', 'Fit and sampling together; empty where the price is unknown.'),
+}
+FAILED = 'failed'
+
+
+def to_markdown(
+    results: pd.DataFrame, protocol: str = '', printed_as: dict[str, str] | None = None
+) -> str:
+    """All tables, one below the other.
+
+    A cell is the mean over seeds ± the standard deviation; a synthesizer that failed with every
+    seed of a cell reads "failed".
+
+    Args:
+        results: As ``runner.read_results`` gives them.
+        protocol: Whose printed figures stand beside the measured ones; empty: none.
+        printed_as: The paper's name of a table, where it is another one.
+    """
+    parts = [
+        f'## {shown.title}\n\n{shown.note}\n\n{_table(results, metric, protocol, printed_as or {})}'
+        for metric, shown in METRICS.items()
+        if results[metric].notna().any()
+    ]
+    if failures := _failures(results):
+        parts.append(f'## Failures\n\n{failures}')
+    return '\n\n'.join(parts) + '\n'
+
+
+def summarize(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Replicates together: ``table``, ``rows``, ``synthesizer``, ``mean``, ``std``, ``seeds``.
+
+    ``seeds`` counts those with a figure; it is 0 where all failed.
+    """
+    cells = results.groupby(['table', 'rows', 'synthesizer'], sort=False)[metric]
+    return cells.agg(mean='mean', std='std', seeds='count').reset_index()
+
+
+def _table(results: pd.DataFrame, metric: str, protocol: str, printed_as: dict[str, str]) -> str:
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    summary = summarize(results, metric).to_dict('records')
+    for table in dict.fromkeys(results['table']):
+        for line in sorted(summary, key=lambda line: line['rows']):
+            if line['table'] == table:
+                shown = _cell(line['mean'], line['std'], line['seeds'])
+                cells.setdefault((table, line['rows']), {})[line['synthesizer']] = shown
+    paper = {
+        (table, rows): printed(protocol, printed_as.get(table, table), rows, metric)
+        for table, rows in cells
+    }
+    columns = _columns(list(dict.fromkeys(results['synthesizer'])), set().union(*paper.values()))
+    head = ['table', 'rows', *(_title(name, is_printed) for name, is_printed in columns)]
+    body = [
+        [
+            *(table, str(rows)),
+            *(
+                _printed(paper[table, rows].get(name)) if is_printed else measured.get(name, '')
+                for name, is_printed in columns
+            ),
+        ]
+        for (table, rows), measured in cells.items()
+    ]
+    return grid(head, body)
+
+
+def _columns(measured: Sequence[str], in_paper: set[str]) -> list[tuple[str, bool]]:
+    """Names, and whether the column is the paper's: next to the measured one, the others last."""
+    columns = []
+    for name in measured:
+        columns += [(name, False)] + [(name, True)] * (name in in_paper)
+    return columns + [(name, True) for name in TITLES if name in in_paper - set(measured)]
+
+
+def grid(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    rule = ['---', *['---:'] * (len(head) - 1)]
+    rows = [[cell.replace('|', '\\|') for cell in row] for row in (head, rule, *body)]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+
+
+def _failures(results: pd.DataFrame) -> str:
+    failed = results[results['error'].notna()]
+    if failed.empty:
+        return ''
+    counted = failed.groupby(['table', 'rows', 'synthesizer', 'error'], sort=False).size()
+    body = [[str(part) for part in (*key, count)] for key, count in counted.items()]
+    return grid(['table', 'rows', 'synthesizer', 'error', 'seeds'], body)
+
+
+def _title(name: str, is_printed: bool) -> str:
+    title = TITLES.get(name, f'`{name}`')
+    return f'{title} (paper)' if is_printed else title
+
+
+def _cell(mean: float, std: float, seeds: int) -> str:
+    if not seeds:
+        return FAILED
+    return _number(mean) if seeds == 1 else f'{_number(mean)} ± {_number(std)}'
+
+
+def _printed(value: float | None) -> str:
+    return '' if value is None else f'{value:g}'
+
+
+def _number(value: float) -> str:
+    return f'{value:.3f}' if abs(value) < 100 else f'{value:,.0f}'

@@ -1,0 +1,86 @@
+"""What is measured of synthetic rows: the only place that reads test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from sdmetrics.single_table import LogisticDetection
+
+from sdv_llmgan.benchmark.tables import BenchmarkTable
+from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, CopiedRows, DCRShare, MLEfficacy
+
+Scores = dict[str, float]
+Score = Callable[[BenchmarkTable, pd.DataFrame, int], Scores]
+
+
+def _mle(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    if training.target is None:
+        return {}
+    scores = MLEfficacy.compute_breakdown(
+        table.test, synthetic, training.metadata, target=training.target, seed=seed
+    )
+    return {'mle': scores.pop('score'), **{f'mle_{name}': f1 for name, f1 in scores.items()}}
+
+
+def _alpha_precision(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    return {'alpha_precision': AlphaPrecision.compute(training.rows, synthetic, training.metadata)}
+
+
+def _beta_recall(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    return {'beta_recall': BetaRecall.compute(training.rows, synthetic, training.metadata)}
+
+
+def _c2st(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    return {'c2st': float(LogisticDetection.compute(training.rows, synthetic, training.metadata))}
+
+
+def _dcr_share(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    return {
+        'dcr_share': DCRShare.compute(
+            training.rows, synthetic, training.metadata, held_out_data=table.test
+        )
+    }
+
+
+def _copied_rows(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> Scores:
+    training = table.training
+    found = CopiedRows.compute_breakdown(training.rows, synthetic, training.metadata)
+    by_chance = CopiedRows.compute(training.rows, table.test, training.metadata)
+    return {
+        'copies': found['copies'],
+        'copied_rows': found['score'],
+        'copied_rows_in_test': by_chance,
+    }
+
+
+METRICS: dict[str, Score] = {
+    'mle': _mle,
+    'alpha_precision': _alpha_precision,
+    'beta_recall': _beta_recall,
+    'c2st': _c2st,
+    'dcr_share': _dcr_share,
+    'copied_rows': _copied_rows,
+}
+#: The columns that the metrics fill.
+SCORES = (
+    'mle',
+    *(f'mle_{name}' for name in ('linear', 'forest', 'tree', 'svc', 'xgboost')),
+    *('alpha_precision', 'beta_recall', 'c2st', 'dcr_share'),
+    *('copies', 'copied_rows', 'copied_rows_in_test'),
+)
+
+
+def score(
+    table: BenchmarkTable, synthetic: pd.DataFrame, metrics: Sequence[str], seed: int
+) -> Scores:
+    """All metrics of one table of synthetic rows, by column of the results."""
+    scores: Scores = {}
+    for name in metrics:
+        scores |= METRICS[name](table, synthetic, seed)
+    return scores

@@ -1,0 +1,220 @@
+"""Synthesizers by name, with settings, behind one small interface.
+
+    'ctgan'   'llmgan:sampler=llm,epochs=2'   'llmgan:{"llm": "openai/gpt-4o-mini"}'
+    'package.module:Class:epochs=2'   'package.module'
+
+A class is SDV's kind (``Class(metadata, **settings)``, ``fit``, ``sample``) or SDGym's (methods
+``get_trained_synthesizer`` and ``sample_from_synthesizer``); a module has SDGym's two functions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import random
+import re
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import sdv
+
+from sdv_llmgan.benchmark.baselines import Real, Smote
+from sdv_llmgan.benchmark.tables import TrainingTable
+from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
+
+LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
+TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
+SDGYM = ('get_trained_synthesizer', 'sample_from_synthesizer')
+
+
+class Synthesizer(Protocol):
+    """What the benchmark asks of a synthesizer. It is given training rows and nothing else."""
+
+    def fit(self, training: TrainingTable, seed: int) -> None:
+        """Learn from the training rows."""
+
+    def sample(self, num_rows: int) -> pd.DataFrame:
+        """Make rows, shape (num_rows, n_columns)."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A synthesizer of a run.
+
+    Attributes:
+        label: What results are stored and shown under: the name with its settings.
+        make: Makes a fresh one.
+    """
+
+    label: str
+    make: Callable[[], Synthesizer]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Synthetic rows and what they took.
+
+    Attributes:
+        rows: Shape (n_rows, n_columns).
+        fit_seconds: Wall-clock time of the fit.
+        sample_seconds: Wall-clock time of sampling.
+        usage: ``calls``, ``prompt_tokens``, ``completion_tokens``, ``usd`` where the synthesizer
+            keeps count; an unknown price is ``None``.
+    """
+
+    rows: pd.DataFrame
+    fit_seconds: float
+    sample_seconds: float
+    usage: Mapping[str, float | None]
+
+
+def make_rows(entry: Entry, training: TrainingTable, seed: int) -> Made:
+    """Fit a synthesizer and sample as many rows as it was trained on."""
+    _seed_everything(seed)
+    synthesizer = entry.make()
+    start = time.perf_counter()
+    synthesizer.fit(training, seed)
+    fitted = time.perf_counter()
+    rows = synthesizer.sample(len(training.rows))
+    sampled = time.perf_counter()
+    if rows.empty:
+        raise ValueError('No rows were sampled.')
+    return Made(rows, fitted - start, sampled - fitted, getattr(synthesizer, 'usage', dict)())
+
+
+class SDVSynthesizer:
+    """A synthesizer of SDV's kind, on SDV 1.38 and 2.x.
+
+    ``target``, ``context`` and ``seed`` are passed on to a class that takes them.
+    """
+
+    def __init__(self, synthesizer_class: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
+        self.synthesizer_class = synthesizer_class
+        self.settings = settings
+
+    def fit(self, training: TrainingTable, seed: int) -> None:
+        """Make one with the settings and fit it."""
+        offered = {'target': training.target, 'context': training.context, 'seed': seed}
+        taken = inspect.signature(self.synthesizer_class).parameters
+        given = {name: value for name, value in offered.items() if name in taken}
+        self.model = self.synthesizer_class(training.sdv_metadata(), **{**given, **self.settings})
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'We strongly recommend saving the metadata')
+            self.model.fit({training.name: training.rows} if TAKES_DICT else training.rows)
+        if hasattr(self.model, '_set_random_state'):
+            # SDV samples with one seed of its own, whatever the fit: replicates would be equal.
+            self.model._set_random_state(seed)
+
+    def sample(self, num_rows: int) -> pd.DataFrame:
+        """Sample."""
+        sampled = self.model.sample(num_rows)
+        return next(iter(sampled.values())) if isinstance(sampled, dict) else sampled
+
+    def usage(self) -> dict[str, float | None]:
+        """Sums of ``get_usage()``, where the synthesizer has it."""
+        if not hasattr(self.model, 'get_usage'):
+            return {}
+        sums = self.model.get_usage().apply(pd.to_numeric, errors='coerce').sum(skipna=False)
+        return {name: None if np.isnan(value) else float(value) for name, value in sums.items()}
+
+
+class SDGymSynthesizer:
+    """A pair of functions ``(train(rows, metadata) -> model, sample(model, num_rows) -> rows)``."""
+
+    def __init__(self, train: Callable[[Any, Any], Any], sample: Callable[[Any, int], Any]) -> None:
+        self._train, self._sample = train, sample
+
+    def fit(self, training: TrainingTable, seed: int) -> None:
+        """Call the first function."""
+        self.model = self._train(training.rows, training.sdv_metadata())
+
+    def sample(self, num_rows: int) -> pd.DataFrame:
+        """Call the second function."""
+        return self._sample(self.model, num_rows)
+
+
+NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
+    'real': lambda settings: Real(**settings),
+    'smote': lambda settings: Smote(**settings),
+    'gaussian-copula': lambda settings: _from_path(
+        'sdv.single_table:GaussianCopulaSynthesizer', settings
+    ),
+    'ctgan': lambda settings: _from_path('sdv.single_table:CTGANSynthesizer', settings),
+    'tvae': lambda settings: _from_path('sdv.single_table:TVAESynthesizer', settings),
+    'llmgan': lambda settings: _from_path(LLMGAN, settings),
+    'mallm-gan': lambda settings: _from_path(LLMGAN, {**MALLM_GAN, **settings}),
+    'synthia': lambda settings: _from_path(LLMGAN, {**SYNTHIA, **settings}),
+}
+
+
+def parse_entry(text: str) -> Entry:
+    """Read a synthesizer as the command line has it (see the module's head).
+
+    Raises:
+        ValueError: There is no such name, or the settings make no sense.
+    """
+    name, _, rest = text.partition(':')
+    if name in NAMED:
+        return Entry(text, partial(NAMED[name], parse_settings(rest)))
+    attribute, _, settings = rest.partition(':')
+    path = f'{name}:{attribute}' if attribute else name
+    try:
+        _import(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f'Unknown synthesizer {path!r} ({error}). There are: {", ".join(NAMED)}; or '
+            'package.module:Class, or package.module.'
+        ) from error
+    return Entry(text, partial(_from_path, path, parse_settings(settings)))
+
+
+def parse_settings(text: str) -> dict[str, Any]:
+    """Settings from ``a=1,b=text`` or a JSON object; values are JSON where they can be.
+
+    Raises:
+        ValueError: A setting has no ``=``, or the JSON is none.
+    """
+    if text.startswith('{'):
+        return dict(json.loads(text))
+    settings = {}
+    # A comma that no name= follows belongs to the value before it: edges=[1,2].
+    for part in re.split(r',(?=\w+=)', text) if text else ():
+        name, equals, value = part.partition('=')
+        if not equals:
+            raise ValueError(f'A setting is name=value, got {part!r} in {text!r}.')
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = {'None': None, 'True': True, 'False': False}.get(value, value)
+    return settings
+
+
+def _from_path(path: str, settings: Mapping[str, Any]) -> Synthesizer:
+    found = _import(path)
+    if not all(hasattr(found, name) for name in SDGYM):
+        return SDVSynthesizer(found, settings)
+    pair = found(**settings) if inspect.isclass(found) else found
+    return SDGymSynthesizer(*(getattr(pair, name) for name in SDGYM))
+
+
+def _import(path: str) -> Any:  # noqa: ANN401 - a class or a module
+    module, _, attribute = path.partition(':')
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def _seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.manual_seed(seed)

@@ -1,0 +1,153 @@
+"""Tables of a benchmark: training rows, and test rows that only metrics may read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sdv.metadata import Metadata
+
+from sdv_llmgan.metrics.encoding import column_sdtypes
+
+#: Where a table has no test file: the share of its rows that is held out, and the seed of the draw.
+TEST_SHARE = 0.1
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """All that a synthesizer is given.
+
+    Attributes:
+        name: The table's name.
+        rows: Shape (n_train, n_columns).
+        metadata: SDMetrics' form: ``{'columns': {name: {'sdtype': ...}}, ...}``. It comes from
+            these rows, never from the test rows.
+        target: The column to predict later, if there is one.
+        context: What the data is, for synthesizers that can read; may be empty.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    metadata: dict[str, Any]
+    target: str | None = None
+    context: str = ''
+
+    def sdv_metadata(self) -> Metadata:
+        """The metadata as SDV's synthesizers take it."""
+        return Metadata.load_from_dict({
+            'tables': {self.name: self.metadata},
+            'relationships': [],
+            'METADATA_SPEC_VERSION': 'V1',
+        })
+
+
+@dataclass(frozen=True)
+class BenchmarkTable:
+    """A training table and the test rows that synthetic rows are scored with."""
+
+    training: TrainingTable
+    test: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table of a protocol is found.
+
+    Attributes:
+        table: The table's name.
+        train: File of the training rows, within the data folder.
+        test: File of the test rows; ``None``: a tenth of the training file's rows, always the same.
+        target: The column to predict.
+        context: What the data is.
+        categorical: Columns of numbers that are categories.
+        printed_as: The table of the paper whose figures stand beside it; empty: ``table``.
+    """
+
+    table: str
+    train: str
+    test: str | None
+    target: str
+    context: str
+    categorical: tuple[str, ...] = ()
+    printed_as: str = ''
+
+    def load(self, folder: Path) -> BenchmarkTable:
+        """Read the rows.
+
+        Raises:
+            FileNotFoundError: The data folder does not have them.
+        """
+        train = _read(folder / self.train)
+        if self.test is None:
+            train, test = split(train, TEST_SHARE)
+        else:
+            test = _read(folder / self.test)
+        metadata = metadata_by_dtypes(train, self.categorical)
+        return BenchmarkTable(
+            TrainingTable(self.table, train, metadata, self.target, self.context), test
+        )
+
+
+def load_own(
+    csv: Path,
+    test_csv: Path | None = None,
+    test_share: float = TEST_SHARE,
+    metadata_json: Path | None = None,
+    target: str | None = None,
+    context: str = '',
+) -> BenchmarkTable:
+    """The user's own table.
+
+    Args:
+        csv: The training rows, or all rows where there is no ``test_csv``.
+        test_csv: The test rows.
+        test_share: Share of the rows of ``csv`` that is held out otherwise, in (0, 1).
+        metadata_json: SDV's metadata of one table; ``None``: detected from the training rows.
+        target: The column to predict, if there is one.
+        context: What the data is.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The target is no column.
+    """
+    train = _read(csv)
+    if target is not None and target not in train.columns:
+        raise ValueError(
+            f'The target {target!r} is no column of {csv}: {", ".join(train.columns)}.'
+        )
+    if test_csv is None:
+        train, test = split(train, test_share)
+    else:
+        test = _read(test_csv)
+    if metadata_json is None:
+        metadata = Metadata.detect_from_dataframes({csv.stem: train})
+    else:
+        metadata = Metadata.load_from_json(metadata_json)
+    columns = next(iter(metadata.to_dict()['tables'].values()))
+    return BenchmarkTable(TrainingTable(csv.stem, train, columns, target, context), test)
+
+
+def split(rows: pd.DataFrame, test_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test rows, drawn at random but always alike; at least one of each."""
+    shuffled = rows.sample(frac=1, random_state=SPLIT_SEED).reset_index(drop=True)
+    num_test = min(max(1, round(test_share * len(rows))), len(rows) - 1)
+    return shuffled[num_test:].reset_index(drop=True), shuffled[:num_test]
+
+
+def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> dict[str, Any]:
+    """Numbers are numerical, dates datetime, all else and ``categorical`` is categorical."""
+    sdtypes = column_sdtypes(train) | dict.fromkeys(categorical, 'categorical')
+    return {'columns': {name: {'sdtype': sdtype} for name, sdtype in sdtypes.items()}}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'No {path}. Name the folder that holds the benchmark data with --data, or a CSV file '
+            'of your own.'
+        )
+    return pd.read_csv(path)

@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_synthesizers import Bootstrap
+from tables import visits
+
+from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan.benchmark import synthesizers
+from sdv_llmgan.benchmark.baselines import Smote
+from sdv_llmgan.benchmark.cli import main
+from sdv_llmgan.benchmark.plots import plot
+from sdv_llmgan.benchmark.printed import printed
+from sdv_llmgan.benchmark.protocols import PROTOCOLS
+from sdv_llmgan.benchmark.report import to_markdown
+from sdv_llmgan.benchmark.runner import COLUMNS, append, read_results, run
+from sdv_llmgan.benchmark.synthesizers import (
+    Entry,
+    SDVSynthesizer,
+    make_rows,
+    parse_entry,
+    parse_settings,
+)
+from sdv_llmgan.benchmark.tables import (
+    BenchmarkTable,
+    TrainingTable,
+    load_own,
+    metadata_by_dtypes,
+)
+
+# What SDV, SDMetrics and their libraries warn of is not this package's.
+pytestmark = pytest.mark.filterwarnings('ignore')
+
+HERE = Path(__file__).parent
+ADULT = HERE.parent / 'examples' / 'adult_100.csv'
+DATA = HERE.parent.parent / 'shared' / 'data'
+
+
+def adult(num_train: int = 40) -> BenchmarkTable:
+    rows = pd.read_csv(ADULT)
+    train, test = rows[:num_train], rows[num_train:]
+    training = TrainingTable('adult', train, metadata_by_dtypes(train), 'Income')
+    return BenchmarkTable(training, test.reset_index(drop=True))
+
+
+def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
+    names = ['real', 'smote', 'gaussian-copula', 'llmgan:llm=scripted,max_batches=1']
+    arguments = [str(ADULT), '--target', 'Income', '--test-share', '0.5', '--seeds', '2']
+    main([*arguments, '--synthesizers', *names, '--out', str(tmp_path)])
+
+    results = read_results(tmp_path / 'results.csv')
+    assert results['error'].isna().all()
+    assert results[['synthesizer', 'seed']].value_counts().to_dict() == {
+        (name, seed): 1 for name in names for seed in (0, 1)
+    }
+    assert set(results['rows']) == {50}
+    for score in ('mle', 'mle_svc', 'alpha_precision', 'beta_recall', 'c2st', 'dcr_share'):
+        assert results[score].between(0, 1).all(), score
+    real = results[results['synthesizer'] == 'real']
+    assert (real['copied_rows'] == 1).all()
+    assert (real['dcr_share'] == 1).all()
+    usage = results[results['synthesizer'] == names[-1]]
+    assert (usage['calls'] >= 10).all()
+    assert (usage['prompt_tokens'] > 0).all()
+    assert (results['fit_seconds'] >= 0).all()
+
+    markdown = (tmp_path / 'tables.md').read_text()
+    assert '| adult_100 | 50 |' in markdown
+    assert '`llmgan:llm=scripted,max_batches=1`' in markdown
+    page = (tmp_path / 'plots.html').read_text()
+    assert page.count('plotly-graph-div') >= 6
+    assert 'Machine-learning efficacy' in page
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    log, out = tmp_path / 'fits', tmp_path / 'out'
+    settings = json.dumps({'log': str(log), 'pause': 1.0})
+    arguments = [str(ADULT), '--seeds', '4', '--metrics', 'copied_rows', '--out', str(out)]
+    arguments += ['--synthesizers', f'own_synthesizers:Bootstrap:{settings}']
+    command = [sys.executable, '-m', 'sdv_llmgan.benchmark', *arguments]
+    environment = {**os.environ, 'PYTHONPATH': str(HERE)}
+    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    while not (out / 'results.csv').exists() and killed.poll() is None:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = (out / 'results.csv').read_text()
+    num_fitted = len(log.read_text().split())
+    assert 1 <= num_fitted < 4
+
+    main(arguments)
+    after = (out / 'results.csv').read_text()
+    assert after.startswith(before[: before.rfind('\n') + 1])
+    assert read_results(out / 'results.csv')['seed'].tolist() == [0, 1, 2, 3]
+    # The fit that the kill interrupted may have been done twice; no finished one was.
+    assert len(log.read_text().split()) <= 5
+
+
+def test_a_line_that_was_cut_short_is_measured_again_and_the_others_are_not(tmp_path):
+    path, fits = tmp_path / 'results.csv', []
+
+    class Counted(Bootstrap):
+        def fit(self, data):
+            fits.append(self.seed)
+            super().fit(data)
+
+    entries = [Entry('own', lambda: SDVSynthesizer(Counted, {}))]
+    whole = run([adult()], entries, range(3), ['copied_rows'], path)
+    assert fits == [0, 1, 2]
+    written = path.read_text()
+    path.write_text(written[:-20])
+    again = run([adult()], entries, range(3), ['copied_rows'], path)
+    assert fits == [0, 1, 2, 2]
+    timed = ['fit_seconds', 'sample_seconds']
+    pd.testing.assert_frame_equal(whole.drop(columns=timed), again.drop(columns=timed))
+
+
+def test_a_failure_is_a_result_and_is_tried_again(tmp_path):
+    path = tmp_path / 'results.csv'
+    entries = [parse_entry('own_synthesizers:Failing'), parse_entry('real')]
+    run([adult()], entries, [0], ['copied_rows'], path)
+    results = run([adult()], entries, [0], ['copied_rows'], path)
+    assert len(path.read_text().splitlines()) == 4
+    assert results['error'].tolist()[-1] == 'RuntimeError: no rows, sorry'
+    markdown = to_markdown(results)
+    assert (
+        '| adult | 40 | own_synthesizers:Failing | RuntimeError: no rows, sorry | 1 |' in markdown
+    )
+    assert '| failed |' in markdown
+
+
+def test_results_of_another_version_are_not_mixed_in(tmp_path):
+    (tmp_path / 'results.csv').write_text('table,seed\nadult,0\n')
+    with pytest.raises(ValueError, match='Name another folder with --out'):
+        run([adult()], [parse_entry('real')], [0], ['copied_rows'], tmp_path / 'results.csv')
+
+
+PLANTED = 'Planted-in-the-test-rows'
+
+
+@pytest.fixture
+def planted() -> BenchmarkTable:
+    """Adult with a category, and a number, that only test rows have."""
+    table = adult()
+    test = table.test.assign(workclass=PLANTED, age=1234567.0)
+    return BenchmarkTable(table.training, test)
+
+
+def test_no_synthesizer_makes_what_only_test_rows_have(planted, tmp_path, monkeypatch):
+    made = []
+
+    def spy(*arguments):
+        result = make_rows(*arguments)
+        made.append(result.rows)
+        return result
+
+    monkeypatch.setattr('sdv_llmgan.benchmark.runner.make_rows', spy)
+    names = ['real', 'smote', 'gaussian-copula', 'ctgan:epochs=1', 'tvae:epochs=1']
+    names += ['llmgan:llm=scripted,max_batches=1', 'own_synthesizers:Bootstrap']
+    entries = [parse_entry(name) for name in names]
+    results = run([planted], entries, [0], ['mle', 'dcr_share'], tmp_path / 'results.csv')
+    assert results['error'].isna().all()
+    assert len(made) == len(names)
+    for rows in made:
+        assert not rows.isin([PLANTED, 1234567.0]).any(axis=None)
+
+
+def test_no_prompt_holds_what_only_test_rows_have(planted, tmp_path):
+    providers = [ScriptedProvider()]
+
+    class Prompted(LLMGANSynthesizer):
+        def __init__(self, metadata, *, seed, target):
+            super().__init__(
+                metadata, llm=providers[0], metadata_detail='full', seed=seed, target=target
+            )
+
+    entry = Entry('llmgan', lambda: SDVSynthesizer(Prompted, {}))
+    results = run([planted], [entry], [0], ['mle', 'dcr_share'], tmp_path / 'results.csv')
+    assert results['error'].isna().all()
+    prompts = [message.content for r in providers[0].requests for message in r.messages]
+    assert any('Private' in prompt for prompt in prompts)
+    assert not any(PLANTED in prompt or '1234567' in prompt for prompt in prompts)
+    assert PLANTED not in str([request.json_schema for request in providers[0].requests])
+
+
+def test_metadata_of_an_own_csv_comes_from_its_training_rows(tmp_path):
+    rows = pd.read_csv(ADULT)
+    rows[:50].to_csv(tmp_path / 'mine.csv', index=False)
+    # As whole text, this column would no longer be numerical.
+    rows[50:].assign(age='unknown').to_csv(tmp_path / 'test.csv', index=False)
+    table = load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='Income')
+    assert table.training.metadata['columns']['age']['sdtype'] == 'numerical'
+    assert len(table.training.rows) == len(table.test) == 50
+
+
+def test_a_csv_is_split_alike_every_time_without_overlap():
+    first, second = load_own(ADULT, test_share=0.3), load_own(ADULT, test_share=0.3)
+    pd.testing.assert_frame_equal(first.test, second.test)
+    assert (len(first.training.rows), len(first.test)) == (70, 30)
+    both = pd.concat([first.training.rows, first.test])
+    everything = pd.read_csv(ADULT)
+    order = list(everything.columns)
+    pd.testing.assert_frame_equal(
+        both.sort_values(order).reset_index(drop=True),
+        everything.sort_values(order).reset_index(drop=True),
+    )
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['own_synthesizers:Bootstrap:pause=0.0', 'own_synthesizers:SDGymPair', 'own_synthesizers'],
+)
+def test_synthesizers_of_ones_own_are_found_by_path(name):
+    training = adult().training
+    made = make_rows(parse_entry(name), training, 0)
+    assert made.rows.shape == training.rows.shape
+    assert made.usage == {}
+
+
+def test_other_seeds_make_other_rows_and_the_same_seed_the_same():
+    entry, training = parse_entry('gaussian-copula'), adult().training
+    first, again, other = (make_rows(entry, training, seed).rows for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize(
+    ('text', 'settings'),
+    [
+        ('', {}),
+        ('epochs=2,llm=ollama/qwen3:4b', {'epochs': 2, 'llm': 'ollama/qwen3:4b'}),
+        ('verbose=false,seed=None,x=True', {'verbose': False, 'seed': None, 'x': True}),
+        ('causal_graph=[["a", "b"]],epochs=1', {'causal_graph': [['a', 'b']], 'epochs': 1}),
+        ('{"llm": "a,b=c"}', {'llm': 'a,b=c'}),
+    ],
+)
+def test_settings_are_read(text, settings):
+    assert parse_settings(text) == settings
+
+
+def test_any_setting_reaches_llmgan_and_the_presets_are_its_settings(monkeypatch):
+    seen = {}
+
+    class Recorder:
+        def __init__(self, metadata, *, seed, target, context, **settings):
+            seen.update(settings, seed=seed, target=target)
+
+        def fit(self, data):
+            raise RuntimeError('enough')
+
+    monkeypatch.setattr('sdv_llmgan.synthesizer.LLMGANSynthesizer', Recorder)
+    for name in ('llmgan:sampler=distilled,epochs=2', 'mallm-gan:epochs=3', 'synthia'):
+        with pytest.raises(RuntimeError, match='enough'):
+            make_rows(parse_entry(name), adult().training, 7)
+        if name.startswith('llmgan'):
+            assert seen == {'sampler': 'distilled', 'epochs': 2, 'seed': 7, 'target': 'Income'}
+        if name.startswith('mallm'):
+            assert seen['epochs'] == 3
+            assert seen['row_format'] == 'objects'
+    assert seen['discriminator'] == 'llm'
+
+
+def test_unknown_names_and_settings_are_refused_before_the_run():
+    with pytest.raises(ValueError, match=r"Unknown synthesizer 'ctgam' .* There are: real, smote"):
+        parse_entry('ctgam')
+    with pytest.raises(ValueError, match=r"name=value, got 'fast'"):
+        parse_entry('ctgan:fast')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['nothing'], "Unknown protocol 'nothing'"),
+        (['missing.csv'], 'No missing.csv'),
+        (['mallm-gan', '--data', 'nowhere'], '--data'),
+        (['mallm-gan', '--tables', 'iris'], "no table ['iris']"),
+        ([str(ADULT), '--target', 'wage'], "'wage' is no column"),
+        ([str(ADULT), '--synthesizers', 'ctgam'], 'Unknown synthesizer'),
+    ],
+)
+def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([*arguments, '--out', str(tmp_path)])
+    assert words in capsys.readouterr().err
+
+
+def test_dates_keys_and_missing_cells_pass_through_a_run(tmp_path):
+    visits(60).to_csv(tmp_path / 'visits.csv', index=False)
+    arguments = [str(tmp_path / 'visits.csv'), '--target', 'smoker', '--seeds', '1']
+    main([*arguments, '--synthesizers', 'gaussian-copula', '--out', str(tmp_path)])
+    results = read_results(tmp_path / 'results.csv')
+    assert results['error'].isna().all()
+    assert results['mle'].notna().all()
+
+
+def smote(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:
+    made = Smote()
+    made.fit(TrainingTable('t', rows, metadata_by_dtypes(rows), target), 0)
+    return made.sample(len(rows))
+
+
+def test_smote_makes_rows_between_neighbours_of_a_class():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({'x': np.r_[rng.random(20), 10 + rng.random(10)].round(2)})
+    rows['y'] = (rows['x'] * 2).round(1)
+    rows['large'] = np.where(rows['x'] > 5, 'yes', 'no')
+    made = smote(rows, 'large')
+    assert len(made) == 30
+    assert made['large'].value_counts().to_dict() == {'no': 20, 'yes': 10}
+    assert ((made['x'] > 5) == (made['large'] == 'yes')).all()
+    assert not (made['x'].between(1, 10, inclusive='neither')).any()
+    assert (made['y'] - 2 * made['x']).abs().max() < 0.2
+    assert made['y'].round(1).equals(made['y'])
+
+
+@pytest.mark.parametrize(
+    ('columns', 'target'),
+    [
+        (['ward', 'smoker', 'stage'], 'smoker'),
+        (['age', 'weight', 'pressure'], 'weight'),
+        (['age', 'ward', 'pressure', 'stage'], 'ward'),
+    ],
+)
+def test_smote_takes_categories_numbers_and_missing_cells(columns, target):
+    rows = visits(40)[columns]
+    rows.loc[3, 'ward' if 'ward' in columns else 'age'] = np.nan
+    made = smote(rows, target)
+    assert made.columns.tolist() == columns
+    assert len(made) >= 38
+    for name in columns:
+        if rows[name].dtype == object:
+            assert set(made[name].dropna()) <= set(rows[name].dropna())
+
+
+def test_smote_leaves_a_class_of_one_row_out_and_needs_two_others():
+    rows = pd.DataFrame({'x': [1.0, 2, 3, 4, 9], 'y': ['a', 'a', 'b', 'b', 'c']})
+    assert set(smote(rows, 'y')['y']) == {'a', 'b'}
+    with pytest.raises(ValueError, match='two classes of two rows'):
+        smote(rows[1:3], 'y')
+    with pytest.raises(ValueError, match='--target'):
+        smote(rows, None)
+
+
+def line(**changes: object) -> dict[str, object]:
+    return {'table': 'adult', 'rows': 25, 'synthesizer': 'ctgan', 'seed': 0} | changes
+
+
+def test_printed_figures_stand_beside_measured_ones(tmp_path):
+    path = tmp_path / 'results.csv'
+    append(path, line(mle=0.7))
+    append(path, line(mle=0.8, seed=1))
+    append(path, line(mle=0.9, synthesizer='own|mine'))
+    append(path, line(mle=0.9, table='asia_cpt', rows=100))
+    markdown = to_markdown(read_results(path), 'mallm-gan', {'asia_cpt': 'asia'})
+    table = [row.strip('| ').split(' | ') for row in markdown.splitlines() if row.startswith('|')]
+    cells = dict(zip(table[0], table[2], strict=True))
+    assert table[0][:5] == ['table', 'rows', 'CTGAN', 'CTGAN (paper)', '`own\\|mine`']
+    assert cells['CTGAN'] == '0.750 ± 0.071'
+    assert cells['CTGAN (paper)'] == '0.72'
+    assert cells['MALLM-GAN (paper)'] == '0.82'
+    assert table[3][3] == '0.63'
+    assert 'paper' not in to_markdown(read_results(path))
+
+
+def test_the_plot_has_a_panel_a_table_and_a_line_a_synthesizer(tmp_path):
+    path = tmp_path / 'results.csv'
+    for seed, table, rows in ((0, 'adult', 25), (1, 'adult', 25), (0, 'adult', 50), (0, 'x', 50)):
+        append(path, line(mle=0.7 + seed / 10, seed=seed, table=table, rows=rows))
+    figure = plot(read_results(path), 'mle')
+    assert [note.text for note in figure.layout.annotations] == ['adult', 'x']
+    assert list(figure.data[0].x) == ['25', '50']
+    assert list(figure.data[0].y) == pytest.approx([0.75, 0.7])
+    assert [trace.showlegend for trace in figure.data] == [True, False]
+
+
+def test_figures_of_the_papers_are_found_by_cell():
+    insurance = printed('mallm-gan', 'insurance', 100, 'mle')
+    assert insurance['tabddpm'] == -5.26
+    assert insurance['mallm-gan'] == 0.72
+    assert 'tabpfn' not in printed('mallm-gan', 'adult', 800, 'mle')
+    assert printed('synthia', 'magic', 17118, 'dcr_share')['tabddpm'] == 0.784
+    assert printed('synthia', 'heart', 273, 'alpha_precision')['synthia'] == 0.991
+    assert printed('mallm-gan', 'adult', 33, 'mle') == {}
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f'the benchmark data is not at {DATA}')
+@pytest.mark.parametrize('name', PROTOCOLS)
+def test_every_table_of_a_protocol_is_there(name):
+    for source in PROTOCOLS[name].sources:
+        table = source.load(DATA)
+        assert source.target in table.training.metadata['columns']
+        assert set(table.training.rows.columns) == set(table.test.columns)
+        assert len(table.test) >= 30
+        assert set(source.categorical) <= set(table.training.rows.columns)
+
+
+def test_columns_of_the_results_are_those_that_are_documented():
+    assert COLUMNS[:4] == ('table', 'rows', 'synthesizer', 'seed')
+    assert len(set(COLUMNS)) == len(COLUMNS)
+
+
+def test_one_class_serves_both_lines_of_sdv(monkeypatch):
+    given = []
+
+    class Seen(Bootstrap):
+        def fit(self, data):
+            given.append(type(data))
+            super().fit(data)
+
+    for takes_dict in (True, False):
+        monkeypatch.setattr(synthesizers, 'TAKES_DICT', takes_dict)
+        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0)
+    assert given == [dict, pd.DataFrame]
