@@ -32,6 +32,7 @@ from sdv_llmgan.benchmark.synthesizers import (
 )
 from sdv_llmgan.benchmark.tables import (
     BenchmarkTable,
+    Source,
     TrainingTable,
     load_own,
     metadata_by_dtypes,
@@ -200,6 +201,20 @@ def test_metadata_of_an_own_csv_comes_from_its_training_rows(tmp_path):
     table = load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='Income')
     assert table.training.metadata['columns']['age']['sdtype'] == 'numerical'
     assert len(table.training.rows) == len(table.test) == 50
+
+
+def test_numbers_that_a_protocol_calls_categories_are_categories(tmp_path):
+    pd.DataFrame({'sex': [1, 2] * 10, 'age': range(20), 'ill': ['y', 'n'] * 10}).to_csv(
+        tmp_path / 'small.csv', index=False
+    )
+    table = Source('small', 'small.csv', None, 'ill', '', categorical=('sex',)).load(tmp_path)
+    columns = table.training.metadata['columns']
+    assert {name: column['sdtype'] for name, column in columns.items()} == {
+        'sex': 'categorical',
+        'age': 'numerical',
+        'ill': 'categorical',
+    }
+    assert (len(table.training.rows), len(table.test)) == (18, 2)
 
 
 def test_a_csv_is_split_alike_every_time_without_overlap():

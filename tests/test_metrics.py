@@ -138,6 +138,15 @@ def test_dcr_share_is_the_mean_over_random_draws_of_equal_size(num_train, num_he
     assert exact == pytest.approx(np.mean(shares), abs=0.005)
 
 
+def test_distances_are_l1_and_a_category_that_differs_adds_two():
+    train = pd.DataFrame({'x': [0, 10], 'y': [0, 4], 'kind': ['a', 'a']})
+    synthetic = pd.DataFrame({'x': [1], 'y': [1], 'kind': ['b']})
+    found = DCRShare.compute_breakdown(train, synthetic, held_out_data=synthetic)
+    assert found['median_to_train'] == pytest.approx(1 / 10 + 1 / 4 + 2)
+    assert found['median_to_held_out'] == 0
+    assert found['score'] == 0
+
+
 def test_rows_as_near_to_both_count_one_half():
     table = pd.DataFrame({'kind': ['a', 'b'] * 10})
     assert DCRShare.compute(table, table, held_out_data=table) == 0.5
@@ -151,9 +160,9 @@ def test_dcr_share_does_not_depend_on_the_size_of_its_blocks(monkeypatch):
 
 
 def test_exact_copies_are_counted():
-    real = pd.DataFrame({'age': [30, 41, 52], 'job': ['clerk', 'nurse', None]})
+    real = pd.DataFrame({'age': [0.0, 41, 52], 'job': ['clerk', 'nurse', None]})
     synthetic = pd.DataFrame({
-        'age': [30.0, 41.0, 52.0, 52.0],
+        'age': [-0.0, 41.0, 52.0, 52.0],
         'job': ['clerk', 'clerk', None, 'x'],
     })
     assert CopiedRows.compute_breakdown(real, synthetic) == {'score': 0.5, 'copies': 2}

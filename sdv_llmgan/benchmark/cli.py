@@ -13,7 +13,7 @@ from sdv_llmgan.benchmark.report import to_markdown
 from sdv_llmgan.benchmark.runner import run
 from sdv_llmgan.benchmark.scores import METRICS
 from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
-from sdv_llmgan.benchmark.tables import TEST_SHARE, BenchmarkTable, load_own
+from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 
 DATA = Path('../shared/data')
 EPILOG = f"""\
@@ -50,7 +50,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument('--seeds', type=int, help="replicates; default: the protocol's, or 3")
     made.add_argument(
-        '--metrics', nargs='+', choices=METRICS, help="default: the protocol's, or all"
+        '--metrics',
+        nargs='+',
+        choices=METRICS,
+        metavar='METRIC',
+        help=f"of {', '.join(METRICS)}; default: the protocol's, or all",
     )
     made.add_argument(
         '--out',
@@ -73,9 +77,9 @@ def parser() -> argparse.ArgumentParser:
     of_csv.add_argument(
         '--test-share',
         type=float,
-        default=TEST_SHARE,
+        default=OWN_TEST_SHARE,
         metavar='SHARE',
-        help=f'or the share of rows that is held out; default: {TEST_SHARE}',
+        help=f'or the share of rows that is held out; default: {OWN_TEST_SHARE}',
     )
     of_csv.add_argument(
         '--metadata',

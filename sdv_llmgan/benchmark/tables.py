@@ -12,8 +12,10 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan.metrics.encoding import column_sdtypes
 
-#: Where a table has no test file: the share of its rows that is held out, and the seed of the draw.
+#: Share of rows held out where a table of a protocol has no test file: as ``default``, which has.
 TEST_SHARE = 0.1
+#: Likewise of a user's own table.
+OWN_TEST_SHARE = 0.2
 SPLIT_SEED = 0
 
 
@@ -95,7 +97,7 @@ class Source:
 def load_own(
     csv: Path,
     test_csv: Path | None = None,
-    test_share: float = TEST_SHARE,
+    test_share: float = OWN_TEST_SHARE,
     metadata_json: Path | None = None,
     target: str | None = None,
     context: str = '',
