@@ -64,6 +64,7 @@ def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
         (name, seed): 1 for name in names for seed in (0, 1)
     }
     assert set(results['rows']) == {50}
+    assert set(results['sampled']) == {50}
     for score in ('mle', 'mle_svc', 'alpha_precision', 'beta_recall', 'c2st', 'dcr_share'):
         assert results[score].between(0, 1).all(), score
     real = results[results['synthesizer'] == 'real']
@@ -77,6 +78,7 @@ def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
     markdown = (tmp_path / 'tables.md').read_text()
     assert '| adult_100 | 50 |' in markdown
     assert '`llmgan:llm=scripted,max_batches=1`' in markdown
+    assert 'failed' not in markdown
     page = (tmp_path / 'plots.html').read_text()
     assert page.count('plotly-graph-div') >= 6
     assert 'Machine-learning efficacy' in page

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -79,10 +80,17 @@ def to_markdown(
 def summarize(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Replicates together: ``table``, ``rows``, ``synthesizer``, ``mean``, ``std``, ``seeds``.
 
-    ``seeds`` counts those with a figure; it is 0 where all failed.
+    ``seeds`` counts those with a figure; ``failed`` says whether none of them went well.
     """
-    cells = results.groupby(['table', 'rows', 'synthesizer'], sort=False)[metric]
-    return cells.agg(mean='mean', std='std', seeds='count').reset_index()
+    cells = results.assign(failed=results['error'].notna()).groupby(
+        ['table', 'rows', 'synthesizer'], sort=False
+    )
+    return cells.agg(
+        mean=(metric, 'mean'),
+        std=(metric, 'std'),
+        seeds=(metric, 'count'),
+        failed=('failed', 'all'),
+    ).reset_index()
 
 
 def _table(results: pd.DataFrame, metric: str, protocol: str, printed_as: dict[str, str]) -> str:
@@ -91,8 +99,7 @@ def _table(results: pd.DataFrame, metric: str, protocol: str, printed_as: dict[s
     for table in dict.fromkeys(results['table']):
         for line in sorted(summary, key=lambda line: line['rows']):
             if line['table'] == table:
-                shown = _cell(line['mean'], line['std'], line['seeds'])
-                cells.setdefault((table, line['rows']), {})[line['synthesizer']] = shown
+                cells.setdefault((table, line['rows']), {})[line['synthesizer']] = _cell(line)
     paper = {
         (table, rows): printed(protocol, printed_as.get(table, table), rows, metric)
         for table, rows in cells
@@ -141,10 +148,11 @@ def _title(name: str, is_printed: bool) -> str:
     return f'{title} (paper)' if is_printed else title
 
 
-def _cell(mean: float, std: float, seeds: int) -> str:
-    if not seeds:
-        return FAILED
-    return _number(mean) if seeds == 1 else f'{_number(mean)} ± {_number(std)}'
+def _cell(line: Mapping[Hashable, Any]) -> str:
+    if not line['seeds']:
+        return FAILED if line['failed'] else ''
+    mean, spread = _number(line['mean']), _number(line['std'])
+    return mean if line['seeds'] == 1 else f'{mean} ± {spread}'
 
 
 def _printed(value: float | None) -> str:

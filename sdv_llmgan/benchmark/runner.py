@@ -23,7 +23,7 @@ from sdv_llmgan.benchmark.tables import BenchmarkTable
 
 KEY = ('table', 'rows', 'synthesizer', 'seed')
 USAGE = ('calls', 'prompt_tokens', 'completion_tokens', 'usd')
-COLUMNS = (*KEY, *SCORES, 'fit_seconds', 'sample_seconds', *USAGE, 'error', 'version')
+COLUMNS = (*KEY, 'sampled', *SCORES, 'fit_seconds', 'sample_seconds', *USAGE, 'error', 'version')
 MAX_ERROR_LENGTH = 300
 
 logger = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ def run(
 def read_results(path: Path) -> pd.DataFrame:
     """The results, one line a measurement; the last one counts where a line is there twice.
 
-    Columns: ``table``, ``rows`` (training rows), ``synthesizer``, ``seed``; the scores (see
-    ``scores``; empty where not measured); ``fit_seconds``, ``sample_seconds``; ``calls``,
-    ``prompt_tokens``, ``completion_tokens``, ``usd`` (empty where unknown); ``error`` (empty where
-    it went well); ``version`` of this package.
+    Columns: ``table``, ``rows`` (training rows), ``synthesizer``, ``seed``; ``sampled`` (rows made;
+    as many as training rows were asked for); the scores (see ``scores``; empty where not measured);
+    ``fit_seconds``, ``sample_seconds``; ``calls``, ``prompt_tokens``, ``completion_tokens``,
+    ``usd`` (empty where unknown); ``error`` (empty where it went well); ``version`` of the package.
     """
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS))
@@ -111,7 +111,8 @@ def _measure(
     try:
         made = make_rows(entry, table.training, seed)
         usage = {name: made.usage.get(name) for name in USAGE}
-        line |= {'fit_seconds': made.fit_seconds, 'sample_seconds': made.sample_seconds} | usage
+        line |= {'sampled': len(made.rows), **usage}
+        line |= {'fit_seconds': made.fit_seconds, 'sample_seconds': made.sample_seconds}
         line |= score(table, made.rows, metrics, seed)
     except Exception as error:  # noqa: BLE001 - one synthesizer's failure is a result, not the end
         logger.debug('%s failed', entry.label, exc_info=True)
