@@ -74,7 +74,8 @@ class MissingPatterns:
             empty[here] = self.patterns[rng.choice(donors, here.sum())]
         empty &= ~is_settled
         emptied = {
-            name: rows[name].mask(empty[:, place]) for place, name in enumerate(self.nullable)
+            name: rows[name].where(~empty[:, place], None)
+            for place, name in enumerate(self.nullable)
         }
         return rows.assign(**emptied)
 

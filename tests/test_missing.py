@@ -46,6 +46,14 @@ def test_values_are_missing_as_often_in_each_kind_of_row_as_in_training(depends)
     assert (made['F'] == 0) == depends
 
 
+def test_missing_text_is_none_and_missing_numbers_are_nan():
+    training = people().assign(note=lambda table: table['age'].map('{:.0f}'.format))
+    training.loc[training['age'].isna(), 'note'] = None
+    rows = emptied(training)
+    assert rows['age'].dtype == float
+    assert set(rows.loc[rows['age'].isna(), 'note']) == {None}
+
+
 def test_values_are_missing_together():
     rows = emptied(people())
     assert rows['age'].isna().any()
