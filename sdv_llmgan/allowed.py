@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,19 @@ class Allowed:
     def is_exact(self) -> bool:
         """Whether only one value is allowed."""
         return self.values is not None and len(self.values) == 1
+
+    def least(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The smallest value allowed; ``None`` where the cell may or must be missing."""
+        return self._extreme(min, self.minimum)
+
+    def most(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The largest value allowed; ``None`` where the cell may or must be missing."""
+        return self._extreme(max, self.maximum)
+
+    def _extreme(self, choose: Callable[..., Any], end: Any) -> Any:  # noqa: ANN401
+        if self.values is None:
+            return end
+        return None if None in self.values else choose(self.values)
 
     def meets(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a JSON value is allowed."""

@@ -28,8 +28,13 @@ MAX_STEP = 12
 ALWAYS_NULL = 'always null'
 DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
-#: A range of dates is put to structured output as so many months or years at most.
+#: A range of dates is put to structured output as so many hours, days, months or years at most.
 MAX_PERIODS = 40
+#: Patterns of a year, month, day, and of an hour and what follows it.
+DATE_PARTS = ('[0-9]{4}', '-(0[1-9]|1[0-2])', '-(0[1-9]|[12][0-9]|3[01])')
+TIME_PARTS = (' ([01][0-9]|2[0-3])', ':[0-5][0-9]:[0-5][0-9]')
+#: How long a date is after each of these parts.
+PART_ENDS = (4, 7, 10, 13)
 
 
 @dataclass(frozen=True)
@@ -132,15 +137,23 @@ class Column:
     def _category_words(self, detail: MetadataDetail) -> str:
         if self._is_empty:
             return ALWAYS_NULL
-        names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]
-        lengths = np.cumsum([len(name) for name in names])
-        names = names[: max(1, int((lengths <= CATEGORIES_LENGTH).sum()))]
+        names = self._listed_categories()
         hidden = len(self.categories) - len(names)
         if detail == 'full':
             names = [
                 f'{name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
             ]
         return f'one of {", ".join(names)}' + (f' and {hidden} rarer values' if hidden > 0 else '')
+
+    def _listed_categories(self) -> list[str]:
+        names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]
+        lengths = np.cumsum([len(name) for name in names])
+        return names[: max(1, int((lengths <= CATEGORIES_LENGTH).sum()))]
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether a prompt lists only some of the categories."""
+        return len(self.categories) > 1 and len(self._listed_categories()) < len(self.categories)
 
     def _example_words(self) -> str:
         if self.kind == 'categorical':
@@ -212,15 +225,14 @@ class Column:
 
     def _datetime_schema(self, enforce_range: bool) -> dict[str, Any]:
         # JSON Schema knows no range of dates; a list of years or months comes close.
-        begins = _year_months(self.minimum, self.maximum) if enforce_range else []
-        month = '0[1-9]|1[0-2]'
-        begin = f'({"|".join(begins)})' if begins else f'[0-9]{{4}}-({month})'
-        if begins and len(begins[0]) == len('2024'):
-            begin += f'-({month})'
-        day = f'{begin}-(0[1-9]|[12][0-9]|3[01])'
-        if self.datetime_format == DATE:
-            return {'type': 'string', 'format': 'date', 'pattern': f'^{day}$'}
-        return {'type': 'string', 'pattern': f'^{day} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$'}
+        parts = DATE_PARTS if self.datetime_format == DATE else DATE_PARTS + TIME_PARTS
+        begins = _periods(self.minimum, self.maximum, len(parts)) if enforce_range else []
+        # However long the listed beginnings are, the parts after them follow.
+        listed = sum(len(begins[0]) >= end for end in PART_ENDS) if begins else 0
+        begin = f'({"|".join(begins)})' if begins else ''
+        pattern = f'^{begin}{"".join(parts[listed:])}$'
+        is_date = self.datetime_format == DATE
+        return {'type': 'string', **({'format': 'date'} if is_date else {}), 'pattern': pattern}
 
     def to_json_value(self, value: Any) -> Any:  # noqa: ANN401 - any cell
         """A cell of a plain table as a JSON value; missing becomes ``None``."""
@@ -277,12 +289,12 @@ def _json_type(value: Any) -> str:  # noqa: ANN401
     return 'number' if isinstance(value, float) else 'string'
 
 
-def _year_months(minimum: Any, maximum: Any) -> list[str]:  # noqa: ANN401 - ISO text or None
-    """The months from one date to another, or the years if they are many, or nothing."""
+def _periods(minimum: Any, maximum: Any, num_parts: int) -> list[str]:  # noqa: ANN401
+    """The hours, days, months or years from one ISO date to another, the finest that are few."""
     if minimum is None:
         return []
-    for freq in ('M', 'Y'):
+    for freq, end in list(zip('YMDh', PART_ENDS, strict=True))[:num_parts][::-1]:
         periods = pd.period_range(minimum, maximum, freq=freq)
         if len(periods) <= MAX_PERIODS:
-            return [str(period) for period in periods]
+            return [str(period.start_time)[:end] for period in periods]
     return []

@@ -8,10 +8,11 @@ that cannot be met is an error before any call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -80,12 +81,11 @@ class RangeCondition:
                 'column_values must map names of columns to what they may be, got '
                 f'{column_values!r}.'
             )
-        if isinstance(num_rows, bool) or not isinstance(num_rows, int) or num_rows < 1:
-            raise ValueError(f'num_rows must be a whole number of at least 1, got {num_rows!r}.')
+        check_num_rows(num_rows)
         if inclusive not in get_args(Inclusive):
             raise ValueError(f'inclusive must be one of {get_args(Inclusive)}, got {inclusive!r}.')
         self.column_values = dict(column_values)
-        self.num_rows = num_rows
+        self.num_rows = int(num_rows)
         self.inclusive = inclusive
         self.table_name = table_name
         self.to_frame()
@@ -113,12 +113,28 @@ class RangeCondition:
                     f'The range of {quote(name)} must be a pair (low, high) of which at least one '
                     f'end is given, got {value!r}. A set or list means one of several values.'
                 )
+            for end in value:
+                _check_end(name, end)
             return Between(*value, self.inclusive)
         if isinstance(value, (set, frozenset, list)):
             if not value:
                 raise ValueError(f'{quote(name)} must be one of several values, but none is given.')
             return OneOf(tuple(value))
         return value
+
+
+def _check_end(name: str, end: Any) -> None:  # noqa: ANN401 - checked here
+    if end is not None and (not pd.api.types.is_scalar(end) or is_missing(end)):
+        raise ValueError(
+            f'{quote(name)} cannot be in a range that ends at {end!r}; an end is a number or a '
+            'date, or None where it is open.'
+        )
+
+
+def check_num_rows(num_rows: Any) -> None:  # noqa: ANN401 - checked here
+    """Raise ``ValueError`` where rows wanted are not a whole number of at least 1."""
+    if isinstance(num_rows, bool) or not isinstance(num_rows, Integral) or num_rows < 1:
+        raise ValueError(f'num_rows must be a whole number of at least 1, got {num_rows!r}.')
 
 
 def to_allowed(wishes: pd.DataFrame, schema: TableSchema, enforce_range: bool) -> pd.DataFrame:
@@ -150,6 +166,11 @@ def to_allowed(wishes: pd.DataFrame, schema: TableSchema, enforce_range: bool) -
         index=wishes.index,
         dtype=object,
     )
+
+
+def has_choices(wishes: pd.DataFrame) -> bool:
+    """Whether a wish is for more than one value."""
+    return any(wishes[name].map(_is_choice).any() for name in wishes)
 
 
 def _is_choice(wish: Any) -> bool:  # noqa: ANN401 - any cell
@@ -194,9 +215,9 @@ def _category(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
     for category in column.categories:
         if category == value or to_json(category) == value:
             return to_json(category)
+    there = ', '.join(quote(to_json(category)) for category in column.categories[:10])
     raise ValueError(
-        f'{quote(column.name)} cannot be {value!r}: the training table has '
-        f'{", ".join(quote(to_json(category)) for category in column.categories[:10])}.'
+        f'{quote(column.name)} cannot be {value!r}: the training table has {there or "no values"}.'
     )
 
 
@@ -211,7 +232,7 @@ def _check_range(value: Any, written: Any, column: Column) -> None:  # noqa: ANN
 def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
     """A value that is present, as the model writes it."""
     if column.kind == 'datetime':
-        return _time(value, column).strftime(column.datetime_format)
+        return _exact_time(value, column)
     if column.kind == 'text' and isinstance(value, str):
         return value
     if column.kind == 'boolean' and value in (True, False):
@@ -219,12 +240,31 @@ def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
     if column.kind == 'number' and isinstance(value, Real):
         return column.to_json_value(value)
     if column.kind == 'integer' and isinstance(value, Real) and float(value).is_integer():
+        if float(value) % column.step:
+            raise ValueError(
+                f'{quote(column.name)} cannot be {value!r}: it is a multiple of {column.step}.'
+            )
         return int(float(value))
     raise ValueError(f'{quote(column.name)} cannot be {value!r}: it holds {KINDS[column.kind]}.')
 
 
+def _exact_time(value: Any, column: Column) -> str:  # noqa: ANN401 - any cell
+    time = _time(value, column)
+    written: str = time.strftime(column.datetime_format)
+    if pd.Timestamp(written) != time:
+        unit = 'days' if column.datetime_format == DATE else 'seconds'
+        raise ValueError(
+            f'{quote(column.name)} cannot be exactly {value!r}: it is written in whole {unit}. '
+            'RangeCondition takes what lies around it.'
+        )
+    return written
+
+
 def _time(value: Any, column: Column) -> pd.Timestamp:  # noqa: ANN401 - any cell
-    """A date in the table's own format, in ISO format, or as an object."""
+    """A date in the table's own format, in ISO format, or as an object; as the table's clock."""
+    if getattr(value, 'tzinfo', None) is not None:
+        zone = getattr(pd.api.types.pandas_dtype(column.dtype), 'tz', None)
+        return pd.Timestamp(value).tz_convert(zone).tz_localize(None)
     for stored_format in dict.fromkeys([column.stored_format, None]):
         try:
             return to_datetime(pd.Series([value], dtype=object), stored_format)[0]
@@ -241,6 +281,9 @@ def _allowed_range(wish: Between, column: Column, enforce_range: bool) -> Allowe
         )
     low = _end(wish.low, column, 'low', is_open=wish.inclusive in ('right', 'neither'))
     high = _end(wish.high, column, 'high', is_open=wish.inclusive in ('left', 'neither'))
+    if column.step > 1:
+        low = None if low is None else -(-low // column.step) * column.step
+        high = None if high is None else high // column.step * column.step
     # An end left open is where the data ends, or where the range begins if that lies beyond.
     low = min(column.minimum, high) if low is None else low
     high = max(column.maximum, low) if high is None else high
@@ -271,7 +314,7 @@ def _end(value: Any, column: Column, side: Literal['low', 'high'], *, is_open: b
         inside = time.ceil(unit) if side == 'low' else time.floor(unit)
         inside += inward * unit * int(is_open and inside == time)
         return inside.strftime(column.datetime_format)
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(
             f'{quote(column.name)} cannot be in a range that ends at {value!r}: it holds numbers.'
         )
@@ -285,7 +328,7 @@ def _end(value: Any, column: Column, side: Literal['low', 'high'], *, is_open: b
 
 def exact_values(wishes: pd.Series, values: pd.Series) -> pd.Series:
     """Values with those put in that were wished for exactly, in the dtype of ``values``."""
-    chosen = wishes.where(~wishes.map(_is_choice), values)
+    chosen = wishes.where(wishes.notna(), None).where(~wishes.map(_is_choice), values)
     try:
         return chosen.astype(values.dtype)
     except (ValueError, TypeError):

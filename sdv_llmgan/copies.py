@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sdv_llmgan.column import dump
+from sdv_llmgan.column import DATE, Column, dump
 from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.schema import TableSchema
 
@@ -58,10 +58,16 @@ class CopyCheck:
 
 
 def _count_cells(schema: TableSchema) -> float:
-    """How many different rows there can be; infinite with numbers, dates or text."""
-    cells = 1.0
-    for column in schema:
-        if column.kind not in ('categorical', 'boolean'):
-            return math.inf
-        cells *= (len(column.categories) or 2) + column.nullable
-    return cells
+    """How many different rows there can be; infinite with text and with fractions."""
+    return math.prod(_count_values(column) + column.nullable for column in schema)
+
+
+def _count_values(column: Column) -> float:
+    if column.kind in ('text', 'number'):
+        return math.inf
+    if column.minimum is None or column.maximum is None:
+        return len(column.categories) or 2
+    if column.kind == 'datetime':
+        span = pd.Timestamp(column.maximum) - pd.Timestamp(column.minimum)
+        return 1 + span / pd.Timedelta('1D' if column.datetime_format == DATE else '1s')
+    return 1 + (float(column.maximum) - float(column.minimum)) / column.step

@@ -33,7 +33,7 @@ from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Role
 from sdv_llmgan.providers.metered import MeteredProvider
-from sdv_llmgan.rules import Rules
+from sdv_llmgan.rules import Combinations, Rules
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.strata import find_strata
 from sdv_llmgan.usage import Usage
@@ -131,6 +131,11 @@ class LLMGAN:
             MissingPatterns(training, process.schema),
             rules or Rules([], training, process.schema),
             self._copy_check(training, process),
+            [
+                Combinations(training, process.schema, [column.name])
+                for column in process.schema
+                if column.is_unlisted
+            ],
         )
         self.discriminator.start(training, process.schema, self.settings.seed)
         try:

@@ -74,7 +74,7 @@ class Generator:
         Args:
             process: What to follow.
             begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
-                without columns where nothing is settled.
+                without columns where nothing is settled. Its index counts from 0.
             pieces: Plain real rows, a few each and n_rows in all: the few-shot examples of one
                 prompt. As many begun rows belong to each of them.
             rng: Seeds the requests.
@@ -83,7 +83,6 @@ class Generator:
             Accepted rows, at most one for each begun row and with its index, and rejected ones by
             reason.
         """
-        labels, begun = begun.index, begun.reset_index(drop=True)
         rejected: Counter[str] = Counter()
         written = pd.DataFrame(index=begun.index)
         for part, given in process.parts(tuple(begun.columns)):
@@ -97,8 +96,7 @@ class Generator:
             rejected += parsed.rejected
             new = [name for name in parsed.rows if name not in written]
             written = written.join(parsed.rows[new], how='inner')
-        written = written[list(process.schema.names)].sort_index()
-        return ParsedRows(written.set_axis(labels[written.index]), rejected)
+        return ParsedRows(written[list(process.schema.names)].sort_index(), rejected)
 
     def _tasks(
         self,

@@ -8,15 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from sdv_llmgan.column import Column, quote, to_json
-from sdv_llmgan.conditions import RangeCondition, next_to
+from sdv_llmgan.conditions import RangeCondition, check_num_rows, next_to
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import interpreter_messages
 from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.replies import read_json
+from sdv_llmgan.rows import read_leniently
 
 MAX_TOKENS = 1024
+#: A condition on a column is of one of these kinds, said by these keys.
+KINDS_OF_WISH = (
+    ('missing',),
+    ('one_of',),
+    ('none_of',),
+    ('at_least', 'more_than', 'at_most', 'less_than'),
+)
+KEYS = tuple(key for kind in KINDS_OF_WISH for key in kind)
 NULL = {'type': 'null'}
 END = {'anyOf': [{'type': 'string'}, {'type': 'number'}, NULL]}
 VALUE = {'anyOf': [*END['anyOf'], {'type': 'boolean'}]}
@@ -38,8 +49,9 @@ def interpret(
         ReplyError: The model did not answer in the form asked for.
         ValueError: The description says what conditions on these columns cannot.
     """
-    if not description.strip():
-        raise ValueError('A description of the rows is needed; this one is blank.')
+    if not isinstance(description, str) or not description.strip():
+        raise ValueError(f'A description of the rows in words is needed, got {description!r}.')
+    check_num_rows(num_rows)
     completion = provider.complete(
         Request(
             messages=interpreter_messages(process.schema, process.context, description),
@@ -50,17 +62,17 @@ def interpret(
             role='interpreter',
         )
     )
-    reply = read_json(completion.text)
     try:
-        missed = list(map(str, reply['not_expressible']))
+        reply = read_json(completion.text)
+        missed = [text for text in reply['not_expressible'] if isinstance(text, str) and text[1:]]
         entries = {
-            str(entry['column']): _wish(entry, process.schema[entry['column']])
-            for entry in reply['conditions']
+            name: _wish(entry, process.schema[name])
+            for name, entry in _by_column(reply['conditions']).items()
         }
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, _Unclear) as error:
         raise ReplyError(
-            f'Needed conditions on columns for {quote(description)}, got '
-            f'{completion.text[:200]!r}. RangeCondition says the same without a model.'
+            f'Needed one clear condition a column for {quote(description)}, got '
+            f'{completion.text[:300]!r} ({error}). RangeCondition says it without a model.'
         ) from error
     if missed or not entries:
         raise ValueError(
@@ -71,23 +83,65 @@ def interpret(
     return RangeCondition(entries, num_rows)
 
 
-def _wish(entry: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - value, pair or list
+class _Unclear(Exception):
+    """Why an entry cannot be taken as a condition."""
+
+
+def _by_column(entries: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any JSON value
+    """What is said of each column; a column may be named twice, once for each end of a range."""
+    merged: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        said = {key: value for key, value in entry.items() if key in KEYS and value is not None}
+        before = merged.setdefault(str(entry['column']), {})
+        if set(before) & set(said):
+            raise _Unclear(f'two conditions on {quote(entry["column"])}')
+        before.update(said)
+    return merged
+
+
+def _wish(said: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - value, pair or list
     """What ``RangeCondition`` takes for one column."""
-    if entry.get('missing'):
+    kinds = [kind for kind in KINDS_OF_WISH if any(said.get(key) not in (None, []) for key in kind)]
+    if len(kinds) != 1:
+        raise _Unclear(f'{len(kinds)} kinds of condition on {quote(column.name)}')
+    if 'missing' in said:
+        return _missing_or_not(said['missing'], column)
+    if 'one_of' in said:
+        return [_value(value, column) for value in said['one_of']]
+    if 'none_of' in said:
+        excluded = [_value(value, column) for value in said['none_of']]
+        return [value for value in _all_values(column) if value not in excluded]
+    ends = {key: _value(value, column) for key, value in said.items()}
+    lows = [ends['at_least']] if 'at_least' in ends else []
+    lows += [next_to(ends['more_than'], column, 'low')] if 'more_than' in ends else []
+    highs = [ends['at_most']] if 'at_most' in ends else []
+    highs += [next_to(ends['less_than'], column, 'high')] if 'less_than' in ends else []
+    if column.kind == 'datetime':
+        lows, highs = list(map(pd.Timestamp, lows)), list(map(pd.Timestamp, highs))
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _value(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+    """A value read as leniently as in a generated row; one that is unknown stays as it is."""
+    if isinstance(value, (list, dict)):
+        raise _Unclear(f'{value!r} is no value of {quote(column.name)}')
+    return read_leniently(value, column)
+
+
+def _all_values(column: Column) -> list[Any]:
+    if column.kind == 'boolean':
+        return [True, False]
+    if column.kind != 'categorical':
+        raise _Unclear(f'{quote(column.name)} has no categories to exclude')
+    return list(map(to_json, column.categories))
+
+
+def _missing_or_not(missing: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+    if str(missing).lower() == 'true':
         return None
-    if entry.get('one_of'):
-        return list(entry['one_of'])
-    if entry.get('none_of'):
-        categories = column.categories or (True, False)
-        return [value for value in categories if to_json(value) not in entry['none_of']]
-    low, high = entry.get('at_least'), entry.get('at_most')
-    if entry.get('more_than') is not None:
-        low = next_to(entry['more_than'], column, 'low')
-    if entry.get('less_than') is not None:
-        high = next_to(entry['less_than'], column, 'high')
-    if low is None and high is None:
-        raise KeyError(f'no condition on {column.name}')
-    return (low, high)
+    if column.minimum is not None:
+        return column.minimum, column.maximum
+    return _all_values(column)
 
 
 def conditions_schema(names: tuple[str, ...]) -> dict[str, Any]:

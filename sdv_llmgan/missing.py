@@ -1,32 +1,33 @@
 """Which values of a generated row are missing.
 
 Language models are far off in how often they write null, so they write complete rows, and here
-some cells are emptied again: a row gets the pattern of missing values of a training row like it.
-So values are missing together as in the training table, and as often in each kind of row.
+some cells are emptied again, column after column: each by a decision tree that reads the row as it
+is by then. So values are missing together as in the training table, and as often in each kind of
+row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from sdv_llmgan.discriminators.features import Features
+from sdv_llmgan.column import Column
 from sdv_llmgan.schema import TableSchema
 
-#: A kind of row (a leaf of the tree) has at least so many training rows.
+#: A kind of row (a leaf of a tree) has at least so many training rows, and there are at most so
+#: many kinds: a few that matter, for generated rows are not spread like the training rows.
 MIN_ROWS = 5
+MAX_KINDS = 8
 
 
 class MissingPatterns:
-    """Learned from the training table: a decision tree from values to patterns.
+    """Learned from the training table: P(missing | the row so far) for each column with gaps.
 
-    The tree reads the columns that are always present. Each of its leaves keeps the patterns of
-    its training rows, and one of them is drawn at random for a row that falls there. What is
-    missing may depend on those columns; a dependence on the *value* of another column that is
-    sometimes missing itself is not learned.
+    Columns that are always present come first, then those with gaps, the fullest first; a tree
+    reads all columns before its own, gaps included.
 
     Args:
         training: Plain training rows, shape (n_rows, n_columns).
@@ -34,20 +35,15 @@ class MissingPatterns:
     """
 
     def __init__(self, training: pd.DataFrame, schema: TableSchema) -> None:
-        self.nullable = [name for name in schema.names if training[name].isna().any()]
-        if not self.nullable:
-            return
-        self.patterns = training[self.nullable].isna().to_numpy()
-        always = [name for name in schema.names if name not in self.nullable]
-        self.features: Features | None = None
-        self.leaves = np.zeros(len(training), dtype=int)
-        if always:
-            self.features = Features(training[always], schema.reordered(always))
-            encoded = self.features.encode(training[always])
-            _, classes = np.unique(self.patterns, axis=0, return_inverse=True)
-            tree = DecisionTreeClassifier(min_samples_leaf=MIN_ROWS, random_state=0)
-            self.tree = tree.fit(encoded, classes.ravel())
-            self.leaves = tree.apply(encoded)
+        gaps = training[list(schema.names)].isna().sum()
+        self.schema = schema
+        self.nullable = [
+            str(name)
+            for name in gaps.sort_values(kind='stable').index
+            if 0 < gaps[name] < len(training)
+        ]
+        self.numbers = self._read(training) if self.nullable else {}
+        self._trees: dict[tuple[str, ...], DecisionTreeClassifier] = {}
 
     def apply(
         self, rows: pd.DataFrame, settled: Collection[str], rng: np.random.Generator
@@ -57,31 +53,56 @@ class MissingPatterns:
         Args:
             rows: Plain rows, shape (n_rows, n_columns), complete but for settled columns.
             settled: Columns that stay as they are, because a condition says what they hold.
-            rng: Draws the patterns.
+            rng: Draws which cells are emptied.
         """
         if not self.nullable or rows.empty:
             return rows
-        leaves = np.zeros(len(rows), dtype=int)
-        if self.features is not None:
-            leaves = self.tree.apply(self.features.encode(rows[list(self.features.schema.names)]))
-        is_settled = np.array([name in settled for name in self.nullable])
-        fixed = rows[self.nullable].isna().to_numpy() & is_settled
-        kinds, members = np.unique(np.column_stack([leaves, fixed]), axis=0, return_inverse=True)
-        empty = np.zeros(fixed.shape, dtype=bool)
-        for number, kind in enumerate(kinds):
-            here = members.ravel() == number
-            donors = self._donors(kind[0], kind[1:].astype(bool), is_settled)
-            empty[here] = self.patterns[rng.choice(donors, here.sum())]
-        empty &= ~is_settled
-        emptied = {
-            name: rows[name].where(~empty[:, place], None)
-            for place, name in enumerate(self.nullable)
-        }
+        read = self._read(rows)
+        left = [name for name in self.nullable if name not in settled]
+        before = [name for name in self.schema.names if name not in left]
+        emptied = {}
+        for name in left:
+            tree = self._tree((*before, name))
+            features = np.column_stack([read[other] for other in before] or [np.zeros(len(rows))])
+            # The probability of the class that is last: missing.
+            empty = rng.random(len(rows)) < tree.predict_proba(features)[:, -1]
+            read[name] = np.where(empty, np.nan, read[name])
+            emptied[name] = rows[name].where(~empty, None)
+            before.append(name)
         return rows.assign(**emptied)
 
-    def _donors(self, leaf: int, fixed: np.ndarray, is_settled: np.ndarray) -> np.ndarray:
-        """Training rows of this kind that agree in the settled columns, or the nearest to that."""
-        in_leaf = self.leaves == leaf
-        agree = (self.patterns[:, is_settled] == fixed[is_settled]).all(axis=1)
-        best = next(chosen for chosen in (in_leaf & agree, agree, in_leaf) if chosen.any())
-        return np.flatnonzero(best)
+    def _read(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+        return {column.name: _numbers(rows[column.name], column) for column in self.schema}
+
+    def _tree(self, names: Sequence[str]) -> DecisionTreeClassifier:
+        """The tree for the last of these columns, given the others; fitted when first asked for."""
+        key = tuple(names)
+        if key not in self._trees:
+            *before, name = names
+            empty = np.isnan(self.numbers[name])
+            features = np.column_stack(
+                [self.numbers[other] for other in before] or [np.zeros(len(empty))]
+            )
+            tree = DecisionTreeClassifier(
+                min_samples_leaf=MIN_ROWS, max_leaf_nodes=MAX_KINDS, random_state=0
+            )
+            self._trees[key] = tree.fit(features, empty)
+        return self._trees[key]
+
+
+def _numbers(values: pd.Series, column: Column) -> np.ndarray:
+    """A column as numbers for a tree: NaN where missing, categories from frequent to rare."""
+    missing = values.isna().to_numpy()
+    if column.kind == 'categorical':
+        places = {category: place for place, category in enumerate(column.categories)}
+        numbers = values.map(places.get)
+    elif column.kind == 'text':
+        numbers = values.map(len, na_action='ignore')
+    elif column.kind == 'datetime':
+        numbers = values.astype('int64')
+    else:
+        numbers = values
+    read: np.ndarray = numbers.astype(float).to_numpy(copy=True)
+    read[missing] = np.nan
+    # Trees read 32-bit numbers.
+    return np.clip(read, -1e30, 1e30)

@@ -15,7 +15,7 @@ from sdv_llmgan.column import Column, to_python
 def to_datetime(values: pd.Series, declared_format: str | None) -> pd.Series:
     """Dates in any form as datetime64[ns]."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values.dt.tz_convert('UTC').dt.tz_localize(None).astype('datetime64[ns]')
+        return values.dt.tz_localize(None).astype('datetime64[ns]')  # the clock on the wall
     if values.dtype.kind == 'M':
         return values.astype('datetime64[ns]')
     return pd.to_datetime(values.astype(object), format=declared_format or 'mixed').astype(
@@ -49,7 +49,8 @@ def from_plain(values: pd.Series, column: Column) -> pd.Series:
         return written.astype(object).where(values.notna(), None)
     stored = pd.api.types.pandas_dtype(column.dtype)
     if isinstance(stored, pd.DatetimeTZDtype):
-        return values.dt.tz_localize('UTC').dt.tz_convert(stored.tz)
+        first = np.ones(len(values), dtype=bool)  # of the two when a clock is set back
+        return values.dt.tz_localize(stored.tz, ambiguous=first, nonexistent='shift_forward')
     if values.isna().any() and isinstance(stored, np.dtype) and stored.kind in 'iub':
         # Such a dtype cannot hold a missing value; the training table had none either.
         return values

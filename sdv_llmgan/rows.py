@@ -76,6 +76,14 @@ def parse_rows(
     return ParsedRows(_frame(accepted, schema), rejected)
 
 
+def read_leniently(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON value as a plain cell, however it is spelled; one that does not fit stays as it is."""
+    try:
+        return _read_value(value, column, enforce_range=False)
+    except _Rejected:
+        return value
+
+
 def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
     cells = list(zip(*rows, strict=True)) or [() for _ in schema]
     dtypes = {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ class Rules:
         self.constraints = [rule for rule in constraints if _can_check(rule, stored)]
         self.unchecked = len(constraints) - len(self.constraints)
         self.combinations = [
-            _combinations(training, schema, columns)
+            Combinations(training, schema, columns)
             for rule in self.constraints
             if (columns := _joint_columns(rule))
         ]
@@ -79,32 +79,60 @@ class Rules:
             The same rows with the columns of the rules settled too.
 
         Raises:
-            ValueError: No training row has a combination that a condition asks for.
+            ValueError: No row can meet the conditions and the rules.
         """
+        for rule in self.constraints:
+            for low, high in _ordered_columns(rule):
+                _check_order(begun, low, high, rule)
         for combinations in self.combinations:
-            given = [name for name in combinations.columns if name in begun]
-            kinds = [tuple(row) for row in begun[given].to_numpy()]
-            drawn = np.empty(len(begun), dtype=int)
-            for kind in dict.fromkeys(kinds):
-                fits = _fitting(combinations, dict(zip(given, kind, strict=True)))
-                here = np.array([row == kind for row in kinds])
-                drawn[here] = rng.choice(fits, here.sum())
-            begun = begun.drop(columns=given).assign(**{
-                str(name): combinations[name].to_numpy()[drawn] for name in combinations
-            })
+            begun = combinations.settle(begun, rng)
         return begun
 
-    def reject(self, parsed: ParsedRows) -> ParsedRows:
-        """Take rows that break a rule out and count them, by rule."""
+    def reject(
+        self, parsed: ParsedRows, begun: pd.DataFrame, *, complete: bool = False
+    ) -> ParsedRows:
+        """Take rows that break a rule out and count them, by rule.
+
+        Args:
+            parsed: Plain rows and what was rejected before.
+            begun: What is settled of each row, by the index of the rows: a rule in code that sets
+                a value must not undo it.
+            complete: Whether the rows still lack their missing values. Then only rules that a
+                missing value would satisfy are checked: later, rows with gaps would pass more
+                often than others.
+        """
         rows, rejected = parsed.rows, Counter(parsed.rejected)
         for rule in self.constraints:
             if rows.empty:
                 break
-            rows, stored = self._enforced(rule, rows)
+            if complete and not isinstance(rule, (Inequality, Range)):
+                continue
+            turned, stored = self._enforced(rule, rows)
             valid = np.asarray(rule.is_valid(stored), dtype=bool)
+            if turned is not rows:
+                valid &= self._as_settled(turned, begun)
             rejected[f'rule: {_name(rule)}'] += int((~valid).sum())
-            rows = rows[valid]
+            rows = turned[valid]
         return ParsedRows(rows, +rejected)
+
+    def agree(self, rows: pd.DataFrame) -> np.ndarray:
+        """Which rows of a whole table keep the rules in code, shape (n_rows,).
+
+        A rule may look at several rows: that no two have the same name, say.
+        """
+        agreed = np.ones(len(rows), dtype=bool)
+        for rule in self.constraints:
+            if isinstance(rule, ProgrammableConstraintHarness):
+                agreed &= np.asarray(rule.is_valid(self.schema.from_plain(rows)), dtype=bool)
+        return agreed
+
+    def _as_settled(self, rows: pd.DataFrame, begun: pd.DataFrame) -> np.ndarray:
+        met = np.ones(len(rows), dtype=bool)
+        for name in begun.columns:
+            values = map(self.schema[str(name)].to_json_value, rows[name])
+            cells = begun.loc[rows.index, name]
+            met &= [cell.meets(value) for cell, value in zip(cells, values, strict=True)]
+        return met
 
     def _enforced(
         self, rule: BaseConstraint, rows: pd.DataFrame
@@ -117,6 +145,49 @@ class Rules:
         if turned is None or turned.equals(stored):
             return rows, stored
         return self.schema.to_plain(turned).set_axis(rows.index), turned
+
+
+class Combinations:
+    """What goes together in training rows, drawn as often as there.
+
+    Args:
+        training: Plain training rows, shape (n_rows, n_columns).
+        schema: Their columns.
+        columns: Which of them go together; one alone is drawn from its training values.
+    """
+
+    def __init__(self, training: pd.DataFrame, schema: TableSchema, columns: Sequence[str]) -> None:
+        rows = schema.reordered(columns).to_json_rows(training)
+        cells = [[Allowed.exactly(value) for value in row] for row in rows]
+        self.cells = pd.DataFrame(cells, columns=list(columns), dtype=object)
+
+    def settle(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Begun rows with these columns settled, as their conditions allow.
+
+        Raises:
+            ValueError: No training row has a combination that a condition asks for.
+        """
+        given = [name for name in self.cells.columns if name in begun]
+        kinds = [tuple(row) for row in begun[given].to_numpy()]
+        drawn = np.empty(len(begun), dtype=int)
+        for kind in dict.fromkeys(kinds):
+            here = np.array([row == kind for row in kinds])
+            drawn[here] = rng.choice(self._fitting(dict(zip(given, kind, strict=True))), here.sum())
+        cells = {str(name): self.cells[name].to_numpy()[drawn] for name in self.cells}
+        return begun.drop(columns=given).assign(**cells)
+
+    def _fitting(self, given: dict[str, Allowed]) -> np.ndarray:
+        """Numbers of the training rows whose combination conditions allow."""
+        fits = np.ones(len(self.cells), dtype=bool)
+        for name, allowed in given.items():
+            fits &= [allowed.meets(cell.values[0]) for cell in self.cells[name]]
+        if not fits.any():
+            wanted = {name: allowed.values for name, allowed in given.items()}
+            raise ValueError(
+                f'No training row has the combination {wanted} of {_listed(self.cells)}, and none '
+                'but theirs is allowed.'
+            )
+        return np.flatnonzero(fits)
 
 
 def check_constraints(constraints: Sequence[BaseConstraint], metadata: Any) -> bool:  # noqa: ANN401
@@ -156,27 +227,27 @@ def _joint_columns(rule: BaseConstraint) -> list[str]:
     return []
 
 
-def _combinations(
-    training: pd.DataFrame, schema: TableSchema, columns: Sequence[str]
-) -> pd.DataFrame:
-    """What goes together in each training row, as ``Allowed`` by cell."""
-    rows = schema.reordered(columns).to_json_rows(training)
-    cells = [[Allowed.exactly(value) for value in row] for row in rows]
-    return pd.DataFrame(cells, columns=list(columns), dtype=object)
+def _ordered_columns(rule: BaseConstraint) -> list[tuple[str, str]]:
+    """Pairs of columns of which the second is never below the first."""
+    given = _parameters(rule)
+    if isinstance(rule, Inequality):
+        return [(given['low_column_name'], given['high_column_name'])]
+    if isinstance(rule, Range):
+        low, middle, high = (given[f'{end}_column_name'] for end in ('low', 'middle', 'high'))
+        return [(low, middle), (middle, high), (low, high)]
+    return []
 
 
-def _fitting(combinations: pd.DataFrame, given: dict[str, Allowed]) -> np.ndarray:
-    """Numbers of the combinations that conditions allow."""
-    fits = np.ones(len(combinations), dtype=bool)
-    for name, allowed in given.items():
-        fits &= [allowed.meets(cell.values[0]) for cell in combinations[name]]
-    if not fits.any():
-        wanted = {name: allowed.values for name, allowed in given.items()}
-        raise ValueError(
-            f'No training row has the combination {wanted} of '
-            f'{", ".join(map(quote, combinations))}, and a constraint allows no other.'
-        )
-    return np.flatnonzero(fits)
+def _check_order(begun: pd.DataFrame, low: str, high: str, rule: BaseConstraint) -> None:
+    if low not in begun or high not in begun:
+        return
+    for lower, upper in dict.fromkeys(zip(begun[low], begun[high], strict=True)):
+        least, most = lower.least(), upper.most()
+        if least is not None and most is not None and least > most:
+            raise ValueError(
+                f'No row has {quote(low)} of {least} or more with {quote(high)} of {most} or '
+                f'less: {_words(rule)}'
+            )
 
 
 def _parameters(rule: BaseConstraint) -> dict[str, Any]:
@@ -244,5 +315,5 @@ def _programmed_words(rule: BaseConstraint) -> str:
     return written or f'The rule {quote(type(inner).__name__)} holds.'
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ', '.join(map(quote, names))

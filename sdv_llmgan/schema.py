@@ -234,6 +234,17 @@ class TableSchema:
         )
 
 
+def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of either SDV line
+    """Keys that the metadata declares as something that models see."""
+    tables = getattr(metadata, 'tables', None)
+    table = metadata if tables is None else next(iter(tables.values()))
+    primary = table.primary_key or []
+    keys = [primary] if isinstance(primary, str) else list(primary)
+    for alternate in table.alternate_keys or []:
+        keys += [alternate] if isinstance(alternate, str) else list(alternate)
+    return [key for key in dict.fromkeys(keys) if _is_modeled(table.columns[key])]
+
+
 def _is_modeled(declared: Mapping[str, Any]) -> bool:
     """Whether a column is neither a key nor personal data, by its entry in the metadata."""
     if not declared:

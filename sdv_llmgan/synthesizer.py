@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from pandas.api.types import is_numeric_dtype
@@ -20,9 +21,10 @@ from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.column import MetadataDetail
-from sdv_llmgan.conditions import RangeCondition, exact_values, to_allowed
+from sdv_llmgan.column import MetadataDetail, quote
+from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
@@ -35,7 +37,7 @@ from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.schema import RowFormat, TableSchema
+from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
@@ -209,12 +211,17 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def _validate(self, table: pd.DataFrame) -> list[str]:
         """Errors that SDV reports together, before it fits."""
-        if len(table) >= MIN_ROWS:
-            return []
-        return [
-            f'The table has {len(table)} rows; at least {MIN_ROWS} are needed, one to learn from '
-            'and one to judge by.'
+        errors = [
+            f'{quote(key)} is a key, and keys are made up: give it the sdtype "id" or pii=True, or '
+            'make it no key.'
+            for key in modeled_keys(self.metadata)
         ]
+        if len(table) < MIN_ROWS:
+            errors.append(
+                f'The table has {len(table)} rows; at least {MIN_ROWS} are needed, one to learn '
+                'from and one to judge by.'
+            )
+        return errors
 
     def add_constraints(self, constraints: Sequence[Any]) -> None:
         """Add constraints, as every SDV synthesizer does.
@@ -270,12 +277,16 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
         # begin anew up to max_tries times; it is left where only SDV can check a constraint.
-        only_sdv_checks = self._chained_constraints or (
-            self._model is not None and self._model.writer.rules.unchecked
-        )
-        if not only_sdv_checks:
-            max_tries = 1
-        return super()._sample_batch(batch_size, max_tries=max_tries, **rest)
+        tries = min(max_tries, 1 + self.max_top_ups) if self._has_unchecked_rules() else 1
+        rows = super()._sample_batch(batch_size, max_tries=tries, **rest)
+        if not len(rows):
+            raise SamplingError(f'No row of {tries} rounds kept all constraints.')
+        return rows
+
+    def _has_unchecked_rules(self) -> bool:
+        """Whether SDV drops rows that the sampler found good."""
+        model: LLMGAN | None = self._model
+        return bool(self._chained_constraints or (model and model.writer.rules.unchecked))
 
     def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
         ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
@@ -288,7 +299,12 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _validate_conditions_unseen_columns(self, conditions: pd.DataFrame) -> None:
         """Refuse conditions that no row can meet, before any call."""
         super()._validate_conditions_unseen_columns(conditions)
-        self._begin(conditions)
+        if self._chained_constraints and has_choices(conditions):
+            raise ValueError(
+                'Ranges and sets do not go with a constraint on columns that another constraint '
+                'makes; single values do.'
+            )
+        self._fitted_model().writer.rules.begin(self._begin(conditions), np.random.default_rng(0))
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
@@ -313,6 +329,23 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         if not self._random_state_set:
             self._set_random_state(FIXED_RNG_SEED)
         wishes = conditions.reset_index(drop=True)
+        parts, left = [], wishes
+        for _ in range(1 + self.max_top_ups * self._has_unchecked_rules()):
+            parts.append(self._complete(left))
+            left = left.drop(parts[-1].index)
+            if not len(left):
+                break
+        rows = pd.concat(parts)
+        rows = rows.set_axis(conditions.index[rows.index]).sort_index(kind='stable')
+        if output_file_path:
+            is_new = not (os.path.exists(output_file_path) and os.path.getsize(output_file_path))
+            rows.to_csv(output_file_path, index=False, mode='a', header=is_new)
+        if progress_bar is not None:
+            progress_bar.update(len(rows))
+        return rows
+
+    def _complete(self, wishes: pd.DataFrame) -> pd.DataFrame:
+        """Rows for wishes, each with the index of the one that it meets."""
         drawn = self._draw(self._begin(wishes))
         wishes = wishes.loc[drawn.index].reset_index(drop=True)
         rows = self._data_processor.reverse_transform(drawn.reset_index(drop=True))
@@ -321,13 +354,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             if name not in drawn or is_numeric_dtype(drawn[name]):
                 rows[name] = exact_values(wishes[name], rows[name])
         rows = self.reverse_transform_constraints(rows)
-        rows.index = drawn.index[rows.index]
-        if output_file_path:
-            is_new = not (os.path.exists(output_file_path) and os.path.getsize(output_file_path))
-            rows.to_csv(output_file_path, index=False, mode='a', header=is_new)
-        if progress_bar is not None:
-            progress_bar.update(len(rows))
-        return rows
+        return rows.set_axis(drawn.index[rows.index])
 
     def conditions_from_description(self, description: str, num_rows: int = 1) -> RangeCondition:
         """Have the model turn words into a condition, in one call; print it to see it.

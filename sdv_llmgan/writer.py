@@ -17,7 +17,11 @@ from sdv_llmgan.generator import Generator
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.rows import ParsedRows
-from sdv_llmgan.rules import Rules
+from sdv_llmgan.rules import Combinations, Rules
+
+#: Rows of which conditions settle a larger share of the columns may repeat a training row: told to
+#: complete one, the truth would be the one answer never given.
+MAX_SETTLED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Writer:
         missing: Which values of a row are missing.
         rules: What every row keeps to.
         copies: Takes out rows that repeat a training row; ``None``: leave them in.
+        unlisted: Columns with more categories than a prompt lists: their values are drawn from
+            the training rows and given to the model, which could not know them.
     """
 
     generator: Generator
@@ -37,6 +43,7 @@ class Writer:
     missing: MissingPatterns
     rules: Rules
     copies: CopyCheck | None
+    unlisted: Sequence[Combinations] = ()
 
     def write(
         self,
@@ -51,8 +58,15 @@ class Writer:
             ValueError: A condition contradicts a rule.
             ProviderError: The model could not be reached.
         """
+        labels, begun = begun.index, begun.reset_index(drop=True)
+        is_known = len(begun.columns) > MAX_SETTLED_SHARE * len(process.schema.columns)
         begun = self.rules.begin(begun, rng)
+        for combinations in self.unlisted:
+            begun = combinations.settle(begun, rng)
         parsed = self.generator.write(process, begun, pieces, rng)
+        parsed = self.rules.reject(parsed, begun, complete=True)
         rows = self.missing.apply(parsed.rows, list(begun.columns), rng)
-        parsed = self.rules.reject(ParsedRows(rows, parsed.rejected))
-        return parsed if self.copies is None else self.copies.reject(parsed)
+        parsed = self.rules.reject(ParsedRows(rows, parsed.rejected), begun)
+        if self.copies is not None and not is_known:
+            parsed = self.copies.reject(parsed)
+        return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), parsed.rejected)

@@ -73,11 +73,6 @@ def test_rows_past_those_asked_for_are_counted():
     assert parsed.rejected == {'more rows than asked for': 5}
 
 
-def test_rows_have_the_index_of_the_begun_rows_that_they_complete():
-    begun = pd.DataFrame(index=[7, 7, 9])
-    assert write(ScriptedProvider(), begun=begun).rows.index.tolist() == [7, 7, 9]
-
-
 def test_begun_rows_that_differ_share_a_request_and_keep_their_values():
     provider = ScriptedProvider(
         script=['[["nurse",30],["clerk",20],["clerk",21]]', '[["clerk",22],["nurse",31]]']

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 from sdv_lines import fit, sample_from_conditions, taken
 from tables import visits, visits_metadata
@@ -67,7 +68,8 @@ def test_the_condition_can_be_seen_before_rows_are_paid_for():
     condition = made.conditions_from_description('not in the north ward, in March', 5)
     assert len(llm.requests) == before + 1
     assert set(condition.column_values['ward']) == {'south', 'day, "short"'}
-    assert condition.column_values['admitted'] == ('2024-03-01', '2024-03-31')
+    march = (pd.Timestamp('2024-03-01'), pd.Timestamp('2024-03-31'))
+    assert condition.column_values['admitted'] == march
     rows = sample_from_conditions(made, [condition])
     assert rows['admitted'].str.startswith('2024-03').all()
     assert rows['pressure'].isna().all()
@@ -81,9 +83,13 @@ def test_the_condition_can_be_seen_before_rows_are_paid_for():
         (reads({}), ValueError, 'cannot be checked on the columns "age", "weight"'),
         (reads({'ward': {'one_of': ['west']}}), ValueError, '"ward" cannot be .west.'),
         (reads({'age': {'at_least': 200}}), ValueError, '"age" cannot be in'),
-        (reads({'height': {'at_least': 2}}), ReplyError, 'Needed conditions on columns'),
-        (reads({'age': {}}), ReplyError, 'Needed conditions on columns'),
-        ('{"conditions": 7}', ReplyError, 'Needed conditions on columns'),
+        (reads({'height': {'at_least': 2}}), ReplyError, 'Needed one clear condition a column'),
+        (reads({'age': {'one_of': [[60, 61]]}}), ReplyError, 'is no value of "age"'),
+        (reads({'age': {'at_least': 60, 'one_of': [20]}}), ReplyError, '2 kinds of condition'),
+        (reads({'age': {'none_of': [60]}}), ReplyError, 'no categories to exclude'),
+        (reads({'age': {'at_least': 1e400}}), ValueError, '"age" cannot be in'),
+        (reads({'age': {}}), ReplyError, 'Needed one clear condition a column'),
+        ('{"conditions": 7}', ReplyError, 'Needed one clear condition a column'),
         ('Sure!', ReplyError, 'Needed JSON'),
     ],
 )
@@ -95,10 +101,46 @@ def test_what_cannot_be_checked_is_an_error_before_any_row(reply, error, message
     assert len(llm.requests) == before + 1
 
 
+@pytest.mark.parametrize(
+    ('said', 'condition'),
+    [
+        ({'age': {'more_than': '60', 'at_least': 70}}, {'age': (70, None)}),
+        ({'age': {'one_of': ['41', 42.0]}}, {'age': [41, 42]}),
+        ({'age': {'missing': 'false', 'at_least': None}}, {'age': (18, 87)}),
+        ({'smoker': {'none_of': ['true']}}, {'smoker': [False]}),
+        ({'smoker': {'one_of': ['yes']}}, {'smoker': [True]}),
+        ({'stage': {'none_of': ['2', '3']}}, {'stage': [1]}),
+        ({'ward': {'one_of': ['North']}}, {'ward': ['north']}),
+        (
+            {'admitted': {'more_than': '2024-03-01T10:00:00Z'}},
+            {'admitted': (pd.Timestamp('2024-03-02'), None)},
+        ),
+    ],
+)
+def test_values_are_read_however_they_are_spelled(said, condition):
+    made, _ = fitted(reads(said))
+    assert made.conditions_from_description('whatever').column_values == condition
+
+
+def test_a_column_named_twice_has_both_ends_of_a_range_but_not_two_choices():
+    both = json.loads(reads({'age': {'more_than': 60}}))
+    both['conditions'] += json.loads(reads({'age': {'less_than': 70}}))['conditions']
+    made, _ = fitted(json.dumps(both))
+    assert made.conditions_from_description('sixties').column_values == {'age': (61, 69)}
+    both['conditions'] += json.loads(reads({'age': {'less_than': 80}}))['conditions']
+    made, _ = fitted(json.dumps(both))
+    with pytest.raises(ReplyError, match='two conditions on "age"'):
+        made.conditions_from_description('sixties')
+
+
 def test_a_blank_description_is_not_sent():
     made, llm = fitted('')
-    with pytest.raises(ValueError, match='description of the rows is needed'):
+    with pytest.raises(ValueError, match='description of the rows in words is needed'):
         made.sample_from_description('  ', 5)
+    with pytest.raises(ValueError, match='description of the rows in words is needed'):
+        made.sample_from_description(None, 5)
+    with pytest.raises(ValueError, match='num_rows must be'):
+        made.sample_from_description('old', 0)
     assert not interpreting(llm)
 
 

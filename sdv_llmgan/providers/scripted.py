@@ -141,8 +141,9 @@ def _random_string(schema: dict[str, Any], rng: np.random.Generator) -> str:
 
 def _random_date(pattern: str, rng: np.random.Generator) -> str:
     """A date, and a time if the pattern asks for one (see ``Column.json_schema``)."""
-    begins = re.match(r'\^\(([0-9|-]+)\)', pattern)
+    begins = re.match(r'\^\(([-0-9|: ]+)\)', pattern)
     begin = str(rng.choice(begins.group(1).split('|') if begins else ['2001', '2002']))
-    if len(begin) == len('2001'):
-        begin += f'-{rng.integers(1, 13):02d}'
-    return f'{begin}-{rng.integers(1, 29):02d}' + (' 12:00:00' if ':' in pattern else '')
+    whole = f'{begin[:4]}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}'
+    if ':' in pattern:
+        whole += f' {rng.integers(24):02d}:{rng.integers(60):02d}:{rng.integers(60):02d}'
+    return begin + whole[len(begin) :]
