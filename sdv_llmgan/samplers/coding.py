@@ -1,0 +1,238 @@
+"""A plain table as floats, and its columns as features for the columns that come after.
+
+plain table -> codes (numbers as they are, levels as 0, 1, 2, ...) -> features -> back to plain
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.samplers.evidence import Booleans, Floats
+from sdv_llmgan.samplers.marginal import Marginal
+from sdv_llmgan.schema import Column, TableSchema
+
+#: A category gets a feature of its own from so many rows on.
+MIN_CATEGORY_ROWS = 3
+MAX_ONE_HOT = 50
+#: A value that this share of the numbers has is a heap, with a feature of its own.
+HEAP_SHARE = 0.25
+#: Standardized values beyond are cut for the linear models' sake.
+MAX_STANDARDIZED = 4.0
+NANOSECONDS_A_DAY = 86_400 * 10**9
+
+
+@dataclass(frozen=True)
+class LevelCoding:
+    """A column of few values: categories, booleans.
+
+    Attributes:
+        column: The column.
+        levels: Its training values, most frequent first; ``None`` among them if it has missing
+            values.
+        seen: Codes with a feature of their own.
+        dtype: As which the plain training table holds it.
+    """
+
+    column: Column
+    levels: tuple[Any, ...]
+    seen: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def fit(cls, values: pd.Series, column: Column) -> LevelCoding:
+        """Learn it from a plain column."""
+        keys = values.astype(object).where(values.notna(), None)
+        counts = keys.map(_Key).value_counts(sort=False)
+        ordered = sorted(counts.items(), key=lambda item: -item[1])
+        seen = tuple(
+            code
+            for code, (_, count) in enumerate(ordered[:MAX_ONE_HOT])
+            if count >= MIN_CATEGORY_ROWS
+        )
+        # Of two levels one says all.
+        return cls(
+            column,
+            tuple(key.value for key, _ in ordered),
+            (1,) if len(ordered) == 2 else seen,
+            str(values.dtype),
+        )
+
+    def encode(self, values: pd.Series) -> Floats:
+        """Codes, shape (n_rows,); -1 for a value that the training table does not have."""
+        codes = {_Key(level): float(code) for code, level in enumerate(self.levels)}
+        known: dict[Any, float] = {}
+        keys = values.astype(object).where(values.notna(), None)
+        for value in pd.unique(keys):
+            known[value] = codes.get(_Key(value), -1.0)
+        return keys.map(known).fillna(known.get(None, -1.0)).to_numpy(float)
+
+    def decode(self, codes: Floats) -> pd.Series:
+        """Plain values for codes."""
+        levels = np.empty(len(self.levels), dtype=object)
+        levels[:] = self.levels
+        return pd.Series(levels[codes.astype(int)], dtype=self.dtype)
+
+    def features(self, codes: Floats) -> Floats:
+        """One-hot, shape (n_rows, len(seen))."""
+        return (codes[:, None] == np.array(self.seen, dtype=float)).astype(float)
+
+    @property
+    def for_trees(self) -> list[bool]:
+        """Which features trees look at."""
+        return [True] * len(self.seen)
+
+
+class _Key:
+    """A value by which True, 1 and 1.0 are three different ones."""
+
+    def __init__(self, value: Any) -> None:  # noqa: ANN401 - any cell
+        self.value = value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Key)
+            and type(self.value) is type(other.value)
+            and bool(self.value == other.value)
+        )
+
+
+@dataclass(frozen=True)
+class NumberCoding:
+    """A column of numbers or datetimes; datetimes are nanoseconds, or days where they are dates.
+
+    Attributes:
+        column: The column.
+        marginal: Its values by rank; ``None`` where all are missing.
+        center: Mean of the values.
+        scale: Their standard deviation, > 0.
+        heaps: Values that many rows have.
+        has_missing: Whether values are missing in training.
+    """
+
+    column: Column
+    marginal: Marginal
+    center: float
+    scale: float
+    heaps: tuple[float, ...]
+    has_missing: bool
+
+    @classmethod
+    def fit(
+        cls, values: pd.Series, weights: Floats, column: Column, enforce_range: bool
+    ) -> NumberCoding:
+        """Learn it from a plain column with at least one value."""
+        numbers = _to_numbers(values, column)
+        present = ~np.isnan(numbers) & (weights > 0)
+        found, weights = numbers[present], weights[present]
+        levels, counts = np.unique(found, return_counts=True)
+        heaps = levels[(counts >= HEAP_SHARE * len(found)) & (counts >= 4)]
+        bounds = (float(found.min()), float(found.max())) if enforce_range else None
+        decimals = 0 if column.kind == 'datetime' else column.decimals
+        return cls(
+            column,
+            Marginal.fit(found, weights, decimals, bounds),
+            float(found.mean()),
+            float(found.std()) or 1.0,
+            tuple(heaps) if len(levels) > len(heaps) else tuple(heaps[1:]),
+            bool(np.isnan(numbers).any()),
+        )
+
+    def encode(self, values: pd.Series) -> Floats:
+        """Numbers, NaN where missing, shape (n_rows,)."""
+        return _to_numbers(values, self.column)
+
+    def decode(self, numbers: Floats) -> pd.Series:
+        """Plain values for numbers."""
+        if self.column.kind != 'datetime':
+            return pd.Series(numbers)
+        missing = np.isnan(numbers)
+        times = np.where(missing, 0, numbers).astype(np.int64) * _step(self.column)
+        return pd.Series(times.astype('datetime64[ns]')).mask(missing)
+
+    def features(self, numbers: Floats) -> Floats:
+        """Normal score, standardized value, flags for heaps and missing values."""
+        missing = np.isnan(numbers)
+        filled = np.where(missing, self.center, numbers)
+        standardized = np.clip(
+            (filled - self.center) / self.scale, -MAX_STANDARDIZED, MAX_STANDARDIZED
+        )
+        flags = [(numbers == heap).astype(float) for heap in self.heaps]
+        if self.has_missing:
+            flags.append(missing.astype(float))
+        scores = np.where(missing, 0.0, self.marginal.scores(filled))
+        return np.column_stack([scores, standardized, *flags])
+
+    @property
+    def for_trees(self) -> list[bool]:
+        """Which features trees look at."""
+        return [True, False, *([False] * len(self.heaps)), *([True] * self.has_missing)]
+
+
+Coding = LevelCoding | NumberCoding
+
+
+def _step(column: Column) -> int:
+    """Nanoseconds of one unit."""
+    return NANOSECONDS_A_DAY if '%H' not in column.datetime_format else 10**9
+
+
+def _to_numbers(values: pd.Series, column: Column) -> Floats:
+    if column.kind != 'datetime':
+        return values.to_numpy(float)
+    times = values.to_numpy('datetime64[ns]')
+    numbers = times.astype(np.int64) / _step(column)
+    return np.where(np.isnat(times), np.nan, numbers)
+
+
+@dataclass(frozen=True)
+class TableCoding:
+    """All columns but free text.
+
+    Attributes:
+        codings: By column name.
+    """
+
+    codings: Mapping[str, Coding]
+
+    @classmethod
+    def fit(
+        cls, training: pd.DataFrame, weights: Floats, schema: TableSchema, enforce_range: bool
+    ) -> TableCoding:
+        """Learn it from plain rows."""
+        return cls({
+            column.name: LevelCoding.fit(training[column.name], column)
+            if column.kind in ('categorical', 'boolean')
+            else NumberCoding.fit(training[column.name], weights, column, enforce_range)
+            for column in schema
+            if column.kind != 'text'
+        })
+
+    def encode(self, table: pd.DataFrame) -> dict[str, Floats]:
+        """Codes of the columns that ``table`` has."""
+        return {
+            name: coding.encode(table[name])
+            for name, coding in self.codings.items()
+            if name in table
+        }
+
+    def features(self, codes: Mapping[str, Floats], names: list[str], num_rows: int) -> Floats:
+        """Features of these columns side by side, shape (num_rows, n_features)."""
+        blocks = [self.codings[name].features(codes[name]) for name in names]
+        return np.concatenate([np.zeros((num_rows, 0)), *blocks], axis=1)
+
+    def owners(self, names: list[str]) -> list[str]:
+        """The column that each feature stems from."""
+        return [name for name in names for _ in self.codings[name].for_trees]
+
+    def for_trees(self, names: list[str]) -> Booleans:
+        """Which features trees look at."""
+        flags = [flag for name in names for flag in self.codings[name].for_trees]
+        return np.array(flags, dtype=bool)

@@ -1,0 +1,302 @@
+"""Rows without a language model: each column from a conditional model of those written before it.
+
+    real rows + accepted generated rows (weighted by how real they look)
+        -> for each column in the causal graph's order: P(column | predecessors)
+        -> draw column after column -> rows that repeat a training row are drawn anew
+
+What the conditional models are is chosen column by column on held-out real rows; see
+``categorical.py`` and ``numerical.py``. A column's causes stand before it, and so do others: the
+models weigh them by what they help on held-out rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.categorical import LevelConditional
+from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
+from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
+from sdv_llmgan.samplers.numerical import NumberConditional
+from sdv_llmgan.schema import TableSchema
+
+CHUNK_ROWS = 50_000
+#: Rows that repeat a training row are drawn anew so often.
+MAX_REDRAWS = 20
+#: Conditionals for an order that conditions ask for are fitted on so many rows at most.
+ROWS_FOR_CONDITIONS = 10_000
+
+Codes = dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One column of the chain: what it is drawn from, and given which columns."""
+
+    name: str
+    predecessors: tuple[str, ...]
+    conditional: Conditional
+
+
+@dataclass
+class DistilledSampler(Sampler):
+    """Draws rows column by column; use ``fit``.
+
+    Attributes:
+        schema: The columns.
+        causal_graph: Gives the order of columns.
+        coding: Columns as floats and as features.
+        codes: Training rows, then extra rows, as floats.
+        weights: How much each of them counts, shape (n_rows,).
+        is_real: Which of them are training rows, shape (n_rows,).
+        texts: Training values of free-text columns.
+        seed: Seeds every fit.
+        chain: The columns in order, each with its model.
+    """
+
+    schema: TableSchema
+    causal_graph: CausalGraph
+    coding: TableCoding
+    codes: Codes
+    weights: Floats
+    is_real: Booleans
+    texts: Mapping[str, pd.Series]
+    seed: int
+    chain: list[Link] = field(default_factory=list)
+    _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        training: pd.DataFrame,
+        schema: TableSchema,
+        causal_graph: CausalGraph,
+        *,
+        seed: int = 0,
+        extra: pd.DataFrame | None = None,
+        extra_weights: Floats | None = None,
+        enforce_range: bool = True,
+    ) -> DistilledSampler:
+        """Fit a model for each column.
+
+        Args:
+            training: Plain real rows, shape (n_rows, n_columns), n_rows >= 1.
+            schema: Their columns. Free text is not modelled: each row gets the text of a training
+                row drawn at random.
+            causal_graph: Gives the order of columns; a column's causes are favoured in its model.
+            seed: Cuts folds and seeds models.
+            extra: Plain generated rows to learn from, too, shape (n_extra, n_columns).
+            extra_weights: How real each of them is, in [0, 1], shape (n_extra,); default 1.
+            enforce_range: Whether numbers stay within the training table's range.
+
+        Raises:
+            ValueError: There are no rows, or weights that do not fit the extra rows.
+        """
+        extra = training.iloc[:0] if extra is None else extra
+        extra_weights = np.ones(len(extra)) if extra_weights is None else extra_weights
+        if len(training) == 0 or len(extra_weights) != len(extra):
+            raise ValueError(
+                'A distilled sampler needs at least one training row and one weight for each '
+                f'extra row; got {len(training)} training rows, {len(extra)} extra rows and '
+                f'{len(extra_weights)} weights.'
+            )
+        counted = np.asarray(extra_weights) > 0
+        rows = pd.concat([training, extra[counted]], ignore_index=True)
+        is_real = np.arange(len(rows)) < len(training)
+        weights = np.concatenate([np.ones(len(training)), np.asarray(extra_weights)[counted]])
+        coding = TableCoding.fit(rows, weights, schema, enforce_range)
+        sampler = cls(
+            schema,
+            causal_graph,
+            coding,
+            coding.encode(rows),
+            weights,
+            is_real,
+            {c.name: training[c.name] for c in schema if c.kind == 'text'},
+            seed,
+        )
+        order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
+        sampler.chain = [
+            sampler._link(name, order[:place], len(rows)) for place, name in enumerate(order)
+        ]
+        return sampler
+
+    def sample(
+        self,
+        num_rows: int,
+        rng: np.random.Generator,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Draw rows; see ``Sampler.sample``.
+
+        Args:
+            num_rows: How many, >= 1.
+            rng: All randomness comes from here.
+            conditions: Plain values that columns are held at; ``None`` or NaN: missing.
+        """
+        if conditions:
+            known = pd.DataFrame({
+                name: pd.Series([value] * num_rows, dtype=self._dtype(name))
+                for name, value in conditions.items()
+            })
+            return self.complete(known, rng)
+        return pd.concat(self.chunks(num_rows, rng), ignore_index=True)
+
+    def chunks(
+        self, num_rows: int, rng: np.random.Generator, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[pd.DataFrame]:
+        """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded."""
+        for start in range(0, num_rows, chunk_rows):
+            count = min(chunk_rows, num_rows - start)
+            yield self._decode(self._new_rows({}, self.chain, count, rng), {}, count, rng)
+
+    def complete(self, known: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw what is unknown of rows of which some columns are known.
+
+        Known columns come first in the order, then the others as in the causal graph. A column
+        whose model does not know all of them yet gets one that does, fitted when first asked for
+        (on at most ``ROWS_FOR_CONDITIONS`` rows) and kept: exact for any columns and values,
+        where resampling of finished rows would run dry on rare ones.
+
+        Args:
+            known: Plain values of some columns, shape (n_rows, n_known); NaN: known to be missing.
+            rng: All randomness comes from here.
+
+        Returns:
+            Plain rows with exactly these values, shape (n_rows, n_columns), in the same order.
+
+        Raises:
+            ValueError: ``known`` has a column that the table lacks.
+        """
+        unknown = [name for name in known if name not in self.schema.names]
+        if unknown:
+            raise ValueError(
+                f'Conditions name columns that the table lacks: {", ".join(map(str, unknown))}. '
+                f'Columns: {", ".join(self.schema.names)}.'
+            )
+        given = self.coding.encode(known)
+        chain = self._chain_after(tuple(sorted(given)))
+        known = known.reset_index(drop=True)
+        codes = self._new_rows(given, chain, len(known), rng)
+        return self._decode(codes, {str(name): known[name] for name in known}, len(known), rng)
+
+    def choices(self) -> list[str]:
+        """For each column in order: its model, its held-out score and its predecessors."""
+        return [
+            f'{link.name}: {link.conditional.choice} (held-out score '
+            f'{link.conditional.score:.3f}) given {", ".join(link.predecessors) or "nothing"}'
+            for link in self.chain
+        ]
+
+    def _link(self, name: str, predecessors: Sequence[str], max_rows: int) -> Link:
+        # A generator for each column: what one draws does not change the next one's folds.
+        rng = np.random.default_rng([self.seed, *map(ord, name), len(predecessors)])
+        rows = np.arange(len(self.weights))
+        if len(rows) > max_rows:
+            rows = np.sort(rng.choice(rows, max_rows, replace=False))
+        names = list(predecessors)
+        codes = {column: self.codes[column][rows] for column in [*names, name]}
+        causes = {cause for cause, effect in self.causal_graph.edges if effect == name}
+        evidence = Evidence(
+            self.coding.features(codes, names, len(rows)),
+            codes[name],
+            self.weights[rows],
+            self.is_real[rows],
+            np.array([owner in causes for owner in self.coding.owners(names)], dtype=bool),
+            self.coding.for_trees(names),
+        )
+        coding = self.coding.codings[name]
+        if isinstance(coding, LevelCoding):
+            conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
+        else:
+            conditional = NumberConditional.fit(evidence, coding.marginal, coding.heaps, rng)
+        return Link(name, tuple(predecessors), conditional)
+
+    def _chain_after(self, given: tuple[str, ...]) -> list[Link]:
+        """Links for all other columns, with the given ones before them."""
+        chain, before = [], list(given)
+        for link in self.chain:
+            if link.name in given:
+                continue
+            if not set(before) <= set(link.predecessors):
+                key = (link.name, tuple(sorted(before)))
+                if key not in self._lazy:
+                    self._lazy[key] = self._link(link.name, before, ROWS_FOR_CONDITIONS)
+                link = self._lazy[key]
+            chain.append(link)
+            before = [*before, link.name]
+        return chain
+
+    def _draw(
+        self, given: Codes, chain: Sequence[Link], num_rows: int, rng: np.random.Generator
+    ) -> Codes:
+        codes = dict(given)
+        for link in chain:
+            features = self.coding.features(codes, list(link.predecessors), num_rows)
+            codes[link.name] = link.conditional.draw(features, rng)
+        return codes
+
+    def _new_rows(
+        self, given: Codes, chain: Sequence[Link], num_rows: int, rng: np.random.Generator
+    ) -> Codes:
+        """Draw rows, and those that repeat a training row anew."""
+        codes = self._draw(given, chain, num_rows, rng)
+        if not self._can_be_new([link.name for link in chain]):
+            return codes
+        known = np.sort(self._fingerprints({n: v[self.is_real] for n, v in self.codes.items()}))
+        for _ in range(MAX_REDRAWS):
+            prints = self._fingerprints(codes)
+            place = np.minimum(np.searchsorted(known, prints), len(known) - 1)
+            copies = np.flatnonzero(known[place] == prints)
+            if not len(copies):
+                break
+            again = {name: values[copies] for name, values in given.items()}
+            for name, values in self._draw(again, chain, len(copies), rng).items():
+                codes[name][copies] = values
+        return codes
+
+    def _can_be_new(self, names: Sequence[str]) -> bool:
+        """Whether a number among these columns takes many values."""
+        return any(
+            not isinstance(self.coding.codings[name], LevelCoding)
+            and len(np.unique(self.codes[name])) > max(10, 0.05 * len(self.weights))
+            for name in names
+        )
+
+    def _fingerprints(self, codes: Codes) -> np.ndarray:
+        """A number for each row that only equal rows share."""
+        total = np.zeros(len(next(iter(codes.values()))), dtype=np.uint64)
+        for name in sorted(self.coding.codings):
+            hashed = pd.util.hash_array(np.nan_to_num(codes[name], nan=-1e300))
+            total = total * np.uint64(1_000_003) + hashed
+        return total
+
+    def _decode(
+        self,
+        codes: Codes,
+        known: Mapping[str, pd.Series],
+        num_rows: int,
+        rng: np.random.Generator,
+    ) -> pd.DataFrame:
+        columns = {}
+        for name in self.schema.names:
+            if name in known:
+                columns[name] = known[name]
+            elif name in self.texts:
+                drawn = rng.integers(len(self.texts[name]), size=num_rows)
+                columns[name] = self.texts[name].iloc[drawn].reset_index(drop=True)
+            else:
+                columns[name] = self.coding.codings[name].decode(codes[name])
+        return pd.DataFrame(columns)
+
+    def _dtype(self, name: str) -> str:
+        kind = self.schema[name].kind if name in self.schema.names else 'text'
+        return {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}.get(
+            kind, 'object'
+        )

@@ -1,0 +1,83 @@
+"""Names for arrays, and what every conditional model of a column offers.
+
+A column's values are floats throughout: numbers as they are (NaN where missing), levels
+(categories, booleans, "missing" as one more level) as their code 0, 1, 2, ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a conditional model is fitted on.
+
+    Attributes:
+        features: Predecessors, encoded, shape (n_rows, n_features).
+        values: The column to be modelled, shape (n_rows,).
+        weights: How much each row counts, >= 0, shape (n_rows,). Real rows count 1.
+        is_real: Which rows are real: only they are held out to judge by, shape (n_rows,).
+        parents: Which features stem from the column's causes, shape (n_features,).
+        for_trees: Which features trees look at, shape (n_features,): the others repeat these on
+            another scale.
+    """
+
+    features: Floats
+    values: Floats
+    weights: Floats
+    is_real: Booleans
+    parents: Booleans
+    for_trees: Booleans
+
+    def rows(self, chosen: Booleans | Integers) -> Evidence:
+        """Some of the rows."""
+        return Evidence(
+            self.features[chosen],
+            self.values[chosen],
+            self.weights[chosen],
+            self.is_real[chosen],
+            self.parents,
+            self.for_trees,
+        )
+
+    def with_values(self, values: Floats) -> Evidence:
+        """The same rows with something else to be modelled."""
+        return Evidence(
+            self.features, values, self.weights, self.is_real, self.parents, self.for_trees
+        )
+
+    def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
+        """Real rows cut at random into ``count`` parts of like size, as row numbers."""
+        return np.array_split(rng.permutation(np.flatnonzero(self.is_real)), count)
+
+    def without(self, rows: Integers) -> Evidence:
+        """All rows but these."""
+        kept = np.ones(len(self.values), dtype=bool)
+        kept[rows] = False
+        return self.rows(kept)
+
+
+class Conditional(ABC):
+    """The distribution of one column, given its predecessors.
+
+    Attributes:
+        choice: Which model held-out rows chose, in words.
+        score: Its held-out score, lower is better: log loss in nats for levels, CRPS in units of
+            the marginal's CRPS (1: no better than the marginal) for numbers.
+    """
+
+    choice: str
+    score: float
+
+    @abstractmethod
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """One value for each row of ``features`` (n_rows, n_features), shape (n_rows,)."""

@@ -1,0 +1,196 @@
+"""The models that stand for election: each gives a mean, or probabilities, for a column of a row.
+
+Small tables: linear and logistic models on the causes alone and on all predecessors, the same on
+a radial basis (Nystroem) for smooth curves and interactions, and forests for steps.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import ARDRegression, LogisticRegression, RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats
+
+LANDMARKS = 150
+TREES = 24
+ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+MAX_KERNEL_CLASSES = 8
+
+
+class Member(Protocol):
+    """A fitted model."""
+
+    def __call__(self, features: Floats) -> Floats:
+        """Means, shape (n_rows,), or probabilities, shape (n_rows, n_levels)."""
+
+
+Fit = Callable[[Evidence, int], Member]
+
+
+class RadialBasis(TransformerMixin, BaseEstimator):
+    """Features of a Gaussian kernel at landmarks, besides the features themselves.
+
+    Williams and Seeger, Using the Nystroem method to speed up kernel machines, 2001. The kernel's
+    width is ``width`` times the median distance between rows.
+    """
+
+    def __init__(self, width: float, seed: int) -> None:
+        self.width = width
+        self.seed = seed
+
+    def fit(self, features: Floats, y: object = None) -> RadialBasis:
+        """Choose landmarks among the rows."""
+        rng = np.random.default_rng(self.seed)
+        chosen = rng.choice(len(features), min(LANDMARKS, len(features)), replace=False)
+        self.landmarks_ = features[chosen]
+        squares = _squared_distances(self.landmarks_, self.landmarks_)
+        positive = squares[squares > 1e-9]
+        self.gamma_ = 0.5 / (self.width**2 * (np.median(positive) if len(positive) else 1.0))
+        kernel = np.exp(-self.gamma_ * squares)
+        values, vectors = np.linalg.eigh(kernel)
+        kept = values > 1e-6 * values[-1]
+        self.root_ = vectors[:, kept] / np.sqrt(values[kept])
+        return self
+
+    def transform(self, features: Floats) -> Floats:
+        """Shape (n_rows, at most ``LANDMARKS``)."""
+        kernel = np.exp(-self.gamma_ * _squared_distances(features, self.landmarks_))
+        scaled: Floats = kernel @ self.root_ * np.sqrt(len(self.landmarks_) / 10)
+        return scaled
+
+
+def _squared_distances(a: Floats, b: Floats) -> Floats:
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    return np.maximum(squares, 0.0)
+
+
+def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
+    """Models of a mean, by name."""
+    members: dict[str, Fit] = {}
+    if evidence.features.shape[1] == 0:
+        return members
+    if evidence.parents.any() and not evidence.parents.all():
+        members['linear in causes'] = lambda e, seed: _mean(_ridge(), e, e.parents)
+    members['linear'] = lambda e, seed: _mean(_ridge(), e)
+    members['sparse linear'] = _sparse_linear
+    members['radial basis'] = lambda e, seed: _mean(
+        make_pipeline(StandardScaler(), RadialBasis(2.0, seed), RidgeCV(alphas=ALPHAS)), e
+    )
+    members['boosted trees'] = lambda e, seed: _mean(
+        GradientBoostingRegressor(
+            n_estimators=TREES,
+            max_depth=2,
+            min_samples_leaf=2,
+            subsample=0.7,
+            max_features=0.7,
+            random_state=seed,
+        ),
+        e,
+        e.for_trees,
+        'sample_weight',
+    )
+    return members
+
+
+def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit]:
+    """Models of probabilities, by name; ``evidence.values`` are codes below ``num_levels``."""
+    members: dict[str, Fit] = {}
+    if evidence.features.shape[1] == 0:
+        return members
+    if evidence.parents.any() and not evidence.parents.all():
+        members['logistic in causes'] = lambda e, seed: _shares(
+            _logistic(1.0), e, num_levels, e.parents
+        )
+    few = num_levels <= MAX_KERNEL_CLASSES
+    for strength in (0.1, 1.0) if few else (0.3,):
+        members[f'logistic {strength}'] = partial(_logistic_shares, strength, num_levels)
+    if few:
+        members['radial basis'] = lambda e, seed: _shares(
+            make_pipeline(StandardScaler(), RadialBasis(1.0, seed), _logistic(1.0)),
+            e,
+            num_levels,
+            name='logisticregression__sample_weight',
+        )
+    members['forest'] = lambda e, seed: _shares(
+        RandomForestClassifier(TREES, min_samples_leaf=2, random_state=seed),
+        e,
+        num_levels,
+        e.for_trees,
+    )
+    return members
+
+
+def _ridge() -> Pipeline:
+    return make_pipeline(StandardScaler(), RidgeCV(alphas=ALPHAS))
+
+
+def _sparse_linear(evidence: Evidence, seed: int) -> Member:
+    """A linear mean in which each feature has a penalty of its own, so that few remain.
+
+    MacKay, Bayesian interpolation, 1992: automatic relevance determination.
+    """
+    scaler = StandardScaler().fit(evidence.features, sample_weight=evidence.weights)
+    center = float(np.average(evidence.values, weights=evidence.weights))
+    scale = float(np.std(evidence.values)) or 1.0
+    root = np.sqrt(evidence.weights)
+    model = ARDRegression(fit_intercept=False, max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        model.fit(
+            scaler.transform(evidence.features) * root[:, None],
+            (evidence.values - center) / scale * root,
+        )
+    return lambda features: center + scale * np.asarray(model.predict(scaler.transform(features)))
+
+
+def _logistic(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+
+
+def _logistic_shares(strength: float, num_levels: int, evidence: Evidence, seed: int) -> Member:
+    return _shares(_logistic(strength), evidence, num_levels)
+
+
+def _mean(
+    model: Any,  # noqa: ANN401 - any scikit-learn regressor
+    evidence: Evidence,
+    used: Booleans | None = None,
+    name: str = 'ridgecv__sample_weight',
+) -> Member:
+    chosen = slice(None) if used is None else used
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        model.fit(evidence.features[:, chosen], evidence.values, **{name: evidence.weights})
+    return lambda features: np.asarray(model.predict(features[:, chosen]), dtype=float)
+
+
+def _shares(
+    model: Any,  # noqa: ANN401 - any scikit-learn classifier
+    evidence: Evidence,
+    num_levels: int,
+    used: Booleans | None = None,
+    name: str = 'sample_weight',
+) -> Member:
+    chosen = slice(None) if used is None else used
+    levels = evidence.values.astype(int)
+    present = np.unique(levels)
+    if len(present) > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            model.fit(evidence.features[:, chosen], levels, **{name: evidence.weights})
+
+    def probabilities(features: Floats) -> Floats:
+        shares = np.zeros((len(features), num_levels))
+        shares[:, present] = model.predict_proba(features[:, chosen]) if len(present) > 1 else 1.0
+        return shares
+
+    return probabilities

@@ -1,0 +1,300 @@
+"""Numbers given predecessors: first whether at a heap or missing, then how large.
+
+Two kinds of models compete on held-out rows, by CRPS:
+
+- a mean, stacked from several models by non-negative least squares (Breiman, Stacked regressions,
+  1996), plus residuals. The residuals are those of held-out rows, so they are as wide as the
+  model is wrong, and local: their quantiles change along the predicted mean.
+- the values in leaves of a forest, moved by a few ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional, num_folds
+from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats
+from sdv_llmgan.samplers.leaves import LeafValues, choose_leaf_size
+from sdv_llmgan.samplers.marginal import Marginal
+from sdv_llmgan.samplers.members import Fit, Member, mean_members
+from sdv_llmgan.samplers.uniforms import spread_uniforms
+
+#: Quantiles by which distributions are compared.
+LEVELS = (np.arange(10) + 0.5) / 10
+#: A member that weighs less is left out.
+LEAST_WEIGHT = 0.02
+#: Places along the predicted mean at which residuals are described.
+ANCHORS = 20
+RESIDUAL_LEVELS = 40
+#: A local window holds so many residuals at least.
+LEAST_RESIDUALS = 25
+#: Values drawn from leaves move by up to so many ranks.
+MOVE = 2.0
+
+
+@dataclass(frozen=True)
+class LocalResiduals:
+    """Quantiles of residuals along the predicted mean.
+
+    Attributes:
+        anchors: Predicted means in ascending order.
+        quantiles: Quantiles of residuals near each, shape (n_anchors, ``RESIDUAL_LEVELS``).
+    """
+
+    anchors: Floats
+    quantiles: Floats
+
+    @classmethod
+    def fit(cls, means: Floats, residuals: Floats) -> LocalResiduals:
+        """Learn them from held-out rows' predicted means and what was left."""
+        order = np.argsort(means, kind='stable')
+        means, residuals = means[order], residuals[order]
+        count = len(means)
+        width = min(count, max(LEAST_RESIDUALS, int(2 * np.sqrt(count))))
+        middles = np.linspace(0, count - 1, min(ANCHORS, count)).round().astype(int)
+        starts = np.clip(middles - width // 2, 0, count - width)
+        levels = (np.arange(RESIDUAL_LEVELS) + 0.5) / RESIDUAL_LEVELS
+        quantiles = np.array([
+            np.quantile(residuals[start : start + width], levels, method='hazen')
+            for start in starts
+        ])
+        return cls(means[middles], quantiles)
+
+    def draw(self, means: Floats, uniforms: Floats) -> Floats:
+        """Residuals at ``uniforms`` for rows with these predicted means."""
+        place = np.interp(means, self.anchors, np.arange(len(self.anchors)))
+        level = np.clip(uniforms * RESIDUAL_LEVELS - 0.5, 0, RESIDUAL_LEVELS - 1)
+        low, left = place.astype(int), level.astype(int)
+        high = np.minimum(low + 1, len(self.anchors) - 1)
+        right = np.minimum(left + 1, RESIDUAL_LEVELS - 1)
+        up, over = place - low, level - left
+        table = self.quantiles
+        return (1 - up) * ((1 - over) * table[low, left] + over * table[low, right]) + up * (
+            (1 - over) * table[high, left] + over * table[high, right]
+        )
+
+
+@dataclass
+class StackedMean:
+    """A mean from several models, and local residuals, on the values' scale or on that of scores.
+
+    Attributes:
+        marginal: The column by itself.
+        by_scores: Whether on the scale of normal scores.
+        intercept: Added to the weighted sum.
+        weights: Weight of each member, >= 0.
+        members: Fitted models.
+        residuals: What is added to the mean.
+    """
+
+    marginal: Marginal
+    by_scores: bool
+    intercept: float
+    weights: Floats
+    members: list[Member]
+    residuals: LocalResiduals
+
+    @classmethod
+    def fit(
+        cls, evidence: Evidence, marginal: Marginal, by_scores: bool, rng: np.random.Generator
+    ) -> tuple[StackedMean, str, float]:
+        """Returns the model, what it is made of, and its held-out CRPS."""
+        scaled = evidence.with_values(
+            marginal.scores(evidence.values) if by_scores else evidence.values
+        )
+        candidates = mean_members(scaled)
+        means, rows = _held_out_means(scaled, candidates, rng)
+        weights, intercept = _stack(means, scaled.values[rows])
+        seed = int(rng.integers(2**31))
+        kept = [place for place, weight in enumerate(weights) if weight >= LEAST_WEIGHT]
+        predicted = intercept + means @ weights
+        residuals = LocalResiduals.fit(predicted, scaled.values[rows] - predicted)
+        fits = list(candidates.values())
+        model = cls(
+            marginal,
+            by_scores,
+            intercept,
+            weights[kept],
+            [fits[place](scaled, seed) for place in kept],
+            residuals,
+        )
+        grid = np.column_stack([
+            model.finish(predicted + residuals.draw(predicted, np.full(len(rows), level)))
+            for level in LEVELS
+        ])
+        names = list(candidates)
+        parts = [f'{weights[place]:.2f} {names[place]}' for place in kept]
+        scale = 'scores' if by_scores else 'values'
+        return (
+            model,
+            f'{" + ".join(parts) or "mean"} of {scale}',
+            crps(grid, evidence.values[rows], marginal),
+        )
+
+    def finish(self, values: Floats) -> Floats:
+        """Values of the column from values on the model's scale."""
+        return self.marginal.from_scores(values) if self.by_scores else self.marginal.finish(values)
+
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """One value for each row."""
+        means = np.full(len(features), self.intercept)
+        for weight, member in zip(self.weights, self.members, strict=True):
+            means += weight * member(features)
+        uniforms = spread_uniforms(means, rng)
+        return self.finish(means + self.residuals.draw(means, uniforms))
+
+
+@dataclass
+class MovedLeaves:
+    """Values from leaves, moved by a few ranks so that they are not the training table's."""
+
+    marginal: Marginal
+    leaves: LeafValues
+    move: float
+
+    @classmethod
+    def fit(cls, evidence: Evidence, marginal: Marginal, leaf_size: int, seed: int) -> MovedLeaves:
+        """Grow the leaves on normal scores."""
+        leaves = LeafValues.fit(evidence, marginal.scores(evidence.values), leaf_size, seed)
+        return cls(marginal, leaves, MOVE / len(evidence.values))
+
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """One value for each row."""
+        uniforms = spread_uniforms(rng.random(len(features)), rng)
+        values = self.leaves.draw(features, uniforms, rng)
+        ranks = self.marginal.ranks(values, rng.random(len(values)))
+        moved = np.abs(ranks + self.move * rng.uniform(-1, 1, len(values)))
+        return self.marginal.values(np.where(moved > 1, 2 - moved, moved))
+
+
+@dataclass
+class NumberConditional(Conditional):
+    """Heaps and missing values by their probabilities, other values by the better model.
+
+    Attributes:
+        special: Values drawn as levels: NaN for missing, then heaps.
+        gate: Probabilities of these and, last, of any other value; ``None`` where there are none.
+        model: Of the other values; ``None`` where there are none.
+    """
+
+    special: Floats
+    gate: LevelConditional | None
+    model: StackedMean | MovedLeaves | None
+    choice: str
+    score: float
+
+    @classmethod
+    def fit(
+        cls,
+        evidence: Evidence,
+        marginal: Marginal,
+        heaps: tuple[float, ...],
+        rng: np.random.Generator,
+    ) -> NumberConditional:
+        """Fit the gate, then the candidates, and keep the better one."""
+        missing = np.isnan(evidence.values)
+        many = len(evidence.values) > MANY_ROWS
+        special = np.array([*([np.nan] * bool(missing.any())), *(() if many else heaps)])
+        codes = np.full(len(missing), len(special), dtype=float)
+        for code, value in enumerate(special):
+            codes[missing if np.isnan(value) else evidence.values == value] = code
+        gate = None
+        choice = ''
+        if len(special):
+            gate = LevelConditional.fit(evidence.with_values(codes), len(special) + 1, rng)
+            choice = f'heaps or missing: {gate.choice}; else '
+        rest = evidence.rows(codes == len(special))
+        if not rest.is_real.any():
+            return cls(special, gate, None, f'{choice}nothing', 0.0)
+        weights = rest.weights
+        marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
+        model, words, score = _better(rest, marginal, many, rng)
+        alone = crps(np.tile(marginal.values(LEVELS), (len(rest.values), 1)), rest.values, marginal)
+        return cls(special, gate, model, choice + words, score / alone if alone else 0.0)
+
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """One value for each row; see ``Conditional``."""
+        if self.gate is None:
+            codes = np.full(len(features), len(self.special))
+        else:
+            codes = self.gate.draw(features, rng).astype(int)
+        values = np.append(self.special, np.nan)[codes]
+        rest = codes == len(self.special)
+        if self.model is not None and rest.any():
+            values[rest] = self.model.draw(features[rest], rng)
+        return values
+
+
+def _better(
+    evidence: Evidence, marginal: Marginal, many: bool, rng: np.random.Generator
+) -> tuple[StackedMean | MovedLeaves, str, float]:
+    if many and evidence.features.shape[1]:
+        target = marginal.scores(evidence.values)
+        seed = int(rng.integers(2**31))
+        size, score = choose_leaf_size(
+            evidence.with_values(np.column_stack([evidence.values, target])),
+            lambda part, size: LeafValues.fit(
+                part.with_values(part.values[:, 0]), part.values[:, 1], size, seed
+            ),
+            lambda model, part: crps(
+                model.grid(part.features, LEVELS), part.values[:, 0], marginal
+            ),
+            rng,
+        )
+        return MovedLeaves.fit(evidence, marginal, size, seed), f'leaves of {size}', score
+    by_values = StackedMean.fit(evidence, marginal, False, rng)
+    by_scores = StackedMean.fit(evidence, marginal, True, rng)
+    return min(by_scores, by_values, key=lambda fitted: fitted[2])
+
+
+def crps(grid: Floats, values: Floats, marginal: Marginal) -> float:
+    """Continuous ranked probability score of predicted quantiles, lower is better.
+
+    Mean of the score of values, in standard deviations, and of that of ranks: neither a long
+    tail nor the bulk decides alone.
+
+    Args:
+        grid: Quantiles at ``LEVELS``, shape (n_rows, n_levels).
+        values: What was observed, shape (n_rows,).
+        marginal: The column by itself.
+    """
+    spread = float(np.std(values)) or 1.0
+    ranks = marginal.ranks(grid.ravel()).reshape(grid.shape)
+    return 0.5 * (_pinball(grid, values) / spread + _pinball(ranks, marginal.ranks(values)) / 0.29)
+
+
+def _pinball(grid: Floats, values: Floats) -> float:
+    gap = values[:, None] - grid
+    return float(np.maximum(LEVELS * gap, (LEVELS - 1) * gap).mean())
+
+
+def _held_out_means(
+    evidence: Evidence, candidates: Mapping[str, Fit], rng: np.random.Generator
+) -> tuple[Floats, np.ndarray]:
+    folds = evidence.folds(num_folds(int(evidence.is_real.sum())), rng)
+    means = []
+    for fold in folds:
+        part = evidence.without(fold)
+        center = np.average(part.values, weights=part.weights) if len(part.values) else 0.0
+        predictions = [
+            fit(part, int(rng.integers(2**31)))(evidence.features[fold])
+            if len(part.values) > 2
+            else np.full(len(fold), center)
+            for fit in candidates.values()
+        ]
+        means.append(np.column_stack([np.full(len(fold), center), *predictions])[:, 1:])
+    return np.concatenate(means), np.concatenate(folds)
+
+
+def _stack(means: Floats, values: Floats) -> tuple[Floats, float]:
+    """Weights >= 0 that add up to at most 1, and the intercept that centers the sum."""
+    if means.shape[1] == 0:
+        return np.zeros(0), float(values.mean())
+    centered = means - means.mean(0)
+    weights, _ = nnls(centered, values - values.mean())
+    weights = weights / max(1.0, weights.sum())
+    return weights, float(values.mean() - means.mean(0) @ weights)

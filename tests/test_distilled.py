@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import warnings
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+from tables import visits, visits_metadata
+
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.uniforms import spread_uniforms
+from sdv_llmgan.schema import TableSchema
+
+
+def people(num_rows: int = 200, seed: int = 0) -> tuple[pd.DataFrame, TableSchema]:
+    """Charges that jump for heavy smokers; age missing for some women only."""
+    rng = np.random.default_rng(seed)
+    sex = rng.choice(['f', 'm'], num_rows)
+    age = rng.integers(18, 65, num_rows).astype(float)
+    smoker = rng.random(num_rows) < 0.3
+    charges = np.round(100.0 * age + 20_000 * smoker + rng.normal(0, 500, num_rows), 2)
+    table = pd.DataFrame({
+        'sex': sex,
+        'age': np.where((sex == 'f') & (rng.random(num_rows) < 0.5), np.nan, age),
+        'smoker': smoker,
+        'charges': charges,
+    })
+    return _plain(table)
+
+
+def _plain(table: pd.DataFrame) -> tuple[pd.DataFrame, TableSchema]:
+    from sdv.metadata import Metadata
+
+    sdtypes = {'sex': 'categorical', 'age': 'numerical', 'smoker': 'boolean'}
+    metadata = Metadata.load_from_dict({
+        'tables': {
+            't': {'columns': {name: {'sdtype': sdtypes.get(name, 'numerical')} for name in table}}
+        },
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })
+    schema = TableSchema.from_sdv(metadata, table)
+    return schema.to_plain(table), schema
+
+
+def fit(table: pd.DataFrame, schema: TableSchema, **arguments) -> DistilledSampler:
+    return DistilledSampler.fit(table, schema, CausalGraph(), **arguments)
+
+
+@pytest.fixture(scope='module')
+def fitted() -> tuple[pd.DataFrame, DistilledSampler]:
+    table, schema = people()
+    return table, fit(table, schema)
+
+
+def test_a_dependence_is_kept_and_a_shuffled_control_has_none(fitted):
+    table, sampler = fitted
+    shuffled = table.assign(charges=table['charges'].sample(frac=1, random_state=0).to_numpy())
+    control = fit(shuffled, sampler.schema)
+
+    def gap(rows: pd.DataFrame) -> float:
+        by_smoker = rows.groupby(rows['smoker'].astype(bool))['charges'].mean()
+        return by_smoker[True] - by_smoker[False]
+
+    rng = np.random.default_rng(0)
+    assert gap(sampler.sample(500, rng)) == pytest.approx(gap(table), rel=0.1)
+    assert abs(gap(control.sample(500, rng))) < 0.25 * gap(table)
+
+
+def test_missing_values_depend_on_what_they_depend_on(fitted):
+    _, sampler = fitted
+    rows = sampler.sample(1000, np.random.default_rng(1))
+    missing = rows['age'].isna().groupby(rows['sex']).mean()
+    assert missing['f'] == pytest.approx(0.5, abs=0.12)
+    assert missing['m'] < 0.06
+
+
+def test_every_kind_of_column_comes_out_right():
+    table = visits(60)
+    schema = TableSchema.from_sdv(visits_metadata(), table)
+    plain = schema.to_plain(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        rows = fit(plain, schema).sample(300, np.random.default_rng(0))
+    assert list(rows) == list(schema.names)
+    assert (rows.dtypes == plain.dtypes).all()
+    assert (rows['age'] == rows['age'].round()).all()
+    assert rows['age'].between(plain['age'].min(), plain['age'].max()).all()
+    assert (rows['weight'].round(1) == rows['weight']).all()
+    assert set(rows['ward']) <= set(plain['ward'])
+    assert set(map(type, rows['smoker'])) == {bool}
+    assert rows['admitted'].between(plain['admitted'].min(), plain['admitted'].max()).all()
+    assert (rows['admitted'] == rows['admitted'].dt.normalize()).all()
+    assert schema.from_plain(rows)['stage'].isin([1, 2, 3]).all()
+
+
+def test_numbers_may_leave_the_range_only_when_allowed():
+    table, schema = people(100)
+    low, high = table['charges'].min(), table['charges'].max()
+    within = fit(table, schema).sample(3000, np.random.default_rng(0))['charges']
+    beyond = fit(table, schema, enforce_range=False).sample(3000, np.random.default_rng(0))
+    assert within.between(low, high).all()
+    assert not beyond['charges'].between(low, high).all()
+
+
+def test_no_row_repeats_a_training_row(fitted):
+    table, sampler = fitted
+    rows = sampler.sample(2000, np.random.default_rng(2))
+    assert rows.merge(table.dropna().drop_duplicates(), how='inner').empty
+
+
+def test_known_columns_are_kept_and_the_others_fit_to_them(fitted):
+    _, sampler = fitted
+    rng = np.random.default_rng(3)
+    known = pd.DataFrame({'charges': [25_000.0] * 50 + [3_000.0] * 50})
+    rows = sampler.complete(known, rng)
+    assert rows['charges'].tolist() == known['charges'].tolist()
+    assert rows['smoker'][:50].mean() > 0.9
+    assert rows['smoker'][50:].mean() < 0.1
+
+
+def test_conditions_may_be_missing_values(fitted):
+    _, sampler = fitted
+    rows = sampler.sample(100, np.random.default_rng(4), conditions={'age': None})
+    assert rows['age'].isna().all()
+    assert (rows['sex'] == 'f').mean() > 0.9
+
+
+def test_an_unknown_condition_is_an_error(fitted):
+    _, sampler = fitted
+    with pytest.raises(ValueError, match='lacks: height'):
+        sampler.sample(1, np.random.default_rng(0), conditions={'height': 1.0})
+
+
+def test_the_same_generator_gives_the_same_rows_also_after_pickling(fitted):
+    _, sampler = fitted
+    copy = cloudpickle.loads(cloudpickle.dumps(sampler))
+    first = sampler.sample(50, np.random.default_rng(5))
+    pd.testing.assert_frame_equal(first, copy.sample(50, np.random.default_rng(5)))
+    assert not first.equals(sampler.sample(50, np.random.default_rng(6)))
+
+
+def test_chunks_add_up(fitted):
+    _, sampler = fitted
+    sizes = [len(chunk) for chunk in sampler.chunks(250, np.random.default_rng(0), chunk_rows=100)]
+    assert sizes == [100, 100, 50]
+
+
+def test_extra_rows_count_by_their_weight():
+    table, schema = people(60)
+    extra = pd.concat([table.assign(sex='f')] * 3, ignore_index=True)
+
+    def share_of_women(weight: float) -> float:
+        sampler = fit(table, schema, extra=extra, extra_weights=np.full(len(extra), weight))
+        return (sampler.sample(500, np.random.default_rng(0))['sex'] == 'f').mean()
+
+    real = (table['sex'] == 'f').mean()
+    assert share_of_women(0.0) == pytest.approx(real, abs=0.05)
+    assert share_of_women(1.0) == pytest.approx((real + 3) / 4, abs=0.05)
+
+
+def test_weights_that_do_not_fit_are_an_error():
+    table, schema = people(20)
+    with pytest.raises(ValueError, match='20 training rows, 5 extra rows and 4 weights'):
+        fit(table, schema, extra=table.head(5), extra_weights=np.ones(4))
+
+
+def test_choices_tell_model_score_and_predecessors(fitted):
+    _, sampler = fitted
+    charges = sampler.choices()[-1]
+    assert charges.startswith('charges: ')
+    assert charges.endswith('given sex, age, smoker')
+    assert sampler.chain[-1].conditional.score < 0.5
+
+
+def test_spread_uniforms_are_uniform_and_fill_every_run_of_like_rows():
+    rng = np.random.default_rng(0)
+    key = np.repeat([0.0, 1.0], 8)
+    uniforms = spread_uniforms(key, rng)
+    for run in (uniforms[:8], uniforms[8:]):
+        assert sorted((np.sort(run) * 8).astype(int)) == list(range(8))
+    means = [spread_uniforms(key, rng)[0] for _ in range(2000)]
+    assert np.mean(means) == pytest.approx(0.5, abs=0.03)
