@@ -10,6 +10,7 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.thinning import thin
 from sdv_llmgan.samplers.uniforms import spread_uniforms
 from sdv_llmgan.schema import TableSchema
 
@@ -183,3 +184,29 @@ def test_spread_uniforms_are_uniform_and_fill_every_run_of_like_rows():
         assert sorted((np.sort(run) * 8).astype(int)) == list(range(8))
     means = [spread_uniforms(key, rng)[0] for _ in range(2000)]
     assert np.mean(means) == pytest.approx(0.5, abs=0.03)
+
+
+def test_thinning_keeps_means_better_than_chance_and_every_row_as_likely():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(256, 3))
+    picked = [thin(features, 3, rng) for _ in range(200)]
+    by_chance = [rng.choice(256, 32, replace=False) for _ in range(200)]
+
+    def error(choices: list[np.ndarray]) -> float:
+        return float(np.mean([np.abs(features[c].mean(0) - features.mean(0)) for c in choices]))
+
+    assert all(len(set(rows)) == 32 for rows in picked)
+    assert error(picked) < 0.5 * error(by_chance)
+    counts = np.bincount(np.concatenate(picked), minlength=256)
+    assert counts.mean() == 25
+    assert np.abs(counts - 25).max() < 5 * 5
+
+
+def test_large_tables_keep_a_dependence_too():
+    table, schema = people(2500)
+    sampler = fit(table, schema)
+    assert 'leaves' in sampler.choices()[-1]
+    rows = sampler.sample(2000, np.random.default_rng(0))
+    by_smoker = rows.groupby(rows['smoker'].astype(bool))['charges'].mean()
+    assert by_smoker[True] - by_smoker[False] == pytest.approx(20_000, rel=0.05)
+    assert rows.merge(table.dropna(), how='inner').empty

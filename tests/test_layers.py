@@ -63,6 +63,7 @@ ORDER = [
     'samplers.llm',
     'samplers.evidence',
     'samplers.uniforms',
+    'samplers.thinning',
     'samplers.marginal',
     'samplers.coding',
     'samplers.members',

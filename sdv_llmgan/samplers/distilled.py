@@ -11,7 +11,9 @@ models weigh them by what they help on held-out rows.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +26,16 @@ from sdv_llmgan.samplers.categorical import LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
 from sdv_llmgan.samplers.numerical import NumberConditional
+from sdv_llmgan.samplers.thinning import thin
 from sdv_llmgan.schema import TableSchema
 
 CHUNK_ROWS = 50_000
+THREADS = 2
 #: Rows that repeat a training row are drawn anew so often.
 MAX_REDRAWS = 20
+#: Small tables are picked from 2 ** MAX_HALVINGS times as many rows, but no more than that many.
+MAX_HALVINGS = 5
+MAX_TO_PICK_FROM = 4_096
 #: Conditionals for an order that conditions ask for are fitted on so many rows at most.
 ROWS_FOR_CONDITIONS = 10_000
 
@@ -151,10 +158,25 @@ class DistilledSampler(Sampler):
     def chunks(
         self, num_rows: int, rng: np.random.Generator, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[pd.DataFrame]:
-        """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded."""
-        for start in range(0, num_rows, chunk_rows):
-            count = min(chunk_rows, num_rows - start)
-            yield self._decode(self._new_rows({}, self.chain, count, rng), {}, count, rng)
+        """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded.
+
+        Pieces are drawn ``THREADS`` at a time; each has a random generator of its own, so that
+        they are the same however the threads run.
+        """
+        counts = [min(chunk_rows, num_rows - start) for start in range(0, num_rows, chunk_rows)]
+        generators = rng.spawn(len(counts))
+
+        def draw(number: int) -> pd.DataFrame:
+            count, own = counts[number], generators[number]
+            return self._decode(self._balanced(count, own), {}, count, own)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            started = deque(pool.submit(draw, number) for number in range(len(counts[:THREADS])))
+            for number in range(len(counts)):
+                piece = started.popleft().result()
+                if number + THREADS < len(counts):
+                    started.append(pool.submit(draw, number + THREADS))
+                yield piece
 
     def complete(self, known: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Draw what is unknown of rows of which some columns are known.
@@ -237,9 +259,12 @@ class DistilledSampler(Sampler):
         self, given: Codes, chain: Sequence[Link], num_rows: int, rng: np.random.Generator
     ) -> Codes:
         codes = dict(given)
+        blocks = {name: self.coding.codings[name].features(codes[name]) for name in codes}
         for link in chain:
-            features = self.coding.features(codes, list(link.predecessors), num_rows)
+            before = [blocks[name] for name in link.predecessors]
+            features = np.concatenate([np.zeros((num_rows, 0)), *before], axis=1)
             codes[link.name] = link.conditional.draw(features, rng)
+            blocks[link.name] = self.coding.codings[link.name].features(codes[link.name])
         return codes
 
     def _new_rows(
@@ -260,6 +285,19 @@ class DistilledSampler(Sampler):
             for name, values in self._draw(again, chain, len(copies), rng).items():
                 codes[name][copies] = values
         return codes
+
+    def _balanced(self, num_rows: int, rng: np.random.Generator) -> Codes:
+        """Rows picked from more rows so that a small table is no worse than a large one."""
+        halvings = max(0, min(MAX_HALVINGS, int(np.log2(MAX_TO_PICK_FROM / num_rows))))
+        codes = self._new_rows({}, self.chain, num_rows << halvings, rng)
+        if not halvings or not codes:
+            return codes
+        features = self.coding.features(codes, list(codes), num_rows << halvings)
+        spread = features.std(0)
+        chosen = thin(
+            (features - features.mean(0)) / np.where(spread > 0, spread, 1), halvings, rng
+        )
+        return {name: values[chosen] for name, values in codes.items()}
 
     def _can_be_new(self, names: Sequence[str]) -> bool:
         """Whether a number among these columns takes many values."""

@@ -3,8 +3,8 @@
 Two kinds of models compete on held-out rows, by CRPS:
 
 - a mean, stacked from several models by non-negative least squares (Breiman, Stacked regressions,
-  1996), plus residuals. The residuals are those of held-out rows, so they are as wide as the
-  model is wrong, and local: their quantiles change along the predicted mean.
+  1996), plus residuals. The residuals are those of held-out rows, so they are no narrower for
+  rows that were fitted, and local: their quantiles change along the predicted mean.
 - the values in leaves of a forest, moved by a few ranks.
 """
 
@@ -112,14 +112,18 @@ class StackedMean:
         seed = int(rng.integers(2**31))
         kept = [place for place, weight in enumerate(weights) if weight >= LEAST_WEIGHT]
         predicted = intercept + means @ weights
-        residuals = LocalResiduals.fit(predicted, scaled.values[rows] - predicted)
         fits = list(candidates.values())
+        members = [fits[place](scaled, seed) for place in kept]
+        fitted = _weighted(members, weights[kept], intercept, scaled.features[rows])
+        observed = scaled.values[rows]
+        left = (observed - predicted) * _noise_share(observed - fitted, observed - predicted)
+        residuals = LocalResiduals.fit(predicted, left)
         model = cls(
             marginal,
             by_scores,
             intercept,
             weights[kept],
-            [fits[place](scaled, seed) for place in kept],
+            members,
             residuals,
         )
         grid = np.column_stack([
@@ -141,9 +145,7 @@ class StackedMean:
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
-        means = np.full(len(features), self.intercept)
-        for weight, member in zip(self.weights, self.members, strict=True):
-            means += weight * member(features)
+        means = _weighted(self.members, self.weights, self.intercept, features)
         uniforms = spread_uniforms(means, rng)
         return self.finish(means + self.residuals.draw(means, uniforms))
 
@@ -164,7 +166,7 @@ class MovedLeaves:
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
-        uniforms = spread_uniforms(rng.random(len(features)), rng)
+        uniforms = spread_uniforms(np.zeros(len(features)), rng)
         values = self.leaves.draw(features, uniforms, rng)
         ranks = self.marginal.ranks(values, rng.random(len(values)))
         moved = np.abs(ranks + self.move * rng.uniform(-1, 1, len(values)))
@@ -288,6 +290,23 @@ def _held_out_means(
         ]
         means.append(np.column_stack([np.full(len(fold), center), *predictions])[:, 1:])
     return np.concatenate(means), np.concatenate(folds)
+
+
+def _weighted(members: list[Member], weights: Floats, intercept: float, features: Floats) -> Floats:
+    means = np.full(len(features), intercept)
+    for weight, member in zip(weights, members, strict=True):
+        means += weight * member(features)
+    return means
+
+
+def _noise_share(seen: Floats, unseen: Floats) -> float:
+    """How much of the residuals of unseen rows is noise, not the model's own error.
+
+    With p parameters and n rows residuals of rows that were fitted have (1 - p/n) times the
+    variance of the noise and those of others about (1 + p/n) times: their geometric mean is right.
+    """
+    ratio = float(np.sqrt((seen**2).mean() / max((unseen**2).mean(), 1e-300)))
+    return float(np.sqrt(np.clip(ratio, 0.25, 1.0)))
 
 
 def _stack(means: Floats, values: Floats) -> tuple[Floats, float]:
