@@ -170,10 +170,10 @@ def test_weights_that_do_not_fit_are_an_error():
 
 def test_choices_tell_model_score_and_predecessors(fitted):
     _, sampler = fitted
-    charges = sampler.choices()[-1]
-    assert charges.startswith('charges: ')
-    assert charges.endswith('given sex, age, smoker')
-    assert sampler.chain[-1].conditional.score < 0.5
+    charges = next(line for line in sampler.choices() if line.startswith('charges: '))
+    assert 'held-out score 0.' in charges
+    assert 'smoker' in charges.split(' given ')[1]
+    assert {link.name: link.conditional.score for link in sampler.chain}['charges'] < 0.5
 
 
 def test_spread_uniforms_are_uniform_and_fill_every_run_of_like_rows():
@@ -210,3 +210,18 @@ def test_large_tables_keep_a_dependence_too():
     by_smoker = rows.groupby(rows['smoker'].astype(bool))['charges'].mean()
     assert by_smoker[True] - by_smoker[False] == pytest.approx(20_000, rel=0.05)
     assert rows.merge(table.dropna(), how='inner').empty
+
+
+def test_levels_come_before_numbers_where_held_out_rows_prefer_it():
+    table, schema = people(150)
+    backwards = CausalGraph((('charges', 'smoker'),))
+    sampler = DistilledSampler.fit(table, schema, backwards)
+    order = [link.name for link in sampler.chain]
+    assert order.index('smoker') < order.index('charges')
+    chain_of_numbers = CausalGraph((('age', 'charges'),))
+    kept = DistilledSampler.fit(table[['age', 'charges']], _part(schema), chain_of_numbers)
+    assert [link.name for link in kept.chain] == ['age', 'charges']
+
+
+def _part(schema: TableSchema) -> TableSchema:
+    return TableSchema((schema['age'], schema['charges']))

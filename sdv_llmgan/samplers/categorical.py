@@ -75,6 +75,11 @@ class LevelConditional(Conditional):
         members = [fits[place - 1](evidence, seed) for place in kept]
         return cls(marginal, weights, members, choice, score)
 
+    @property
+    def nats(self) -> float:  # type: ignore[override]
+        """Log loss; see ``Conditional``."""
+        return self.score
+
     def probabilities(self, features: Floats) -> Floats:
         """Probability of each level, shape (n_rows, n_levels)."""
         shares = np.tile(self.weights[0] * self.marginal, (len(features), 1))

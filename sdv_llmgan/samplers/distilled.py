@@ -5,8 +5,12 @@
         -> draw column after column -> rows that repeat a training row are drawn anew
 
 What the conditional models are is chosen column by column on held-out real rows; see
-``categorical.py`` and ``numerical.py``. A column's causes stand before it, and so do others: the
-models weigh them by what they help on held-out rows.
+``categorical.py`` and ``numerical.py``. So is, in small tables, whether levels come before numbers
+instead of the graph's order: smoking before charges is easier to tell than the other way round,
+and a learned graph's directions are often ties.
+
+A column is told of its causes and of all others that come before it: the models weigh them by what
+they help on held-out rows.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import pandas as pd
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.base import Sampler
-from sdv_llmgan.samplers.categorical import LevelConditional
+from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
 from sdv_llmgan.samplers.numerical import NumberConditional
@@ -129,9 +133,7 @@ class DistilledSampler(Sampler):
             seed,
         )
         order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
-        sampler.chain = [
-            sampler._link(name, order[:place], len(rows)) for place, name in enumerate(order)
-        ]
+        sampler.chain = sampler._better_chain(order)
         return sampler
 
     def sample(
@@ -215,6 +217,19 @@ class DistilledSampler(Sampler):
             f'{link.conditional.score:.3f}) given {", ".join(link.predecessors) or "nothing"}'
             for link in self.chain
         ]
+
+    def _better_chain(self, order: Sequence[str]) -> list[Link]:
+        """Links in this order or, if held-out rows prefer it, with levels before numbers."""
+        levels_first = sorted(
+            order, key=lambda name: not isinstance(self.coding.codings[name], LevelCoding)
+        )
+        num_rows = len(self.weights)
+        orders = [order] if num_rows > MANY_ROWS or levels_first == order else [order, levels_first]
+        chains = [
+            [self._link(name, names[:place], num_rows) for place, name in enumerate(names)]
+            for names in orders
+        ]
+        return min(chains, key=lambda chain: sum(link.conditional.nats for link in chain))
 
     def _link(self, name: str, predecessors: Sequence[str], max_rows: int) -> Link:
         # A generator for each column: what one draws does not change the next one's folds.

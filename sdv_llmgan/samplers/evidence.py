@@ -73,10 +73,14 @@ class Conditional(ABC):
         choice: Which model held-out rows chose, in words.
         score: Its held-out score, lower is better: log loss in nats for levels, CRPS in units of
             the marginal's CRPS (1: no better than the marginal) for numbers.
+        nats: The score on a scale that adds up over columns: log loss, and for numbers the
+            logarithm of the score (a normal distribution's entropy is the logarithm of its CRPS
+            plus a constant).
     """
 
     choice: str
     score: float
+    nats: float
 
     @abstractmethod
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:

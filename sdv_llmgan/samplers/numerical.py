@@ -32,6 +32,8 @@ ANCHORS = 20
 RESIDUAL_LEVELS = 40
 #: A local window holds so many residuals at least.
 LEAST_RESIDUALS = 25
+#: A better score than this counts as this good where scores are added up.
+LEAST_SKILL = 0.01
 #: Values drawn from leaves move by up to so many ranks.
 MOVE = 2.0
 
@@ -188,6 +190,7 @@ class NumberConditional(Conditional):
     model: StackedMean | MovedLeaves | None
     choice: str
     score: float
+    nats: float
 
     @classmethod
     def fit(
@@ -211,12 +214,15 @@ class NumberConditional(Conditional):
             choice = f'heaps or missing: {gate.choice}; else '
         rest = evidence.rows(codes == len(special))
         if not rest.is_real.any():
-            return cls(special, gate, None, f'{choice}nothing', 0.0)
+            return cls(special, gate, None, f'{choice}nothing', 0.0, gate.nats if gate else 0.0)
         weights = rest.weights
         marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
         model, words, score = _better(rest, marginal, many, rng)
         alone = crps(np.tile(marginal.values(LEVELS), (len(rest.values), 1)), rest.values, marginal)
-        return cls(special, gate, model, choice + words, score / alone if alone else 0.0)
+        skill = score / alone if alone else 0.0
+        share = len(rest.values) / len(evidence.values)
+        nats = (gate.nats if gate else 0.0) + share * float(np.log(max(skill, LEAST_SKILL)))
+        return cls(special, gate, model, choice + words, skill, nats)
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row; see ``Conditional``."""
