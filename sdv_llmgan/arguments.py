@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
+from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.schema import RowFormat
@@ -41,6 +42,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         'row_format': (None, *get_args(RowFormat)),
         'metadata_detail': get_args(MetadataDetail),
         'example_selection': get_args(Selection),
+        'sampler': get_args(SamplerName),
     }
     for name, allowed in choices.items():
         if arguments[name] not in allowed:

@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 
 from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.examples import Examples, Selection
 from sdv_llmgan.generator import Generator
@@ -34,7 +35,9 @@ from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Role
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.rules import Combinations, Rules
+from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.strata import find_strata
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.writer import Writer
@@ -61,6 +64,7 @@ class LoopSettings:
         patience: The fit stops when so many steps in a row found nothing better.
         max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
+        sampler: Where rows come from after the fit; see ``SamplerName``.
         seed: Makes the loop repeatable where the provider is.
         verbose: Whether a progress bar is shown.
     """
@@ -75,6 +79,7 @@ class LoopSettings:
     patience: int = 4
     max_top_ups: int = 3
     reject_copies: bool = True
+    sampler: SamplerName = 'auto'
     seed: int = 0
     verbose: bool = False
 
@@ -90,11 +95,16 @@ class LLMGAN:
 
     Attributes:
         history: What happened so far; readable after an interrupted fit too.
-        process: The best process, which ``sample`` follows; set by ``fit``, may be replaced.
+        process: The best process; set by ``fit``.
+        sampler: Where ``sample`` takes rows from; set by ``fit``.
+        comparison: How well the sources of rows were told from real ones; ``None`` where only one
+            was asked for.
     """
 
     process: GenerationProcess
     writer: Writer
+    sampler: Sampler
+    comparison: Comparison | None
 
     def __init__(
         self,
@@ -124,7 +134,7 @@ class LLMGAN:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
         rng = np.random.default_rng(self.settings.seed)
-        self.process, self.history = process, History()
+        self.process, self.history, self.comparison = process, History(), None
         self.writer = Writer(
             self.generator,
             self._examples(training, process),
@@ -158,7 +168,9 @@ class LLMGAN:
             raise
         finally:
             best = self.history.best()
-            self.process = best.process if best else process
+            self.follow(best.process if best else process)
+        if self.settings.sampler != 'llm':
+            self._distill(training)
         LOGGER.info('Fit ended after %d steps: %s.', len(self.history), self.history.stopped)
         if best is None:
             warnings.warn(
@@ -167,6 +179,31 @@ class LLMGAN:
                 'the reasons.',
                 stacklevel=2,
             )
+
+    def follow(self, process: GenerationProcess) -> None:
+        """Have the model write rows with this process from now on."""
+        self.process = process
+        self.sampler = LLMSampler(self.writer, process, self.settings.max_top_ups)
+
+    def _distill(self, training: pd.DataFrame) -> None:
+        """Have rows drawn from a local sampler, if that is wanted or hard to beat."""
+        distillation = Distillation.of(
+            training,
+            self.history,
+            self.process,
+            self.discriminator,
+            enforce_range=self.generator.enforce_range,
+            seed=self.settings.seed,
+        )
+        if self.settings.sampler == 'auto':
+            best = self.history.best()
+            self.comparison = distillation.compare(best.rows if best else None)
+            LOGGER.info('Rows will come from %s: %s.', self.comparison.chosen, self.comparison)
+            if best is not None:
+                best.add_note(f'sampler: {self.comparison.chosen}')
+            if self.comparison.chosen == 'llm':
+                return
+        self.sampler = LocalSampler(distillation.fit(), self.writer.rules)
 
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
@@ -177,6 +214,7 @@ class LLMGAN:
         if min(len(real), step.accepted) < MIN_ROWS:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
+        step.rows = parsed.rows
         if not self.discriminator.learns:
             step.real, step.synthetic = real, parsed.rows
             return
@@ -185,7 +223,7 @@ class LLMGAN:
         self.discriminator.update(learn_real, learn_synthetic)
 
     def sample(self, begun: pd.DataFrame) -> pd.DataFrame:
-        """Draw new rows with the best process, plain; see ``Sampler.sample``.
+        """Draw new rows, plain; see ``Sampler.sample``.
 
         Args:
             begun: What is settled of each row; ``unconditioned(num_rows)`` where nothing is.
@@ -195,9 +233,8 @@ class LLMGAN:
             ProviderError: A model could not be reached.
             ValueError: A condition contradicts a rule.
         """
-        sampler = LLMSampler(self.writer, self.process, self.settings.max_top_ups)
         try:
-            return sampler.sample(begun, self._rng)
+            return self.sampler.sample(begun, self._rng)
         except LLMGANError as error:
             LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
             raise

@@ -28,6 +28,7 @@ class Step:
         rejected: Rows that did not, by reason.
         usage: Calls and tokens of generating, judging, and of the rewrite that led here.
         seconds: Wall time of the same.
+        rows: All accepted rows, plain; ``None`` where there were too few to judge.
         real: Held-out real rows, plain.
         synthetic: Held-out synthetic rows, plain.
         verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
@@ -44,6 +45,7 @@ class Step:
     rejected: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    rows: pd.DataFrame | None = None
     real: pd.DataFrame | None = None
     synthetic: pd.DataFrame | None = None
     verdict: Verdict | None = None

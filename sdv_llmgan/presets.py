@@ -16,6 +16,7 @@ MALLM_GAN: dict[str, Any] = {
     'epochs': 10,
     'max_batches': None,
     'row_format': 'objects',
+    'sampler': 'llm',
 }
 #: SYNTHIA: A multi-agent GAN-LLM fusion for statistically guided synthetic data generation, 2025.
 SYNTHIA: dict[str, Any] = {
@@ -32,4 +33,5 @@ SYNTHIA: dict[str, Any] = {
     'examples_per_call': 10,
     'max_batches': 7,
     'patience': 2,
+    'sampler': 'llm',
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +82,19 @@ def read_leniently(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSO
         return _read_value(value, column, enforce_range=False)
     except _Rejected:
         return value
+
+
+def plain_rows(begun: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Plain values of cells that allow one value each; see ``Allowed``."""
+    columns = [schema[str(name)] for name in begun]
+    cells = [
+        [
+            read_leniently(cell.values[0], replace(column, nullable=True))
+            for cell, column in zip(row, columns, strict=True)
+        ]
+        for row in begun.to_numpy()
+    ]
+    return _frame(cells, TableSchema(tuple(columns)))
 
 
 def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
@@ -38,6 +39,7 @@ from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
+from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
@@ -92,6 +94,10 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             what the provider handles best.
         reject_copies: Whether rows that repeat a training row exactly are rejected. Has no effect
             where training rows repeat each other (see ``copies.CopyCheck``).
+        sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
+            ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
+            generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
+            real rows; the local one in doubt).
         seed: Makes a fit repeatable where the provider is.
         verbose: Whether a progress bar is shown.
 
@@ -144,6 +150,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         top_k: int = 3,
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
+        sampler: SamplerName = 'auto',
         seed: int = 0,
         verbose: bool = False,
     ) -> None:
@@ -172,6 +179,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.top_k = top_k
         self.row_format = row_format
         self.reject_copies = reject_copies
+        self.sampler = sampler
         self.seed = seed
         self.verbose = verbose
         check_arguments(vars(self))
@@ -433,6 +441,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 patience=self.patience,
                 max_top_ups=self.max_top_ups,
                 reject_copies=self.reject_copies,
+                sampler=self.sampler,
                 seed=self.seed,
                 verbose=self.verbose,
             ),
@@ -483,6 +492,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def set_generation_process(self, process: GenerationProcess) -> None:
         """Sample with another generation process, such as an edited one.
 
+        Rows then come from the language model, whatever ``sampler`` says.
+
         Raises:
             ValueError: Its columns are not those that the synthesizer was fitted on.
         """
@@ -498,7 +509,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'The process must have the columns of the fitted table. Missing: '
                 f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
             )
-        model.process = process
+        model.follow(process)
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""
@@ -516,7 +527,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
         Adds ``llm`` (the model that writes rows), ``remote`` (whether any
         role's model is not on this machine),
-        ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step).
+        ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
+        ``sampler`` (where rows come from) and ``told_apart`` (what that was decided by; see
+        ``Comparison``).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -531,6 +544,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
+            'sampler': 'llm' if isinstance(self._model.sampler, LLMSampler) else 'distilled',
+            'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

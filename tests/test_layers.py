@@ -71,6 +71,8 @@ ORDER = [
     'samplers.categorical',
     'samplers.numerical',
     'samplers.distilled',
+    'samplers.local',
+    'distill',
     'gan',
     'presets',
     'arguments',

@@ -25,7 +25,6 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
@@ -56,7 +55,7 @@ class Link:
 
 
 @dataclass
-class DistilledSampler(Sampler):
+class DistilledSampler:
     """Draws rows column by column; use ``fit``.
 
     Attributes:
@@ -142,7 +141,7 @@ class DistilledSampler(Sampler):
         rng: np.random.Generator,
         conditions: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Draw rows; see ``Sampler.sample``.
+        """Draw plain rows, shape (num_rows, n_columns).
 
         Args:
             num_rows: How many, >= 1.
@@ -210,6 +209,11 @@ class DistilledSampler(Sampler):
         codes = self._new_rows(given, chain, len(known), rng)
         return self._decode(codes, {str(name): known[name] for name in known}, len(known), rng)
 
+    @property
+    def nats(self) -> float:
+        """How badly the models predict held-out real rows, summed over columns; lower is better."""
+        return _nats(self.chain)
+
     def choices(self) -> list[str]:
         """For each column in order: its model, its held-out score and its predecessors."""
         return [
@@ -229,7 +233,7 @@ class DistilledSampler(Sampler):
             [self._link(name, names[:place], num_rows) for place, name in enumerate(names)]
             for names in orders
         ]
-        return min(chains, key=lambda chain: sum(link.conditional.nats for link in chain))
+        return min(chains, key=_nats)
 
     def _link(self, name: str, predecessors: Sequence[str], max_rows: int) -> Link:
         # A generator for each column: what one draws does not change the next one's folds.
@@ -353,3 +357,7 @@ class DistilledSampler(Sampler):
         return {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}.get(
             kind, 'object'
         )
+
+
+def _nats(chain: Sequence[Link]) -> float:
+    return sum(link.conditional.nats for link in chain)

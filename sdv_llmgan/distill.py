@@ -1,0 +1,170 @@
+"""The end of a fit: a local sampler is distilled, and the better source of rows is chosen.
+
+real rows + accepted generated rows -> DistilledSampler
+told apart from real rows: the model's rows | those of a sampler that saw half of the real ones
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
+from sdv_llmgan.discriminators.features import Features
+from sdv_llmgan.history import History
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.samplers.distilled import DistilledSampler
+
+LOGGER = logging.getLogger(__name__)
+
+#: Where rows come from after the fit: the language model, the local sampler distilled from the
+#: best process, or whichever of the two is harder to tell from real rows.
+SamplerName = Literal['auto', 'llm', 'distilled']
+
+#: Sources are compared by so many rows each, at least and at most.
+MIN_COMPARED = 10
+MAX_COMPARED = 1_000
+#: Generated rows add nothing to larger tables.
+MAX_ROWS_FOR_EXTRA = 2_000
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How well two sources of rows were told from real rows.
+
+    Attributes:
+        llm: |2 AUC - 1| of a cross-fitted random forest on the model's rows, in [0, 1]; 0 is
+            chance, lower is better. ``None``: there were too few rows.
+        distilled: Likewise for rows of a local sampler that had not seen the real rows it is
+            compared with.
+        margin: Two standard errors of their difference, were both at chance; below it the
+            cheaper source (``distilled``) is chosen.
+        num_rows: Rows of each kind that were compared.
+    """
+
+    llm: float | None
+    distilled: float | None
+    margin: float
+    num_rows: int
+
+    @property
+    def chosen(self) -> Literal['llm', 'distilled']:
+        """The source that is harder to tell from real rows; the cheaper one in doubt."""
+        if self.llm is None or self.distilled is None:
+            return 'distilled'
+        return 'llm' if self.llm + self.margin < self.distilled else 'distilled'
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Fits local samplers on a table and on what a fit generated.
+
+    Attributes:
+        training: Plain training rows, shape (n_rows, n_columns).
+        process: The best process; its graph gives the order of columns.
+        extra: Accepted generated rows, plain; may be empty.
+        weights: How much each of them counts, in [0, 1], shape (n_extra,).
+        enforce_range: Whether numbers stay within the training table's range.
+        seed: Seeds every fit.
+    """
+
+    training: pd.DataFrame
+    process: GenerationProcess
+    extra: pd.DataFrame
+    weights: np.ndarray
+    enforce_range: bool
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        training: pd.DataFrame,
+        history: History,
+        process: GenerationProcess,
+        discriminator: Discriminator,
+        *,
+        enforce_range: bool,
+        seed: int,
+    ) -> Distillation:
+        """Collect what a fit generated, weighted by how real the discriminator finds it.
+
+        A row's weight is the odds p / (1 - p) of being real, at most 1: what makes generated rows
+        stand for real ones (Azadi et al., Discriminator Rejection Sampling, 2019). A
+        discriminator that does not learn is not asked again; its rows weigh 1 - score.
+        """
+        parts, weights = [training.iloc[:0]], [np.zeros(0)]
+        for step in history:
+            if step.rows is None or step.real is None or step.verdict is None:
+                continue
+            parts.append(step.rows)
+            if discriminator.learns:
+                p_real = np.clip(discriminator.judge(step.real, step.rows).p_real, 0, 0.999)
+                weights.append(np.minimum(p_real / (1 - p_real), 1))
+            else:
+                weights.append(np.full(len(step.rows), 1 - step.verdict.score))
+        filled = [part for part in parts if len(part)]
+        extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
+        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed)
+
+    def fit(self) -> DistilledSampler:
+        """Fit on all rows; on generated ones only where they help to predict real ones."""
+        return self._better(self.training)
+
+    def compare(self, generated: pd.DataFrame | None) -> Comparison:
+        """Compare both sources on held-out rows.
+
+        Args:
+            generated: The model's rows under the best process, plain; ``None``: there are none.
+        """
+        rng = np.random.default_rng(self.seed)
+        order = rng.permutation(len(self.training))
+        half = len(order) // 2
+        num_rows = min(half, 0 if generated is None else len(generated), MAX_COMPARED)
+        if generated is None or num_rows < MIN_COMPARED:
+            return Comparison(None, None, 0.0, num_rows)
+        sampler = self._better(self.training.iloc[order[:half]])
+        real = self.training.iloc[order[half : half + num_rows]]
+        own = sampler.sample(num_rows, rng)
+        theirs = generated.sample(num_rows, random_state=self.seed)
+        return Comparison(
+            llm=self._told_apart(real, theirs),
+            distilled=self._told_apart(real, own),
+            # Of |2 AUC - 1|: 2 sqrt((2n + 1) / 12 n^2) for one score, sqrt(2) for a difference.
+            margin=float(4 * np.sqrt(2 * (2 * num_rows + 1) / (12 * num_rows**2))),
+            num_rows=num_rows,
+        )
+
+    def _better(self, training: pd.DataFrame) -> DistilledSampler:
+        """The sampler with or without generated rows, whichever predicts held-out rows better."""
+        alone = self._sampler(training, with_extra=False)
+        if len(training) > MAX_ROWS_FOR_EXTRA or not (self.weights > 0).any():
+            return alone
+        helped = self._sampler(training, with_extra=True)
+        return helped if helped.nats < alone.nats else alone
+
+    def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
+        return DistilledSampler.fit(
+            training,
+            self.process.schema,
+            self.process.causal_graph,
+            seed=self.seed,
+            extra=self.extra if with_extra else None,
+            extra_weights=self.weights if with_extra else None,
+            enforce_range=self.enforce_range,
+        )
+
+    def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
+        features = Features(self.training, self.process.schema)
+        encoded = np.concatenate([features.encode(real), features.encode(synthetic)])
+        labels = np.repeat([1, 0], [len(real), len(synthetic)])
+        forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.seed)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
+        p_real = cross_val_predict(forest, encoded, labels, cv=folds, method='predict_proba')[:, 1]
+        return verdict_from_probabilities(p_real[labels == 1], p_real[labels == 0]).score

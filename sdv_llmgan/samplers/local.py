@@ -1,0 +1,107 @@
+"""Rows from the distilled sampler, under the same conditions and rules as the model's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.column import Column
+from sdv_llmgan.rows import ParsedRows, plain_rows
+from sdv_llmgan.rules import Rules
+from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.distilled import DistilledSampler
+
+#: Rows drawn to find some in a range, at most and for each row wanted.
+MAX_POOL = 20_000
+POOL_ROWS = 20
+
+
+@dataclass
+class LocalSampler(Sampler):
+    """Draws from a distilled sampler; no model is asked.
+
+    Attributes:
+        distilled: What is drawn from.
+        rules: What every row keeps to.
+        max_top_ups: See ``Sampler``; a round costs nothing here.
+    """
+
+    distilled: DistilledSampler
+    rules: Rules
+    max_top_ups: int = 20
+
+    def agree(self, rows: pd.DataFrame) -> np.ndarray:
+        """Which rows go together by the rules; see ``Sampler.agree``."""
+        return self.rules.agree(rows)
+
+    def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
+        """Draw once for each begun row; see ``Sampler.draw``."""
+        labels, begun = begun.index, begun.reset_index(drop=True)
+        begun = self.rules.begin(begun, rng)
+        if len(begun.columns):
+            rows = self.distilled.complete(self._known(begun, rng), rng)
+        else:
+            rows = self.distilled.sample(len(begun), rng)
+        stepped = {
+            column.name: _in_steps(rows[column.name], column)
+            for column in self.distilled.schema
+            if column.step > 1 and column.name not in begun
+        }
+        parsed = self.rules.reject(ParsedRows(rows.assign(**stepped)), begun)
+        return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), parsed.rejected)
+
+    def _known(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """One value for each settled cell, plain; those in ranges and choices are drawn."""
+        drawn = begun.copy()
+        choices = [tuple(None if cell.is_exact else cell for cell in row) for row in begun.values]
+        for choice in dict.fromkeys(choices):
+            allowed = {str(n): c for n, c in zip(begun, choice, strict=True) if c is not None}
+            if allowed:
+                here = np.flatnonzero([other == choice for other in choices])
+                values = self._values(allowed, len(here), rng)
+                for name in allowed:
+                    drawn.iloc[here, drawn.columns.get_loc(name)] = values[name].to_numpy()
+        return plain_rows(drawn, self.distilled.schema)
+
+    def _values(
+        self, allowed: Mapping[str, Allowed], num_rows: int, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Values in ranges and choices, together as in own rows that happen to meet them."""
+        schema = self.distilled.schema.reordered(list(allowed))
+        pool = self.distilled.sample(min(MAX_POOL, POOL_ROWS * num_rows + 1_000), rng)
+        rows = [
+            row
+            for row in schema.to_json_rows(pool)
+            if all(cell.meets(value) for cell, value in zip(allowed.values(), row, strict=True))
+        ]
+        if not rows:
+            spread = [_spread(schema[name], allowed[name], num_rows, rng) for name in allowed]
+            rows = [list(row) for row in zip(*spread, strict=True)]
+        chosen = rng.integers(len(rows), size=num_rows)
+        cells = [[Allowed.exactly(value) for value in rows[i]] for i in chosen]
+        return pd.DataFrame(cells, columns=list(allowed), dtype=object)
+
+
+def _spread(
+    column: Column, allowed: Allowed, num_rows: int, rng: np.random.Generator
+) -> list[object]:
+    """Values all over what is allowed, where no row is there to go by."""
+    if allowed.values is not None:
+        return [allowed.values[i] for i in rng.integers(len(allowed.values), size=num_rows)]
+    if column.kind == 'datetime':
+        low, high = pd.Timestamp(str(allowed.minimum)), pd.Timestamp(str(allowed.maximum))
+        times = low + (high - low) * pd.Series(rng.random(num_rows))
+        return [time.strftime(column.datetime_format) for time in times]
+    values = rng.uniform(float(allowed.minimum or 0), float(allowed.maximum or 0), num_rows)
+    return [column.to_json_value(value) for value in values.round(column.decimals)]
+
+
+def _in_steps(values: pd.Series, column: Column) -> pd.Series:
+    """Numbers moved to the nearest multiple of the column's step inside its range."""
+    low = np.ceil(float(column.minimum or 0) / column.step)
+    high = np.floor(float(column.maximum or 0) / column.step)
+    return (values / column.step).round().clip(low, high) * column.step
