@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
 from sdv_llmgan.discriminators.features import Features
@@ -33,6 +35,8 @@ MAX_COMPARED = 1_000
 #: Generated rows add nothing to larger tables.
 MAX_ROWS_FOR_EXTRA = 2_000
 FOLDS = 5
+#: Generated rows that are told from real ones better than this (see ``Comparison``) are left out.
+MAX_TOLD_APART = 0.5
 
 
 @dataclass(frozen=True)
@@ -144,21 +148,33 @@ class Distillation:
     def _better(self, training: pd.DataFrame) -> DistilledSampler:
         """The sampler with or without generated rows, whichever predicts held-out rows better."""
         alone = self._sampler(training, with_extra=False)
-        if len(training) > MAX_ROWS_FOR_EXTRA or not (self.weights > 0).any():
+        if len(training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
             return alone
         helped = self._sampler(training, with_extra=True)
         return helped if helped.nats < alone.nats else alone
 
+    @cached_property
+    def _extra_passes(self) -> bool:
+        """Whether generated rows could teach anything: a fit with them is not always worth it."""
+        num_rows = min(len(self.training), int((self.weights > 0).sum()), MAX_COMPARED)
+        if num_rows < MIN_COMPARED:
+            return False
+        extra = self.extra[self.weights > 0].sample(num_rows, random_state=self.seed)
+        real = self.training.sample(num_rows, random_state=self.seed)
+        return self._told_apart(real, extra) <= MAX_TOLD_APART
+
     def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
-        return DistilledSampler.fit(
-            training,
-            self.process.schema,
-            self.process.causal_graph,
-            seed=self.seed,
-            extra=self.extra if with_extra else None,
-            extra_weights=self.weights if with_extra else None,
-            enforce_range=self.enforce_range,
-        )
+        # Many small models: threads that wait for each other take longer than one that works.
+        with threadpool_limits(limits=1):
+            return DistilledSampler.fit(
+                training,
+                self.process.schema,
+                self.process.causal_graph,
+                seed=self.seed,
+                extra=self.extra if with_extra else None,
+                extra_weights=self.weights if with_extra else None,
+                enforce_range=self.enforce_range,
+            )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
         features = Features(self.training, self.process.schema)

@@ -24,8 +24,8 @@ from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
-from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
@@ -38,8 +38,8 @@ from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)

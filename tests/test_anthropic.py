@@ -250,7 +250,7 @@ def test_a_pickle_holds_no_key_and_no_client_and_works_afterwards(serve):
 def test_a_whole_fit_and_sample_go_through_the_sdk(refusals, serve, caplog):
     with serve(key=KEY, refusals=refusals) as server:
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm='anthropic/claude-tiny', max_batches=2
+            visits_metadata(), llm='anthropic/claude-tiny', max_batches=2, sampler='llm'
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
             sdv_lines.fit(synthesizer, visits(20))
@@ -272,7 +272,7 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(refusals, serve, caplog):
 def test_sixteen_calls_are_in_flight_while_sampling(serve):
     with serve(delay=0.2) as server:
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm='anthropic/claude-tiny', max_batches=1
+            visits_metadata(), llm='anthropic/claude-tiny', max_batches=1, sampler='llm'
         )
         sdv_lines.fit(synthesizer, visits(20))
         synthesizer.sample(160)

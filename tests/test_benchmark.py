@@ -54,7 +54,7 @@ def adult(num_train: int = 40) -> BenchmarkTable:
 
 
 def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
-    names = ['real', 'smote', 'gaussian-copula', 'llmgan:llm=scripted,max_batches=1']
+    names = ['real', 'smote', 'gaussian-copula', 'llmgan:llm=scripted,max_batches=1,sampler=llm']
     arguments = [str(ADULT), '--target', 'Income', '--test-share', '0.5', '--seeds', '2']
     main([*arguments, '--synthesizers', *names, '--out', str(tmp_path)])
 
@@ -77,7 +77,7 @@ def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
 
     markdown = (tmp_path / 'tables.md').read_text()
     assert '| adult_100 | 50 |' in markdown
-    assert '`llmgan:llm=scripted,max_batches=1`' in markdown
+    assert '`llmgan:llm=scripted,max_batches=1,sampler=llm`' in markdown
     assert 'failed' not in markdown
     page = (tmp_path / 'plots.html').read_text()
     assert page.count('plotly-graph-div') >= 6
@@ -166,7 +166,7 @@ def test_no_synthesizer_makes_what_only_test_rows_have(planted, tmp_path, monkey
 
     monkeypatch.setattr('sdv_llmgan.benchmark.runner.make_rows', spy)
     names = ['real', 'smote', 'gaussian-copula', 'ctgan:epochs=1', 'tvae:epochs=1']
-    names += ['llmgan:llm=scripted,max_batches=1', 'own_synthesizers:Bootstrap']
+    names += ['llmgan:llm=scripted,max_batches=1,sampler=llm', 'own_synthesizers:Bootstrap']
     entries = [parse_entry(name) for name in names]
     results = run([planted], entries, [0], ['mle', 'dcr_share'], tmp_path / 'results.csv')
     assert results['error'].isna().all()

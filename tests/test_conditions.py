@@ -21,7 +21,9 @@ SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE.drop(columns='patient'))
 
 @pytest.fixture(scope='module')
 def fitted() -> LLMGANSynthesizer:
-    made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(
+        visits_metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm'
+    )
     fit(made, TABLE)
     return made
 
@@ -128,7 +130,7 @@ def test_a_thousand_distinct_known_rows_take_as_many_requests_as_rows_fit_in_cal
 
 def test_known_personal_data_is_handed_through_and_never_sent():
     metadata = visits_metadata(name={'sdtype': 'name', 'pii': True})
-    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), max_batches=1, sampler='llm')
     fit(made, TABLE.assign(name='Ann Smith'))
     known = pd.DataFrame({'name': ['Zoe Quill', 'Max Moor'], 'ward': ['north', 'south']})
     rows = sample_remaining_columns(made, known)
@@ -226,7 +228,11 @@ def test_a_range_condition_checks_its_arguments(arguments, error):
 
 def test_without_enforced_ranges_a_range_may_lie_beyond_the_data():
     made = LLMGANSynthesizer(
-        visits_metadata(), enforce_min_max_values=False, llm=ScriptedProvider(), max_batches=1
+        visits_metadata(),
+        enforce_min_max_values=False,
+        llm=ScriptedProvider(),
+        max_batches=1,
+        sampler='llm',
     )
     fit(made, TABLE)
     rows = sample_from_conditions(made, [RangeCondition({'age': (200, 210)}, 5)])
@@ -245,14 +251,18 @@ def fit_to(table: pd.DataFrame, **settings: object) -> LLMGANSynthesizer:
     metadata = Metadata.detect_from_dataframes({'t': table})
     for name in table.select_dtypes('object'):
         metadata.update_column(name, 't', sdtype='categorical')
-    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), max_batches=1, **settings)
+    made = LLMGANSynthesizer(
+        metadata, llm=ScriptedProvider(), max_batches=1, sampler='llm', **settings
+    )
     fit(made, table)
     return made
 
 
 def test_known_rows_keep_their_index():
     known = pd.DataFrame({'ward': ['north', 'south', 'north', 'south']}, index=[10, 4, 4, 99])
-    made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(
+        visits_metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm'
+    )
     fit(made, TABLE)
     rows = sample_remaining_columns(made, known)
     assert rows.index.tolist() == [4, 4, 10, 99]
@@ -260,7 +270,9 @@ def test_known_rows_keep_their_index():
 
 
 def test_completing_a_training_row_may_find_the_truth():
-    made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(
+        visits_metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm'
+    )
     fit(made, TABLE)
     known = TABLE.drop(columns=['patient', 'smoker'])
     completed = sample_remaining_columns(made, known)
@@ -317,7 +329,9 @@ def test_a_key_that_models_would_see_is_an_error_before_any_call(sdtype):
 
 
 def test_missing_values_of_any_make_are_conditions():
-    made = LLMGANSynthesizer(visits_metadata(), llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(
+        visits_metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm'
+    )
     fit(made, TABLE)
     for nothing in (None, np.nan, pd.NA):
         rows = sample_from_conditions(made, [Condition({'pressure': nothing}, num_rows=2)])

@@ -194,7 +194,11 @@ def test_a_pickle_holds_neither_client_nor_model_nor_key_and_works(provider):
 @every_provider
 def test_a_synthesizer_fits_and_samples_by_the_providers_name(name, server):
     synthesizer = LLMGANSynthesizer(
-        METADATA, llm=f'{name}/{MODELS.get(name, "")}', max_batches=1, reject_copies=False
+        METADATA,
+        llm=f'{name}/{MODELS.get(name, "")}',
+        max_batches=1,
+        sampler='llm',
+        reject_copies=False,
     )
     sdv_lines.fit(synthesizer, PEOPLE)
     sample = sdv_lines.sample(synthesizer, 2)

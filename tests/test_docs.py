@@ -15,7 +15,7 @@ PAGE = (ROOT / 'docs' / 'sdv.md').read_text(encoding='utf-8')
 SCRIPTS = dict(re.findall(r'^### (.+?)\n+```python\n(.+?)^```', PAGE, re.MULTILINE | re.DOTALL))
 #: Enough to run: a model of random rows, or a network trained for one epoch.
 SWAPS = {
-    'LLMGAN': "LLMGANSynthesizer(metadata, llm='scripted', causal_graph='none')",
+    'LLMGAN': "LLMGANSynthesizer(metadata, llm='scripted', causal_graph='none', sampler='llm')",
     'CTGAN': 'CTGANSynthesizer(metadata, epochs=1, enable_gpu=False)',
 }
 

@@ -62,7 +62,9 @@ class Desk:
     given: dict[str, set[str]]
 
     def new(self) -> Recorded:
-        made = LLMGANSynthesizer(METADATA, llm='scripted', max_batches=1, causal_graph='none')
+        made = LLMGANSynthesizer(
+            METADATA, llm='scripted', max_batches=1, sampler='llm', causal_graph='none'
+        )
         return Recorded(made, self.given)
 
     def fitted(self) -> Recorded:
@@ -385,7 +387,9 @@ def test_every_argument_of_ctgan_is_known_and_those_that_both_have_stand_in_the_
 
 def test_arguments_that_both_have_are_kept_and_do_the_same(capsys):
     metadata = visits_metadata(ward={'sdtype': 'city', 'pii': True})
-    made = LLMGANSynthesizer(**{**OF_BOTH, 'metadata': metadata}, llm='scripted', max_batches=None)
+    made = LLMGANSynthesizer(
+        **{**OF_BOTH, 'metadata': metadata}, llm='scripted', max_batches=None, sampler='llm'
+    )
     sdv_lines.fit(made, TABLE)
     rows = sdv_lines.sample(made, 40)
     assert {name: made.get_parameters()[name] for name in list(OF_BOTH)[1:]} == {

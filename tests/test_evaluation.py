@@ -21,7 +21,9 @@ METADATA = visits_metadata()
 
 
 def synthetic_for(metadata: Metadata, table: pd.DataFrame) -> pd.DataFrame:
-    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1, causal_graph='none')
+    made = LLMGANSynthesizer(
+        metadata, llm='scripted', max_batches=1, sampler='llm', causal_graph='none'
+    )
     sdv_lines.fit(made, table)
     return sdv_lines.sample(made, len(table))
 

@@ -60,7 +60,7 @@ def gan(
         Generator(metered),
         discriminator or LogisticDiscriminator(),
         Optimizer(metered),
-        LoopSettings(**{'batch_size': 20, 'examples_per_call': 4, **settings}),
+        LoopSettings(**{'batch_size': 20, 'examples_per_call': 4, 'sampler': 'llm', **settings}),
     )
     return model, provider
 

@@ -24,7 +24,7 @@ def reads(conditions: dict[str, dict[str, object]], missed: tuple[str, ...] = ()
 
 def fitted(reply: str) -> tuple[LLMGANSynthesizer, ScriptedProvider]:
     llm = ScriptedProvider()
-    made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1)
+    made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1, sampler='llm')
     fit(made, TABLE)
     own = llm.complete
 

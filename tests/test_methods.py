@@ -31,7 +31,9 @@ def scripted(**by_role: object) -> ScriptedProvider:
 
 
 def fit(make=LLMGANSynthesizer, **arguments: object) -> LLMGANSynthesizer:
-    made = make(visits_metadata(), **{'llm': scripted(), 'max_batches': 3, **arguments})
+    made = make(
+        visits_metadata(), **{'llm': scripted(), 'max_batches': 3, 'sampler': 'llm', **arguments}
+    )
     sdv_lines.fit(made, TABLE)
     return made
 

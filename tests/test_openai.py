@@ -401,7 +401,11 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(key, monkeypatch, tmp_path, c
     with Server(key=KEY) as server:
         monkeypatch.setenv('OPENAI_BASE_URL', f'{server.url}/v1')
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm='openai/tiny', max_batches=2, optimizer_temperature=0.9
+            visits_metadata(),
+            llm='openai/tiny',
+            max_batches=2,
+            sampler='llm',
+            optimizer_temperature=0.9,
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
             sdv_lines.fit(synthesizer, visits(20))
@@ -433,7 +437,7 @@ def test_a_server_without_structured_output_still_gives_a_whole_fit(monkeypatch,
     refusal = Refusal('response_format', NO_STRUCTURED_OUTPUT['vllm'])
     with Server(refusals=[refusal]) as server:
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm=local(server), max_batches=2, causal_graph='none'
+            visits_metadata(), llm=local(server), max_batches=2, sampler='llm', causal_graph='none'
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
             sdv_lines.fit(synthesizer, visits(20))
@@ -452,6 +456,7 @@ def test_each_role_asks_its_own_server():
             optimizer_llm=OpenAIProvider('big', base_url=f'{rewrites.url}/v1'),
             llm='scripted',
             max_batches=3,
+            sampler='llm',
         )
         sdv_lines.fit(synthesizer, visits(20))
     usage = synthesizer.get_usage()
@@ -465,7 +470,9 @@ def test_each_role_asks_its_own_server():
 
 def test_sixteen_calls_are_in_flight_while_sampling():
     with Server(delay=0.2) as server:
-        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=local(server), max_batches=1)
+        synthesizer = LLMGANSynthesizer(
+            visits_metadata(), llm=local(server), max_batches=1, sampler='llm'
+        )
         sdv_lines.fit(synthesizer, visits(20))
         assert server.peak == 4  # twenty rows, five a call: the batch goes out as one
         synthesizer.sample(160)
@@ -475,7 +482,7 @@ def test_sixteen_calls_are_in_flight_while_sampling():
 def test_an_error_while_fitting_says_how_far_the_fit_came_and_keeps_the_history():
     with Server() as server:
         llm = local(server, max_retries=0)
-        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=3)
+        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=3, sampler='llm')
         good = (None for _ in range(5))
         server.failures = itertools.chain(good, itertools.repeat(openai_error(401, 'Expired key.')))
         with pytest.raises(ProviderError, match=r'Expired key.*interrupted in step 2'):
@@ -486,7 +493,7 @@ def test_an_error_while_fitting_says_how_far_the_fit_came_and_keeps_the_history(
 def test_an_error_while_sampling_is_a_provider_error():
     with Server() as server:
         llm = local(server, max_retries=0)
-        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1)
+        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1, sampler='llm')
         sdv_lines.fit(synthesizer, visits(20))
         server.failures = itertools.repeat(openai_error(403, 'Quota used up.'))
         with pytest.raises(ProviderError, match='Sampling terminated') as caught:

@@ -192,6 +192,7 @@ def test_any_table_is_fitted_sampled_saved_and_loaded(tmp_path_factory, made):
         llm=ScriptedProvider(script=writer(metadata, table)),
         row_format='objects',
         max_batches=2,
+        sampler='llm',
         reject_copies=False,
     )
     sdv_lines.fit(synthesizer, table)

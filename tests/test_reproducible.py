@@ -20,7 +20,9 @@ TABLE = visits(40)
 
 
 def fitted(**arguments: object) -> LLMGANSynthesizer:
-    made = LLMGANSynthesizer(visits_metadata(), **{'llm': 'scripted', 'max_batches': 3} | arguments)
+    made = LLMGANSynthesizer(
+        visits_metadata(), **{'llm': 'scripted', 'max_batches': 3, 'sampler': 'llm'} | arguments
+    )
     sdv_lines.fit(made, TABLE)
     return made
 

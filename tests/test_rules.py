@@ -108,7 +108,9 @@ CONSTRAINTS = {
 
 
 def fitted(*constraints: object, table: pd.DataFrame | None = None, **settings: object):
-    made = LLMGANSynthesizer(metadata(), llm=ScriptedProvider(), max_batches=1, **settings)
+    made = LLMGANSynthesizer(
+        metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm', **settings
+    )
     made.add_constraints(list(constraints))
     fit(made, stays() if table is None else table)
     return made
@@ -348,7 +350,7 @@ def test_a_rule_on_keys_is_checked_by_sdv():
     keyed = metadata()
     keyed.add_column('key', 'stays', sdtype='id', regex_format='K[0-9]{4}')
     table = stays().assign(key=[f'K{2 * number + 1:04d}' for number in range(40)])
-    made = LLMGANSynthesizer(keyed, llm=ScriptedProvider(), max_batches=1)
+    made = LLMGANSynthesizer(keyed, llm=ScriptedProvider(), max_batches=1, sampler='llm')
     made.add_constraints([OddKeys()])
     fit(made, table)
     rows = sample(made, 10)

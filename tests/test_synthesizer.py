@@ -25,7 +25,7 @@ TABLE = visits(40)
 
 def synthesizer(**arguments: object) -> LLMGANSynthesizer:
     return LLMGANSynthesizer(
-        visits_metadata(), **{'llm': 'scripted', 'max_batches': 2, **arguments}
+        visits_metadata(), **{'llm': 'scripted', 'max_batches': 2, 'sampler': 'llm', **arguments}
     )
 
 
@@ -57,7 +57,7 @@ def test_a_sample_looks_like_the_table(fitted):
 def test_keys_and_personal_data_never_reach_a_prompt():
     llm = ScriptedProvider()
     metadata = visits_metadata(ward={'sdtype': 'email', 'pii': True})
-    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=2)
+    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=2, sampler='llm')
     sdv_lines.fit(made, TABLE.assign(ward=[f'secret{i}@clinic.org' for i in range(40)]))
     sample(made, 5)
     sent = ' '.join(m.content for request in llm.requests for m in request.messages)
@@ -83,7 +83,7 @@ def test_what_is_personal_or_an_id_is_made_up_and_free_text_is_written_by_the_mo
     table['clinic'] = 'C07'
     metadata = Metadata.load_from_dict({'tables': {'t': {'primary_key': 'id', 'columns': columns}}})
     llm = ScriptedProvider()
-    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=1, causal_graph='none')
+    made = LLMGANSynthesizer(metadata, llm=llm, max_batches=1, sampler='llm', causal_graph='none')
     sdv_lines.fit(made, table)
     rows = sdv_lines.sample(made, 9)
 
@@ -288,7 +288,7 @@ def test_a_table_of_keys_only_samples_without_a_model():
     metadata = Metadata.load_from_dict({
         'tables': {'t': {'primary_key': 'id', 'columns': {'id': {'sdtype': 'id'}}}}
     })
-    made = LLMGANSynthesizer(metadata, llm='scripted')
+    made = LLMGANSynthesizer(metadata, llm='scripted', sampler='llm')
     sdv_lines.fit(made, pd.DataFrame({'id': ['a', 'b', 'c']}))
     assert sdv_lines.sample(made, 4)['id'].is_unique
 
@@ -311,7 +311,7 @@ def test_missing_values_and_odd_names_survive_the_loop():
     table.iloc[0] = np.nan
     columns = {name: {'sdtype': 'numerical'} for name in names}
     metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
-    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=2)
+    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=2, sampler='llm')
     sdv_lines.fit(made, table)
     assert sdv_lines.sample(made, 9).columns.tolist() == names
 
@@ -328,7 +328,7 @@ def test_dates_and_decimals_as_categories_come_back_as_they_were():
     columns = {name: {'sdtype': 'categorical'} for name in ('day', 'price')}
     columns['x'] = {'sdtype': 'numerical'}
     metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
-    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1)
+    made = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1, sampler='llm')
     sdv_lines.fit(made, table)
     rows = sdv_lines.sample(made, 9)
     assert set(rows['day']) <= set(days)

@@ -291,7 +291,7 @@ def test_a_synthesizer_fits_and_samples_with_it(server):
         'METADATA_SPEC_VERSION': 'V1',
     })
     synthesizer = LLMGANSynthesizer(
-        metadata, llm='ollama/tiny', batch_size=8, max_batches=2, causal_graph='none'
+        metadata, llm='ollama/tiny', batch_size=8, max_batches=2, sampler='llm', causal_graph='none'
     )
     synthesizer.fit({'staff': STAFF})
     sample = synthesizer.sample(5)['staff']

@@ -238,6 +238,7 @@ def test_a_synthesizer_fits_with_it_and_can_be_saved(tmp_path):
         causal_graph='none',
         batch_size=12,
         max_batches=3,
+        sampler='llm',
     )
     synthesizer.fit({'bills': BILLS})
     history = synthesizer.get_history()

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sdv.cag import FixedCombinations, FixedIncrements, Inequality
+from sdv.metadata import Metadata
+from sdv.sampling import Condition, DataFrameCondition
+from sdv_lines import fit, sample, sample_from_conditions, taken
+
+from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
+from sdv_llmgan.distill import Comparison
+
+pytestmark = [
+    pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata'),
+    pytest.mark.filterwarnings('ignore:No .datetime_format. is present'),
+]
+
+
+def beds(num_rows: int = 60, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 50, num_rows)
+    city = rng.choice(['Lyon', 'Paris', 'Bonn'], num_rows)
+    return pd.DataFrame({
+        'country': np.where(city == 'Bonn', 'Germany', 'France'),
+        'city': city,
+        'low': low,
+        'high': low + rng.integers(1, 30, num_rows),
+        'price': rng.integers(1, 9, num_rows) * 25,
+        'day': pd.to_datetime('2024-01-01') + pd.to_timedelta(rng.integers(0, 300, num_rows), 'D'),
+    })
+
+
+METADATA = Metadata.load_from_dict({
+    'tables': {
+        'beds': {
+            'columns': {
+                'country': {'sdtype': 'categorical'},
+                'city': {'sdtype': 'categorical'},
+                'low': {'sdtype': 'numerical'},
+                'high': {'sdtype': 'numerical'},
+                'price': {'sdtype': 'numerical'},
+                'day': {'sdtype': 'datetime'},
+            }
+        }
+    },
+    'relationships': [],
+    'METADATA_SPEC_VERSION': 'V1',
+})
+RULES = [
+    FixedCombinations(['country', 'city']),
+    Inequality('low', 'high'),
+    FixedIncrements('price', 25),
+]
+
+
+@pytest.fixture(scope='module')
+def fitted() -> LLMGANSynthesizer:
+    made = LLMGANSynthesizer(
+        METADATA, llm=ScriptedProvider(), batch_size=200, max_batches=1, causal_graph='none'
+    )
+    made.add_constraints(RULES)
+    fit(made, beds(200))
+    return made
+
+
+def calls(made: LLMGANSynthesizer) -> int:
+    return len(made._model.generator.provider.provider.requests)
+
+
+def test_random_rows_lose_against_the_distilled_sampler_and_the_numbers_say_so(fitted):
+    info = fitted.get_info()
+    assert info['sampler'] == 'distilled'
+    assert info['told_apart']['llm'] > info['told_apart']['distilled']
+    assert 'sampler: distilled' in ' '.join(fitted.get_history()['note'])
+
+
+def test_distilled_rows_cost_no_call_and_keep_dtypes_and_rules(fitted):
+    before = calls(fitted)
+    rows = sample(fitted, 200)
+    assert calls(fitted) == before
+    assert len(rows) == 200
+    assert rows.dtypes.equals(beds().dtypes)
+    fitted.validate_constraints(rows)
+    assert not rows.merge(beds(200)).shape[0]
+
+
+def test_conditions_work_with_the_distilled_sampler(fitted):
+    before = calls(fitted)
+    rows = sample_from_conditions(
+        fitted,
+        [
+            Condition({'city': 'Bonn'}, num_rows=5),
+            DataFrameCondition(pd.DataFrame({'low': [10, 20, 30], 'price': [25, 50, 75]})),
+            RangeCondition({'day': ('2024-03-01', '2024-03-31'), 'city': {'Lyon', 'Paris'}}, 20),
+            RangeCondition({'high': (70, None)}, 4),
+        ],
+    )
+    assert calls(fitted) == before
+    assert (rows['city'][:5] == 'Bonn').all()
+    assert (rows['country'][:5] == 'Germany').all()
+    assert rows['low'][5:8].tolist() == [10, 20, 30]
+    assert rows['price'][5:8].tolist() == [25, 50, 75]
+    assert rows['day'][8:28].between('2024-03-01', '2024-03-31').all()
+    assert rows['city'][8:28].isin(['Lyon', 'Paris']).all()
+    assert (rows['high'][28:] >= 70).all()
+    fitted.validate_constraints(rows)
+
+
+def test_the_sample_after_a_reset_is_the_first_one_again(fitted):
+    fitted.reset_sampling()
+    first, second = sample(fitted, 20), sample(fitted, 20)
+    fitted.reset_sampling()
+    assert not first.equals(second)
+    pd.testing.assert_frame_equal(sample(fitted, 20), first)
+
+
+def test_an_edited_process_is_followed_by_the_model():
+    made = LLMGANSynthesizer(
+        METADATA, llm=ScriptedProvider(), max_batches=1, causal_graph='none', sampler='distilled'
+    )
+    fit(made, beds(20))
+    assert made.get_info()['sampler'] == 'distilled'
+    assert made.get_info()['told_apart'] is None
+    made.set_generation_process(made.get_generation_process().revised(instruction='Be brave.'))
+    before = calls(made)
+    assert len(taken(made.sample(5))) == 5
+    assert calls(made) > before
+    assert made.get_info()['sampler'] == 'llm'
+
+
+@pytest.mark.parametrize(
+    ('llm', 'distilled', 'chosen'),
+    [
+        (0.1, 0.6, 'llm'),
+        (0.4, 0.5, 'distilled'),
+        (0.9, 0.2, 'distilled'),
+        (None, None, 'distilled'),
+    ],
+)
+def test_the_cheaper_source_is_chosen_in_doubt(llm, distilled, chosen):
+    assert Comparison(llm, distilled, 0.2, 100).chosen == chosen
+
+
+def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
+    fresh = iter(beds(4_000, seed=1).to_dict('records'))
+
+    def real_rows(request) -> str:
+        if request.role != 'generator':
+            return json.dumps({'add': [], 'remove': [], 'instruction': 'As before.'})
+        count = request.json_schema['properties']['rows']['maxItems']
+        rows = [{**next(fresh)} for _ in range(count)]
+        return json.dumps({'rows': [{**row, 'day': f'{row["day"]:%Y-%m-%d}'} for row in rows]})
+
+    made = LLMGANSynthesizer(
+        METADATA,
+        llm=ScriptedProvider(script=real_rows),
+        row_format='objects',
+        batch_size=200,
+        max_batches=1,
+        causal_graph='none',
+    )
+    fit(made, beds(200))
+    told_apart = made.get_info()['told_apart']
+    assert told_apart['llm'] < 0.3
