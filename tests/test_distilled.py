@@ -9,8 +9,10 @@ import pytest
 from tables import visits, visits_metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.samplers.thinning import thin
+from sdv_llmgan.samplers.nearness import nearness
+from sdv_llmgan.samplers.thinning import AIM, thin
 from sdv_llmgan.samplers.uniforms import spread_uniforms
 from sdv_llmgan.schema import TableSchema
 
@@ -189,7 +191,7 @@ def test_spread_uniforms_are_uniform_and_fill_every_run_of_like_rows():
 def test_thinning_keeps_means_better_than_chance_and_every_row_as_likely():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(256, 3))
-    picked = [thin(features, 3, rng) for _ in range(200)]
+    picked = [thin(features, np.zeros(256), 3, rng) for _ in range(200)]
     by_chance = [rng.choice(256, 32, replace=False) for _ in range(200)]
 
     def error(choices: list[np.ndarray]) -> float:
@@ -200,6 +202,25 @@ def test_thinning_keeps_means_better_than_chance_and_every_row_as_likely():
     counts = np.bincount(np.concatenate(picked), minlength=256)
     assert counts.mean() == 25
     assert np.abs(counts - 25).max() < 5 * 5
+
+
+def test_thinning_lowers_nearness_to_its_aim_and_keeps_the_means():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(512, 2))
+    near = rng.random(512) ** 0.5
+    picked = thin(features, near, 4, rng)
+    assert near[picked].mean() == pytest.approx(AIM, abs=0.05)
+    assert np.abs(features[picked].mean(0) - features.mean(0)).max() < 0.1
+
+
+def test_rows_that_repeat_training_rows_are_nearer_than_new_ones():
+    table, schema = people(60)
+    coding = TableCoding.fit(table, np.ones(60), schema, enforce_range=True)
+    training, new = coding.encode(table), coding.encode(people(400, seed=1)[0])
+    both = {name: np.concatenate([new[name], training[name]]) for name in reversed(new)}
+    chance = nearness(coding, both, training)
+    assert chance[:400].mean() == pytest.approx(0.5, abs=0.06)
+    assert chance[400:].min() > 0.9
 
 
 def test_large_tables_keep_a_dependence_too():

@@ -66,6 +66,7 @@ ORDER = [
     'samplers.thinning',
     'samplers.marginal',
     'samplers.coding',
+    'samplers.nearness',
     'samplers.members',
     'samplers.leaves',
     'samplers.categorical',

@@ -28,6 +28,7 @@ from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
+from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.numerical import NumberConditional
 from sdv_llmgan.samplers.thinning import thin
 from sdv_llmgan.schema import TableSchema
@@ -37,7 +38,7 @@ THREADS = 2
 #: Rows that repeat a training row are drawn anew so often.
 MAX_REDRAWS = 20
 #: Small tables are picked from 2 ** MAX_HALVINGS times as many rows, but no more than that many.
-MAX_HALVINGS = 5
+MAX_HALVINGS = 6
 MAX_TO_PICK_FROM = 4_096
 #: Conditionals for an order that conditions ask for are fitted on so many rows at most.
 ROWS_FOR_CONDITIONS = 10_000
@@ -306,15 +307,19 @@ class DistilledSampler:
         return codes
 
     def _balanced(self, num_rows: int, rng: np.random.Generator) -> Codes:
-        """Rows picked from more rows so that a small table is no worse than a large one."""
+        """Rows picked from more, no worse than a large table, no nearer to the training rows."""
         halvings = max(0, min(MAX_HALVINGS, int(np.log2(MAX_TO_PICK_FROM / num_rows))))
         codes = self._new_rows({}, self.chain, num_rows << halvings, rng)
         if not halvings or not codes:
             return codes
         features = self.coding.features(codes, list(codes), num_rows << halvings)
         spread = features.std(0)
+        near = np.zeros(num_rows << halvings)
+        if self.is_real.sum() <= MANY_ROWS and self._can_be_new(list(codes)):
+            real = {name: values[self.is_real] for name, values in self.codes.items()}
+            near = nearness(self.coding, codes, real)
         chosen = thin(
-            (features - features.mean(0)) / np.where(spread > 0, spread, 1), halvings, rng
+            (features - features.mean(0)) / np.where(spread > 0, spread, 1), near, halvings, rng
         )
         return {name: values[chosen] for name, values in codes.items()}
 
