@@ -169,7 +169,7 @@ class LLMGAN:
         finally:
             best = self.history.best()
             self.follow(best.process if best else process)
-        if self.settings.sampler != 'llm':
+        if self.settings.sampler != 'llm' and not process.schema.texts:
             self._distill(training)
         LOGGER.info('Fit ended after %d steps: %s.', len(self.history), self.history.stopped)
         if best is None:

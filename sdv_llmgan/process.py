@@ -86,7 +86,7 @@ class GenerationProcess:
         Args:
             first: Columns whose values are given; they come before all others.
         """
-        texts = [column.name for column in self.schema if column.kind == 'text']
+        texts = self.schema.texts
         names = [name for name in self.schema.names if name not in texts]
         ordered = self.causal_graph.order([*names, *texts])
         rest = [name for name in ordered if name not in first]

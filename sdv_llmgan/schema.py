@@ -88,6 +88,11 @@ class TableSchema:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of the columns of free text."""
+        return tuple(column.name for column in self.columns if column.kind == 'text')
+
     def __iter__(self) -> Iterator[Column]:
         """Go over the columns in order."""
         return iter(self.columns)

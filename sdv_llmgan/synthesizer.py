@@ -97,7 +97,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
-            real rows; the local one in doubt).
+            real rows; the local one in doubt). Free text is written by the model only.
         seed: Makes a fit repeatable where the provider is.
         verbose: Whether a progress bar is shown.
 
@@ -259,6 +259,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _fit(self, table: pd.DataFrame) -> None:
         model = self._make_model()
         schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
+        if schema.texts and self.sampler == 'distilled':
+            raise ValueError(
+                f"sampler='distilled' cannot write free text ({', '.join(schema.texts)}): "
+                "only a model can. Take sampler='llm' or 'auto', or mark the columns as pii."
+            )
         training = schema.to_plain(table)
         rules = Rules(self._reject_sampling_constraints, training, schema)
         process = self._first_process(rules.stepped(schema), training, rules.words)

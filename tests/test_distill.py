@@ -165,3 +165,19 @@ def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     fit(made, beds(200))
     told_apart = made.get_info()['told_apart']
     assert told_apart['llm'] < 0.3
+
+
+def test_free_text_is_never_copied_from_training_rows_but_written_by_the_model():
+    table = beds(20).assign(note=[f'secret {number}' for number in range(20)])
+    metadata = Metadata.load_from_dict(METADATA.to_dict())
+    metadata.add_column('note', 'beds', sdtype='text', pii=False)
+    settings = {'llm': ScriptedProvider(), 'max_batches': 1, 'causal_graph': 'none'}
+    made = LLMGANSynthesizer(metadata, **settings)
+    fit(made, table)
+    assert made.get_info()['sampler'] == 'llm'
+    assert not set(sample(made, 20)['note']) & set(table['note'])
+    before = calls(made)
+    strict = LLMGANSynthesizer(metadata, sampler='distilled', **settings)
+    with pytest.raises(ValueError, match='cannot write free text .note'):
+        fit(strict, table)
+    assert calls(made) == before
