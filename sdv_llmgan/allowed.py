@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +50,16 @@ class Allowed:
         if self.values is not None:
             return value in self.values
         return value is not None and self.minimum <= value <= self.maximum
+
+
+def choices(cells: Iterable[Allowed]) -> tuple[Allowed | None, ...]:
+    """The cells that leave a choice; ``None`` in place of those that allow one value only."""
+    return tuple(None if cell.is_exact else cell for cell in cells)
+
+
+def alike(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[int]]:
+    """The places of rows of cells that are alike, by the row, in the order of their first ones."""
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row, []).append(place)
+    return places

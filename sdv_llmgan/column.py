@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -103,6 +103,11 @@ class Column:
             min_length=min([self.min_length, *lengths]),
             max_length=max([self.max_length, *lengths]),
         )
+
+    @property
+    def unit(self) -> pd.Timedelta:
+        """How far apart two datetimes are at least, as they are written."""
+        return pd.Timedelta('1D' if self.datetime_format == DATE else '1s')
 
     def filled(self) -> Column:
         """The column without missing values, unless it has nothing else."""
@@ -277,6 +282,16 @@ def enum(values: Iterable[Any]) -> dict[str, Any]:
     values = list(values)
     types = list(dict.fromkeys(map(_json_type, values)))
     return {'type': types[0] if len(types) == 1 else types, 'enum': values}
+
+
+def closed_object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Schema of an object with exactly these entries."""
+    return {
+        'type': 'object',
+        'properties': dict(properties),
+        'required': list(properties),
+        'additionalProperties': False,
+    }
 
 
 def _json_type(value: Any) -> str:  # noqa: ANN401

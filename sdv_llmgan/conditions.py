@@ -149,9 +149,7 @@ def to_allowed(wishes: pd.DataFrame, schema: TableSchema, enforce_range: bool) -
         ValueError: A wish that no row of the table can meet, or ranges for a column that the
             model does not see.
     """
-    hidden = [
-        name for name in wishes if name not in schema.names and wishes[name].map(_is_choice).any()
-    ]
+    hidden = [name for name in wishes if name not in schema.names and has_choices(wishes[[name]])]
     if hidden:
         raise ValueError(
             f'{", ".join(map(quote, hidden))}: a key or personal data can be conditioned on single '
@@ -309,10 +307,9 @@ def _end(value: Any, column: Column, side: Literal['low', 'high'], *, is_open: b
         return None
     inward = 1 if side == 'low' else -1
     if column.kind == 'datetime':
-        unit = pd.Timedelta('1D' if column.datetime_format == DATE else '1s')
         time = _time(value, column)
-        inside = time.ceil(unit) if side == 'low' else time.floor(unit)
-        inside += inward * unit * int(is_open and inside == time)
+        inside = time.ceil(column.unit) if side == 'low' else time.floor(column.unit)
+        inside += inward * column.unit * int(is_open and inside == time)
         return inside.strftime(column.datetime_format)
     if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sdv_llmgan.column import DATE, Column, dump
+from sdv_llmgan.column import Column, dump
 from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.schema import TableSchema
 
@@ -69,5 +69,5 @@ def _count_values(column: Column) -> float:
         return len(column.categories) or 2
     if column.kind == 'datetime':
         span = pd.Timestamp(column.maximum) - pd.Timestamp(column.minimum)
-        return 1 + span / pd.Timedelta('1D' if column.datetime_format == DATE else '1s')
+        return 1 + span / column.unit
     return 1 + (float(column.maximum) - float(column.minimum)) / column.step

@@ -154,6 +154,10 @@ class Distillation:
         return helped if helped.nats < alone.nats else alone
 
     @cached_property
+    def _features(self) -> Features:
+        return Features(self.training, self.process.schema)
+
+    @cached_property
     def _extra_passes(self) -> bool:
         """Whether generated rows could teach anything: a fit with them is not always worth it."""
         num_rows = min(len(self.training), int((self.weights > 0).sum()), MAX_COMPARED)
@@ -177,8 +181,8 @@ class Distillation:
             )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
-        features = Features(self.training, self.process.schema)
-        encoded = np.concatenate([features.encode(real), features.encode(synthetic)])
+        encode = self._features.encode
+        encoded = np.concatenate([encode(real), encode(synthetic)])
         labels = np.repeat([1, 0], [len(real), len(synthetic)])
         forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.seed)
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)

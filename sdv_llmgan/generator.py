@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.allowed import Allowed, alike, choices
 from sdv_llmgan.column import dump
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
@@ -203,13 +203,7 @@ def _groups(begun: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str, Allow
 
     Exact values may differ from row to row; choices and ranges are part of the prompt.
     """
-    choices = [
-        tuple(cell if not cell.is_exact else None for cell in row) for row in begun.to_numpy()
-    ]
-    members: dict[tuple[Any, ...], list[int]] = {}
-    for place, choice in enumerate(choices):
-        members.setdefault(choice, []).append(place)
-    for places in members.values():
+    for places in alike(map(choices, begun.to_numpy())).values():
         group = begun.iloc[places]
         shared = {name: group[name].iloc[0] for name in group.columns if len(set(group[name])) == 1}
         yield group, shared

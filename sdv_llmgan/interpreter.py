@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from sdv_llmgan.column import Column, quote, to_json
+from sdv_llmgan.column import Column, closed_object, quote, to_json
 from sdv_llmgan.conditions import RangeCondition, check_num_rows, next_to
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.process import GenerationProcess
@@ -154,16 +154,7 @@ def conditions_schema(names: tuple[str, ...]) -> dict[str, Any]:
         'missing': {'anyOf': [{'type': 'boolean'}, NULL]},
     }
     parts = {
-        'conditions': {'type': 'array', 'items': _closed(entry)},
+        'conditions': {'type': 'array', 'items': closed_object(entry)},
         'not_expressible': {'type': 'array', 'items': {'type': 'string'}},
     }
-    return _closed(parts)
-
-
-def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        'type': 'object',
-        'properties': dict(properties),
-        'required': list(properties),
-        'additionalProperties': False,
-    }
+    return closed_object(parts)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sdv_llmgan.causal_graph import Edge
-from sdv_llmgan.column import enum
+from sdv_llmgan.column import closed_object, enum
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
@@ -99,20 +99,10 @@ class Optimizer:
 def reply_schema(names: tuple[str, ...], *, with_graph: bool = True) -> dict[str, Any]:
     """JSON Schema of the optimizer's reply."""
     instruction = {'type': 'string', 'minLength': 40, 'maxLength': MAX_INSTRUCTION}
-    edge = {
-        'type': 'object',
-        'properties': {'cause': enum(names), 'effect': enum(names)},
-        'required': ['cause', 'effect'],
-        'additionalProperties': False,
-    }
+    edge = closed_object({'cause': enum(names), 'effect': enum(names)})
     edges = {'type': 'array', 'items': edge, 'maxItems': MAX_CHANGES}
     changes = {'add': edges, 'remove': edges} if with_graph else {}
-    return {
-        'type': 'object',
-        'properties': {**changes, 'instruction': instruction},
-        'required': [*changes, 'instruction'],
-        'additionalProperties': False,
-    }
+    return closed_object({**changes, 'instruction': instruction})
 
 
 def apply_reply(

@@ -9,9 +9,8 @@ and a column of fixed increments is written in its steps.
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +20,10 @@ from sdv.cag import FixedCombinations, FixedIncrements, Inequality, OneHotEncodi
 from sdv.cag.base import BaseConstraint
 from sdv.cag.programmable_constraint import ProgrammableConstraintHarness
 
-from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.allowed import Allowed, alike
 from sdv_llmgan.column import quote
 from sdv_llmgan.rows import ParsedRows
+from sdv_llmgan.rule_words import listed, parameters, rule_words
 from sdv_llmgan.schema import TableSchema
 
 
@@ -52,20 +52,17 @@ class Rules:
     @property
     def words(self) -> tuple[str, ...]:
         """Each rule in a sentence, for a prompt."""
-        return tuple(map(_words, self.constraints))
+        return tuple(map(rule_words, self.constraints))
 
     def stepped(self, schema: TableSchema) -> TableSchema:
         """The schema with the steps of columns that have fixed increments."""
         steps = {
-            _parameters(rule)['column_name']: int(_parameters(rule)['increment_value'])
+            parameters(rule)['column_name']: int(parameters(rule)['increment_value'])
             for rule in self.constraints
             if isinstance(rule, FixedIncrements)
         }
-        return TableSchema(
-            tuple(
-                replace(column, step=steps[column.name]) if column.name in steps else column
-                for column in schema
-            )
+        return schema.replaced(
+            replace(column, step=steps[column.name]) for column in schema if column.name in steps
         )
 
     def begin(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -168,11 +165,10 @@ class Combinations:
             ValueError: No training row has a combination that a condition asks for.
         """
         given = [name for name in self.cells.columns if name in begun]
-        kinds = [tuple(row) for row in begun[given].to_numpy()]
         drawn = np.empty(len(begun), dtype=int)
-        for kind in dict.fromkeys(kinds):
-            here = np.array([row == kind for row in kinds])
-            drawn[here] = rng.choice(self._fitting(dict(zip(given, kind, strict=True))), here.sum())
+        for kind, places in alike(map(tuple, begun[given].to_numpy())).items():
+            fitting = self._fitting(dict(zip(given, kind, strict=True)))
+            drawn[places] = rng.choice(fitting, len(places))
         cells = {str(name): self.cells[name].to_numpy()[drawn] for name in self.cells}
         return begun.drop(columns=given).assign(**cells)
 
@@ -184,7 +180,7 @@ class Combinations:
         if not fits.any():
             wanted = {name: allowed.values for name, allowed in given.items()}
             raise ValueError(
-                f'No training row has the combination {wanted} of {_listed(self.cells)}, and none '
+                f'No training row has the combination {wanted} of {listed(self.cells)}, and none '
                 'but theirs is allowed.'
             )
         return np.flatnonzero(fits)
@@ -223,13 +219,13 @@ def _can_check(rule: BaseConstraint, stored: pd.DataFrame) -> bool:
 
 def _joint_columns(rule: BaseConstraint) -> list[str]:
     if isinstance(rule, (FixedCombinations, OneHotEncoding)):
-        return list(_parameters(rule)['column_names'])
+        return list(parameters(rule)['column_names'])
     return []
 
 
 def _ordered_columns(rule: BaseConstraint) -> list[tuple[str, str]]:
     """Pairs of columns of which the second is never below the first."""
-    given = _parameters(rule)
+    given = parameters(rule)
     if isinstance(rule, Inequality):
         return [(given['low_column_name'], given['high_column_name'])]
     if isinstance(rule, Range):
@@ -246,74 +242,11 @@ def _check_order(begun: pd.DataFrame, low: str, high: str, rule: BaseConstraint)
         if least is not None and most is not None and least > most:
             raise ValueError(
                 f'No row has {quote(low)} of {least} or more with {quote(high)} of {most} or '
-                f'less: {_words(rule)}'
+                f'less: {rule_words(rule)}'
             )
-
-
-def _parameters(rule: BaseConstraint) -> dict[str, Any]:
-    return dict(rule.get_constraint_dict()['parameters'])
 
 
 def _name(rule: BaseConstraint) -> str:
     if isinstance(rule, ProgrammableConstraintHarness):
         return type(rule.programmable_constraint).__name__
     return type(rule).__name__
-
-
-def _words(rule: BaseConstraint) -> str:
-    makers: dict[type, Callable[..., str]] = {
-        FixedCombinations: _combination_words,
-        FixedIncrements: _increment_words,
-        Inequality: _inequality_words,
-        OneHotEncoding: _one_hot_words,
-        Range: _range_words,
-    }
-    for kind, make in makers.items():
-        if isinstance(rule, kind):
-            return make(**_parameters(rule))
-    return _programmed_words(rule)
-
-
-def _combination_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
-    return f'Values of {_listed(column_names)} go together as they do in the real rows.'
-
-
-def _increment_words(column_name: str, increment_value: float, **_: Any) -> str:  # noqa: ANN401
-    return f'{quote(column_name)} is a multiple of {increment_value:g}.'
-
-
-def _inequality_words(
-    low_column_name: str,
-    high_column_name: str,
-    strict_boundaries: bool,
-    **_: Any,  # noqa: ANN401
-) -> str:
-    relation = 'less than' if strict_boundaries else 'at most'
-    return f'{quote(low_column_name)} is {relation} {quote(high_column_name)}.'
-
-
-def _one_hot_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
-    return f'Exactly one of {_listed(column_names)} is set, the others are not.'
-
-
-def _range_words(
-    low_column_name: str,
-    middle_column_name: str,
-    high_column_name: str,
-    strict_boundaries: bool,
-    **_: Any,  # noqa: ANN401
-) -> str:
-    relation = 'less than' if strict_boundaries else 'at most'
-    low, middle, high = map(quote, (low_column_name, middle_column_name, high_column_name))
-    return f'{low} is {relation} {middle}, and {middle} is {relation} {high}.'
-
-
-def _programmed_words(rule: BaseConstraint) -> str:
-    """What a rule in code says of itself: its own docstring, else its name."""
-    inner = getattr(rule, 'programmable_constraint', rule)
-    written = inspect.cleandoc(type(inner).__doc__ or '').split('\n\n')[0].replace('\n', ' ')
-    return written or f'The rule {quote(type(inner).__name__)} holds.'
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ', '.join(map(quote, names))

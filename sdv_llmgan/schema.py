@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.column import DATE, Column, Kind, dump, quote
+from sdv_llmgan.column import DATE, Column, Kind, closed_object, dump, quote
 from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.plain import from_plain, to_plain
 
@@ -108,22 +108,21 @@ class TableSchema:
         """The same columns in another order."""
         return TableSchema(tuple(self[name] for name in names))
 
+    def replaced(self, columns: Iterable[Column]) -> TableSchema:
+        """The same columns, but for those that one of these has the name of."""
+        new = {column.name: column for column in columns}
+        return TableSchema(tuple(new.get(column.name, column) for column in self.columns))
+
     def conditioned(self, allowed: Mapping[str, Allowed]) -> TableSchema:
         """The same columns, some of them under a condition."""
-        return TableSchema(
-            tuple(
-                column.conditioned(allowed[column.name]) if column.name in allowed else column
-                for column in self.columns
-            )
+        return self.replaced(
+            column.conditioned(allowed[column.name]) for column in self if column.name in allowed
         )
 
     def admitting(self, values: Mapping[str, Iterable[Any]]) -> TableSchema:
         """The same columns, as wide as these JSON values by column name need them to be."""
-        return TableSchema(
-            tuple(
-                column.admitting(values[column.name]) if column.name in values else column
-                for column in self.columns
-            )
+        return self.replaced(
+            column.admitting(values[column.name]) for column in self if column.name in values
         )
 
     def filled(self) -> TableSchema:
@@ -156,12 +155,7 @@ class TableSchema:
                 'maxItems': len(values),
             }
         keys = list(self.short_keys()) if row_format == 'short_keys' else list(self.names)
-        return {
-            'type': 'object',
-            'properties': dict(zip(keys, values, strict=True)),
-            'required': keys,
-            'additionalProperties': False,
-        }
+        return closed_object(dict(zip(keys, values, strict=True)))
 
     def _listed(self) -> set[str]:
         """Columns whose categories stand in the JSON Schema: the shorter lists, while they fit."""
@@ -180,12 +174,7 @@ class TableSchema:
         if row_format == 'arrays' and num_rows == 1:
             return row
         rows = {'type': 'array', 'items': row, 'minItems': num_rows, 'maxItems': num_rows}
-        return {
-            'type': 'object',
-            'properties': {'rows': rows},
-            'required': ['rows'],
-            'additionalProperties': False,
-        }
+        return closed_object({'rows': rows})
 
     def to_json_rows(self, table: pd.DataFrame) -> list[list[Any]]:
         """Rows of a plain table as JSON values in column order, shape (n_rows, n_columns)."""

@@ -267,10 +267,10 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         training = schema.to_plain(table)
         rules = Rules(self._reject_sampling_constraints, training, schema)
         process = self._first_process(rules.stepped(schema), training, rules.words)
-        if len(process.parts()) > 1:
+        if (num_prompts := len(process.parts())) > 1:
             warnings.warn(
                 f'The table has {len(schema.names)} columns: a row is written in '
-                f'{len(process.parts())} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
+                f'{num_prompts} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
                 'causes of those. What the causal graph does not connect across them is lost.',
                 stacklevel=2,
             )

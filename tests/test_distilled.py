@@ -126,7 +126,7 @@ def test_known_columns_are_kept_and_the_others_fit_to_them(fitted):
 
 def test_conditions_may_be_missing_values(fitted):
     _, sampler = fitted
-    rows = sampler.sample(100, np.random.default_rng(4), conditions={'age': None})
+    rows = sampler.complete(pd.DataFrame({'age': [np.nan] * 100}), np.random.default_rng(4))
     assert rows['age'].isna().all()
     assert (rows['sex'] == 'f').mean() > 0.9
 
@@ -134,7 +134,7 @@ def test_conditions_may_be_missing_values(fitted):
 def test_an_unknown_condition_is_an_error(fitted):
     _, sampler = fitted
     with pytest.raises(ValueError, match='lacks: height'):
-        sampler.sample(1, np.random.default_rng(0), conditions={'height': 1.0})
+        sampler.complete(pd.DataFrame({'height': [1.0]}), np.random.default_rng(0))
 
 
 def test_the_same_generator_gives_the_same_rows_also_after_pickling(fitted):

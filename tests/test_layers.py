@@ -24,6 +24,7 @@ ORDER = [
     'replies',
     'rows',
     'copies',
+    'rule_words',
     'rules',
     'analysis.coded',
     'analysis.statistics',

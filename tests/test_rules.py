@@ -58,14 +58,21 @@ def metadata() -> Metadata:
     })
 
 
-class DoubledNights(SingleTableProgrammableConstraint):
-    """Weeks are twice the nights."""
+class UserRule(SingleTableProgrammableConstraint):
+    """Says which rows are valid, and leaves them as they are unless a subclass does more."""
 
     def get_updated_metadata(self, metadata):
         return metadata
 
     def transform(self, data):
         return data
+
+    def reverse_transform(self, data):
+        return data
+
+
+class DoubledNights(UserRule):
+    """Weeks are twice the nights."""
 
     def reverse_transform(self, data):
         return data.assign(weeks=data['nights'] * 2.0)
@@ -74,16 +81,7 @@ class DoubledNights(SingleTableProgrammableConstraint):
         return data['weeks'] == data['nights'] * 2
 
 
-class ShortStays(SingleTableProgrammableConstraint):
-    def get_updated_metadata(self, metadata):
-        return metadata
-
-    def transform(self, data):
-        return data
-
-    def reverse_transform(self, data):
-        return data
-
+class ShortStays(UserRule):
     def is_valid(self, data):
         return (data['nights'] != 9).to_numpy()
 
@@ -199,14 +197,8 @@ def test_conditions_that_contradict_a_rule_are_an_error_before_any_call(
     assert len(asked(made)) == before
 
 
-class TotalOfBeds(SingleTableProgrammableConstraint):
+class TotalOfBeds(UserRule):
     """Middle is twice low."""
-
-    def get_updated_metadata(self, metadata):
-        return metadata
-
-    def transform(self, data):
-        return data
 
     def reverse_transform(self, data):
         return data.assign(middle=data['low'] * 2)
@@ -223,17 +215,8 @@ def test_a_rule_that_sets_a_value_does_not_undo_a_condition():
     assert (rows['middle'] == rows['low'] * 2).all()
 
 
-class NoTwins(SingleTableProgrammableConstraint):
+class NoTwins(UserRule):
     """No two rows have the same city and nights."""
-
-    def get_updated_metadata(self, metadata):
-        return metadata
-
-    def transform(self, data):
-        return data
-
-    def reverse_transform(self, data):
-        return data
 
     def is_valid(self, data):
         return ~data.duplicated(['city', 'nights'])
@@ -334,16 +317,7 @@ def test_a_rule_for_columns_that_another_rule_makes_is_left_to_sdv():
 
 @pytest.mark.filterwarnings('ignore:Only able to sample')
 def test_a_rule_on_keys_is_checked_by_sdv():
-    class OddKeys(SingleTableProgrammableConstraint):
-        def get_updated_metadata(self, metadata):
-            return metadata
-
-        def transform(self, data):
-            return data
-
-        def reverse_transform(self, data):
-            return data
-
+    class OddKeys(UserRule):
         def is_valid(self, data):
             return data['key'].str[-1].isin(list('13579'))
 

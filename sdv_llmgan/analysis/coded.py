@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sdv_llmgan.schema import DATE, Column, TableSchema
+from sdv_llmgan.schema import Column, TableSchema
 
 #: A category that the smaller table should show less often than this is counted with the other
 #: rare ones: its frequency cannot be compared, and it would only add noise.
@@ -156,6 +156,5 @@ def _numbers(column: Column, values: pd.Series) -> np.ndarray:
 def _rounded(column: Column, values: np.ndarray) -> np.ndarray:
     """Values at the precision that a model reads and writes."""
     if column.kind == 'datetime':
-        unit = 86_400 if column.datetime_format == DATE else 1
-        return np.floor(values / unit)
+        return np.floor(values / column.unit.total_seconds())
     return np.round(values, column.decimals)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import dump, enum
+from sdv_llmgan.column import closed_object, dump, enum
 from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.errors import ProviderError, ReplyError
@@ -34,21 +34,16 @@ MAX_STATISTICS = 4_000
 MAX_TOKENS = 1024
 MAX_FEEDBACK = 5
 
-REPLY_SCHEMA: dict[str, Any] = {
-    'type': 'object',
-    'properties': {
-        'analysis': {'type': 'string', 'minLength': 20, 'maxLength': 600},
-        'feedback': {
-            'type': 'array',
-            'items': {'type': 'string', 'minLength': 10, 'maxLength': 200},
-            'maxItems': MAX_FEEDBACK,
-        },
-        'verdict': enum(['real', 'synthetic']),
-        'reason': {'type': 'string', 'minLength': 10, 'maxLength': 200},
+REPLY_SCHEMA = closed_object({
+    'analysis': {'type': 'string', 'minLength': 20, 'maxLength': 600},
+    'feedback': {
+        'type': 'array',
+        'items': {'type': 'string', 'minLength': 10, 'maxLength': 200},
+        'maxItems': MAX_FEEDBACK,
     },
-    'required': ['analysis', 'feedback', 'verdict', 'reason'],
-    'additionalProperties': False,
-}
+    'verdict': enum(['real', 'synthetic']),
+    'reason': {'type': 'string', 'minLength': 10, 'maxLength': 200},
+})
 
 
 class LLMDiscriminator(AnalyzerDiscriminator):

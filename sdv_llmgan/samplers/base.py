@@ -14,6 +14,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.allowed import alike
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.rows import ParsedRows, concat
 
@@ -109,10 +110,10 @@ def _kinds(begun: pd.DataFrame) -> np.ndarray:
     """Which begun rows are alike, as numbers, shape (n_rows,)."""
     if not len(begun.columns):
         return np.zeros(len(begun), dtype=int)
-    numbers: dict[tuple[object, ...], int] = {}
-    return np.array(
-        [numbers.setdefault(tuple(row), len(numbers)) for row in begun.to_numpy()], dtype=int
-    )
+    kinds = np.empty(len(begun), dtype=int)
+    for number, places in enumerate(alike(map(tuple, begun.to_numpy())).values()):
+        kinds[places] = number
+    return kinds
 
 
 def _dealt(rows: pd.DataFrame, left: pd.DataFrame, kinds: np.ndarray) -> pd.DataFrame:

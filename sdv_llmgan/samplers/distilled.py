@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,25 +135,13 @@ class DistilledSampler:
         sampler.chain = sampler._better_chain(order)
         return sampler
 
-    def sample(
-        self,
-        num_rows: int,
-        rng: np.random.Generator,
-        conditions: Mapping[str, Any] | None = None,
-    ) -> pd.DataFrame:
+    def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """Draw plain rows, shape (num_rows, n_columns).
 
         Args:
             num_rows: How many, >= 1.
             rng: All randomness comes from here.
-            conditions: Plain values that columns are held at; ``None`` or NaN: missing.
         """
-        if conditions:
-            known = pd.DataFrame({
-                name: pd.Series([value] * num_rows, dtype=self._dtype(name))
-                for name, value in conditions.items()
-            })
-            return self.complete(known, rng)
         return pd.concat(self.chunks(num_rows, rng), ignore_index=True)
 
     def chunks(
@@ -356,12 +343,6 @@ class DistilledSampler:
             else:
                 columns[name] = self.coding.codings[name].decode(codes[name])
         return pd.DataFrame(columns)
-
-    def _dtype(self, name: str) -> str:
-        kind = self.schema[name].kind if name in self.schema.names else 'text'
-        return {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}.get(
-            kind, 'object'
-        )
 
 
 def _nats(chain: Sequence[Link]) -> float:

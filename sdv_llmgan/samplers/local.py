@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.allowed import Allowed, alike, choices
 from sdv_llmgan.column import Column
 from sdv_llmgan.rows import ParsedRows, plain_rows
 from sdv_llmgan.rules import Rules
@@ -60,14 +60,12 @@ class LocalSampler(Sampler):
     def _known(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """One value for each settled cell, plain; those in ranges and choices are drawn."""
         drawn = begun.copy()
-        choices = [tuple(None if cell.is_exact else cell for cell in row) for row in begun.values]
-        for choice in dict.fromkeys(choices):
+        for choice, places in alike(map(choices, begun.to_numpy())).items():
             allowed = {str(n): c for n, c in zip(begun, choice, strict=True) if c is not None}
             if allowed:
-                here = np.flatnonzero([other == choice for other in choices])
-                values = self._values(allowed, len(here), rng)
+                values = self._values(allowed, len(places), rng)
                 for name in allowed:
-                    drawn.iloc[here, drawn.columns.get_loc(name)] = values[name].to_numpy()
+                    drawn.iloc[places, drawn.columns.get_loc(name)] = values[name].to_numpy()
         return plain_rows(drawn, self.distilled.schema)
 
     def _values(
