@@ -30,3 +30,11 @@ class ReplyError(LLMGANError):
 
 class SamplingError(LLMGANError):
     """The rows asked for could not be had within the calls allowed."""
+
+
+class BudgetError(LLMGANError):
+    """A budget would be passed by the next call, or cannot be kept because a price is unknown."""
+
+
+class EgressError(LLMGANError):
+    """An egress policy and the other settings contradict each other; nothing was sent."""

@@ -37,6 +37,8 @@ class Request:
         max_tokens: The reply is cut here.
         seed: Makes the reply repeatable where the provider can.
         role: Which part of the loop asks; used for accounting only.
+        columns: Columns of which values stand in the messages; for the audit log only.
+        real_rows: How many real rows stand in the messages, >= 0; for the audit log only.
     """
 
     messages: tuple[Message, ...]
@@ -45,6 +47,8 @@ class Request:
     max_tokens: int = 2048
     seed: int | None = None
     role: Role = 'generator'
+    columns: tuple[str, ...] = ()
+    real_rows: int = 0
 
 
 @dataclass(frozen=True)
