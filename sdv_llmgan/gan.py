@@ -22,24 +22,23 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from sdv_llmgan.budget import Ledger
 from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
-from sdv_llmgan.errors import LLMGANError
+from sdv_llmgan.errors import BudgetError, LLMGANError
 from sdv_llmgan.examples import Examples, Selection
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.providers.base import Provider, Role
-from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.rules import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.strata import find_strata
-from sdv_llmgan.usage import Usage
 from sdv_llmgan.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -92,6 +91,7 @@ class LLMGAN:
         discriminator: Judges them.
         optimizer: Rewrites the process; ``None``: the process stays as it is.
         settings: How long the loop runs and on what.
+        ledger: Where the models' calls are counted.
 
     Attributes:
         history: What happened so far; readable after an interrupted fit too.
@@ -112,11 +112,13 @@ class LLMGAN:
         discriminator: Discriminator,
         optimizer: Optimizer | None,
         settings: LoopSettings,
+        ledger: Ledger | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.optimizer = optimizer
         self.settings = settings
+        self.ledger = ledger or Ledger()
         self.history = History()
         self.set_random_state(settings.seed)
 
@@ -161,6 +163,13 @@ class LLMGAN:
                     self.history.add(step, self.discriminator)
                 if self._is_done(step):
                     break
+        except BudgetError as error:
+            self.history.stopped = 'budget'
+            warnings.warn(
+                f'The fit ended in step {len(self.history) + 1}, and keeps the best process so '
+                f'far. {error}',
+                stacklevel=2,
+            )
         except (KeyboardInterrupt, LLMGANError) as error:
             raise type(error)(self._interrupted(error)) from error
         except Exception as error:
@@ -265,16 +274,6 @@ class LLMGAN:
         named += [self.optimizer.provider] if self.optimizer else []
         return list({id(provider): provider for provider in named if provider}.values())
 
-    def usage(self) -> dict[Role, Usage]:
-        """Calls and tokens by role, of fitting and sampling together."""
-        total: dict[Role, Usage] = {}
-        for provider in self.providers():
-            if not isinstance(provider, MeteredProvider):
-                continue
-            for role, usage in provider.usage.items():
-                total[role] = total.get(role, Usage()) + usage
-        return total
-
     def _batches(
         self, num_rows: int, rng: np.random.Generator
     ) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -333,10 +332,14 @@ class LLMGAN:
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:
         """Note on a step what is used in the meantime."""
-        started, before = time.monotonic(), sum(self.usage().values(), Usage())
-        yield
-        step.usage = sum(self.usage().values(), Usage()) - before
-        step.seconds = time.monotonic() - started
+        started, before = time.monotonic(), self.ledger.total()
+        self.ledger.step = len(self.history)
+        try:
+            yield
+        finally:
+            self.ledger.step = None
+            step.usage = self.ledger.total() - before
+            step.seconds = time.monotonic() - started
 
     def _interrupted(self, error: BaseException) -> str:
         """Note and log how far the fit came."""

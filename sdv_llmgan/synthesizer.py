@@ -20,6 +20,7 @@ from sdv.single_table.base import FIXED_RNG_SEED, BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
 from sdv_llmgan.arguments import check_arguments
+from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
@@ -34,7 +35,9 @@ from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
+from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
@@ -98,6 +101,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
             real rows; the local one in doubt). Free text is written by the model only.
+        budget: What a fit and the sampling after it may use. A fit that reaches it keeps the best
+            process so far, with a warning; sampling raises ``BudgetError``.
+        cache: Whether replies are kept on disk, so that no call is paid for twice; a file, or a
+            ``ReplyCache``, says where.
+        audit_log: File that every request to a model is noted in; ``None``: none.
         seed: Makes a fit repeatable where the provider is.
         verbose: Whether a progress bar is shown.
 
@@ -151,6 +159,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
         sampler: SamplerName = 'auto',
+        budget: Budget | None = None,
+        cache: bool | str | os.PathLike[str] | ReplyCache = True,
+        audit_log: str | os.PathLike[str] | AuditLog | None = None,
         seed: int = 0,
         verbose: bool = False,
     ) -> None:
@@ -180,6 +191,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.row_format = row_format
         self.reject_copies = reject_copies
         self.sampler = sampler
+        self.budget = budget
+        self.cache = cache
+        self.audit_log = audit_log
         self.seed = seed
         self.verbose = verbose
         check_arguments(vars(self))
@@ -411,13 +425,16 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def _make_model(self) -> LLMGAN:
         metered: dict[Any, MeteredProvider] = {}
+        ledger, cache = Ledger(self.budget), to_cache(self.cache)
+        audit = self.audit_log
+        audit = AuditLog(audit) if isinstance(audit, (str, os.PathLike)) else audit
 
         def provider(llm: LLM) -> MeteredProvider:
             """Roles that name the same model share one provider, and so its limits."""
             llm = self.llm if llm is None else llm
             key = llm if isinstance(llm, str) else id(llm)
             if key not in metered:
-                metered[key] = MeteredProvider(find_provider(llm))
+                metered[key] = MeteredProvider(find_provider(llm), ledger, cache, audit)
                 metered[key].check()
             return metered[key]
 
@@ -450,6 +467,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 seed=self.seed,
                 verbose=self.verbose,
             ),
+            ledger,
         )
 
     def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
@@ -521,11 +539,21 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         process = self.get_generation_process()
         return process.causal_graph.to_networkx(process.schema.names)
 
-    def get_usage(self) -> pd.DataFrame:
-        """Calls and tokens so far, one line a role (``generator``, ``optimizer``, ...)."""
-        usage = self._fitted_model().usage()
-        lines = {role: asdict(used) for role, used in usage.items()}
-        return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+    def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
+        """Calls, tokens and US dollars so far; see ``Usage``.
+
+        Args:
+            by_step: Whether there is a line for each step of the fit and role, instead of one a
+                role (``generator``, ``optimizer``, ...). Sampling has the step -1.
+        """
+        ledger = self._fitted_model().ledger
+        if not by_step:
+            lines = {role: asdict(used) for role, used in ledger.by_role().items()}
+            return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+        return pd.DataFrame([
+            {'step': -1 if step is None else step, 'role': role, **asdict(used)}
+            for (step, role), used in ledger.used.items()
+        ])
 
     def get_info(self) -> dict[str, Any]:
         """SDV's information, and how the fit ended.
