@@ -23,6 +23,7 @@ from sdv_llmgan.errors import (
     SamplingError,
     TransientError,
 )
+from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.prices import Prices
 from sdv_llmgan.process import GenerationProcess
@@ -48,6 +49,7 @@ __all__ = [
     'Completion',
     'Discriminator',
     'EgressError',
+    'Estimate',
     'GenerationProcess',
     'LLMGANError',
     'LLMGANSynthesizer',

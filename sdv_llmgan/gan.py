@@ -274,14 +274,18 @@ class LLMGAN:
         named += [self.optimizer.provider] if self.optimizer else []
         return list({id(provider): provider for provider in named if provider}.values())
 
+    def planned_steps(self, num_rows: int) -> int:
+        """Steps that a fit on so many rows takes at most."""
+        planned = self.settings.epochs * math.ceil(num_rows / self.settings.batch_size)
+        return min(planned, self.settings.max_batches or planned)
+
     def _batches(
         self, num_rows: int, rng: np.random.Generator
     ) -> Iterator[tuple[int, int, np.ndarray]]:
         """Epoch, batch, and the row numbers in it; batches of an epoch are about equal in size."""
         settings = self.settings
         per_epoch = math.ceil(num_rows / settings.batch_size)
-        planned = settings.epochs * per_epoch
-        total = min(planned, settings.max_batches or planned)
+        planned, total = settings.epochs * per_epoch, self.planned_steps(num_rows)
         LOGGER.info(
             'This fit pays for at most %d batches (%d epochs of %d, max_batches=%s).',
             *(total, settings.epochs, per_epoch, settings.max_batches),

@@ -146,6 +146,7 @@ class History:
                 'feedback': step.verdict.feedback if step.verdict else '',
                 'calls': step.usage.calls,
                 'tokens': step.usage.tokens,
+                'usd': step.usage.usd,
                 'seconds': round(step.seconds, 2),
                 'note': step.note,
             }
@@ -165,6 +166,7 @@ COLUMNS = [
         'feedback',
         'calls',
         'tokens',
+        'usd',
         'seconds',
     ),
     'note',

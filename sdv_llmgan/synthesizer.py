@@ -27,6 +27,7 @@ from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
@@ -39,6 +40,7 @@ from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.samplers.llm import LLMSampler
@@ -46,6 +48,9 @@ from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
+
+#: Rows that ``estimate`` has written; it counts on from there.
+REHEARSED_ROWS = 200
 
 LLM = str | Provider | None
 
@@ -121,6 +126,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         'datetime',
         *CTGANSynthesizer._model_sdtype_transformers,
     ])
+
+    #: Who plays a provider; see ``estimate``.
+    _stand_in: Callable[[Provider], Provider] = staticmethod(lambda provider: provider)
 
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]
@@ -434,7 +442,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             llm = self.llm if llm is None else llm
             key = llm if isinstance(llm, str) else id(llm)
             if key not in metered:
-                metered[key] = MeteredProvider(find_provider(llm), ledger, cache, audit)
+                played = self._stand_in(find_provider(llm))
+                metered[key] = MeteredProvider(played, ledger, cache, audit)
                 metered[key].check()
             return metered[key]
 
@@ -554,6 +563,41 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             {'step': -1 if step is None else step, 'role': role, **asdict(used)}
             for (step, role), used in ledger.used.items()
         ])
+
+    def estimate(self, data: Any, num_rows: int = 0) -> Estimate:  # noqa: ANN401 - as in ``fit``
+        """What fitting and then sampling would use; sends nothing and needs no key.
+
+        The fit is rehearsed with a model that answers at random: the prompts are the real ones.
+        Tokens are counted without the vendor's tokenizer; retries are not foreseen.
+
+        Args:
+            data: What ``fit`` would be given.
+            num_rows: Rows that ``sample`` would be asked for, >= 0.
+        """
+        twin = self._twin(Rehearsal)
+        twin.sampler = 'llm'
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            twin.fit(data)
+            model = twin._fitted_model()
+            fitted = model.ledger.total()
+            drawn = min(num_rows, REHEARSED_ROWS) if self.sampler != 'distilled' else 0
+            if drawn:
+                model.sample(unconditioned(drawn))
+        sampled = model.ledger.total() - fitted
+        return Estimate(
+            fit=fitted,
+            sample=scaled(sampled, num_rows / drawn) if drawn else Usage(),
+            steps=len(model.history),
+            max_steps=model.planned_steps(len(model.writer.examples.training)),
+        )
+
+    def _twin(self, stand_in: Callable[[Provider], Provider]) -> LLMGANSynthesizer:
+        """An unfitted copy whose models are played by others: no budget, no cache, no log."""
+        twin = deepcopy(self, {id(self._model): None})
+        twin._stand_in, twin.verbose = stand_in, False
+        twin.budget, twin.cache, twin.audit_log = None, False, None
+        return twin
 
     def get_info(self) -> dict[str, Any]:
         """SDV's information, and how the fit ended.

@@ -50,6 +50,8 @@ ORDER = [
     'providers.retries',
     'providers.threads',
     'providers.metered',
+    'providers.rehearsal',
+    'estimate',
     'discriminators.base',
     'discriminators.features',
     'missing',
