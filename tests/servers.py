@@ -50,7 +50,7 @@ REWRITE = '{"add": [], "remove": [], "instruction": "Keep age and ward as they c
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a status, a body, and headers besides the usual ones."""
+    """What goes back: a status, a body (bytes as they are), and headers besides the usual ones."""
 
     status: int
     body: Any
@@ -551,7 +551,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 _cut(self.connection)
                 return
-            payload = json.dumps(answer.body).encode()
+            raw = isinstance(answer.body, bytes)
+            payload = answer.body if raw else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

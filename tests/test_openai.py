@@ -246,7 +246,7 @@ def test_a_call_that_failed_is_tried_again(failure):
 def test_retries_end(key):
     with Server(failures=itertools.repeat(TOO_MANY)) as server:
         provider = local(server)
-        provider.max_wait = 0.1
+        provider.max_wait = 2.0
         with pytest.raises(ProviderError, match='did not answer: .*429.*Rate limit reached'):
             MeteredProvider(provider).complete(ASK)
     assert len(server.received) > 2

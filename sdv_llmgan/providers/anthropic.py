@@ -119,10 +119,10 @@ class AnthropicProvider(Provider):
             said = error.response.text[:LONGEST_ERROR]
             if self.settings.drop_refused(options, said, self.name):
                 return self.complete(request)
-            said = without_keys(said, KEYS)
-            raise ProviderError(f'{self.name} refused the request: {said}') from error
-        except anthropic.AnthropicError as error:
-            raise provider_error(error, self.name, KEYS) from error
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (anthropic.AnthropicError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
         return Completion(
             text=''.join(block.text for block in reply.content if block.type == 'text'),
             usage=Usage(

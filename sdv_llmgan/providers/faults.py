@@ -6,7 +6,7 @@ Both SDKs are made by one generator, so their errors have the same shape.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,6 +16,8 @@ from sdv_llmgan.errors import ProviderError, RateLimitError, TransientError
 #: Characters of a server's answer that an error repeats; it may be a whole page.
 LONGEST_ERROR = 500
 HIDDEN = '[key]'
+#: How the names of variables end that hold keys.
+KEY_VARIABLES = ('_KEY', '_TOKEN', '_SECRET', '_PASSWORD')
 #: Shorter values of key variables are placeholders, such as "none".
 SHORTEST_KEY = 8
 #: Too many requests at once; but also: no money left, which no waiting cures.
@@ -25,31 +27,30 @@ TRANSIENT = (408, 409)
 SERVER_FAULT = 500
 
 
-def provider_error(error: Exception, name: str, keys: Iterable[str]) -> ProviderError:
+def provider_error(error: Exception, name: str) -> ProviderError:
     """An SDK's error as one of ours: one that trying again may cure, or a final one.
 
     Args:
-        error: What the SDK raised. Errors without a status never reached the server.
+        error: What the SDK raised; a ``ValueError`` where it could not read the answer.
         name: The provider's name.
-        keys: Environment variables whose values must not be repeated.
     """
     status = getattr(error, 'status_code', None)
-    said = without_keys(f'{name} did not answer: {str(error)[:LONGEST_ERROR]}', keys)
-    if status == RATE_LIMITED and not any(word in said.lower() for word in OUT_OF_MONEY):
+    said = without_keys(f'{name} did not answer: {str(error)[:LONGEST_ERROR]}')
+    reason = f'{said} {getattr(error, "code", "")}'.lower()
+    if status == RATE_LIMITED and not any(word in reason for word in OUT_OF_MONEY):
         return RateLimitError(said, retry_after(error))
-    never_arrived = status is None and 'Connection' in type(error).__name__
-    timed_out = 'Timeout' in type(error).__name__
-    if never_arrived or timed_out or status in TRANSIENT or (status or 0) >= SERVER_FAULT:
+    on_the_line = 'Connection' in type(error).__name__ or 'Timeout' in type(error).__name__
+    unreadable = isinstance(error, ValueError)
+    if on_the_line or unreadable or status in TRANSIENT or (status or 0) >= SERVER_FAULT:
         return TransientError(said, retry_after(error))
     return ProviderError(said)
 
 
-def without_keys(text: str, variables: Iterable[str]) -> str:
-    """A text in which the values of these environment variables are hidden."""
-    for variable in variables:
-        key = os.environ.get(variable, '')
-        if len(key) >= SHORTEST_KEY:
-            text = text.replace(key, HIDDEN)
+def without_keys(text: str) -> str:
+    """A text in which the keys that the environment holds are hidden."""
+    for variable, value in os.environ.items():
+        if variable.endswith(KEY_VARIABLES) and len(value) >= SHORTEST_KEY:
+            text = text.replace(value, HIDDEN)
     return text
 
 

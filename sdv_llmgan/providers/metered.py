@@ -145,6 +145,7 @@ class MeteredProvider(Provider):
                 raise ProviderError(
                     f'{self.name} answered {len(completions)} of {len(requests)} requests.'
                 )
+            completions = [_readable(completion) for completion in completions]
             for line, completion in zip(logged, completions, strict=True):
                 line.append(completion)
             for request, completion in zip(requests, completions, strict=True):
@@ -169,3 +170,8 @@ class MeteredProvider(Provider):
         )
         most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))
         return replace(most, usd=self.usd(most))
+
+
+def _readable(completion: Completion) -> Completion:
+    """A completion whose text can be written to a file: half characters are replaced."""
+    return replace(completion, text=completion.text.encode(errors='replace').decode())

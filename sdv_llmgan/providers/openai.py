@@ -9,7 +9,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback, place
 from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
@@ -142,12 +142,12 @@ class OpenAIProvider(Provider):
             said = error.response.text[:LONGEST_ERROR]
             if self.settings.drop_refused(options, said, self.name, error.param):
                 return self.complete(request)
-            said = without_keys(said, [self.api_key_variable])
-            raise ProviderError(f'{self.name} refused the request: {said}') from error
-        except openai.OpenAIError as error:
-            raise provider_error(error, self.name, [self.api_key_variable]) from error
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
         if not reply.choices:
-            raise ProviderError(f'{self.name} answered without a reply in it.')
+            raise TransientError(f'{self.name} answered without a reply in it.')
         usage = reply.usage
         return Completion(
             text=reply.choices[0].message.content or '',
