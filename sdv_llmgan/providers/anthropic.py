@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback
+from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
+from sdv_llmgan.providers.base import Completion, Request, is_loopback
+from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI
 from sdv_llmgan.providers.settings import CLIENT_LOCK, LONGEST_ERROR, OptionalSettings
 from sdv_llmgan.usage import Usage
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 REFUSAL_WORDS = {'output_config': ('output_config', 'format', 'schema', 'structured', 'grammar')}
 
 
-class AnthropicProvider(Provider):
+class AnthropicProvider(BatchableProvider):
     """A model behind Anthropic's API.
 
     The environment holds the key, ``ANTHROPIC_API_KEY``, and may name another server,
@@ -64,33 +66,27 @@ class AnthropicProvider(Provider):
 
         return anthropic.Anthropic(timeout=self.timeout, max_retries=self.max_retries)
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one request; see ``Provider.complete``."""
-        import anthropic
+    def client(self) -> anthropic.Anthropic:
+        """The SDK's client, made when it is first needed."""
+        with CLIENT_LOCK:
+            return self._client
 
+    def body(self, request: Request) -> dict[str, Any]:
+        """A request as the API takes it."""
         system = '\n'.join(m.content for m in request.messages if m.role == 'system')
-        turns: list[Any] = [
+        turns = [
             {'role': m.role, 'content': m.content} for m in request.messages if m.role != 'system'
         ]
-        options = self.settings.wanted(output_config=_output_config(request))
-        if system:
-            options['system'] = system
-        try:
-            with CLIENT_LOCK:
-                client = self._client
-            reply = client.messages.create(
-                model=self.model,
-                max_tokens=request.max_tokens,
-                messages=turns,
-                **options,
-            )
-        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
-            said = error.response.text[:LONGEST_ERROR]
-            if self.settings.drop_refused(options, said, self.name):
-                return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {said}') from error
-        except anthropic.AnthropicError as error:
-            raise ProviderError(f'{self.name} did not answer: {error}') from error
+        return {
+            'model': self.model,
+            'max_tokens': request.max_tokens,
+            'messages': turns,
+            **({'system': system} if system else {}),
+            **self.settings.wanted(output_config=_output_config(request)),
+        }
+
+    def read(self, reply: anthropic.types.Message) -> Completion:
+        """A reply of the API as a completion."""
         return Completion(
             text=''.join(block.text for block in reply.content if block.type == 'text'),
             usage=Usage(
@@ -99,6 +95,26 @@ class AnthropicProvider(Provider):
                 completion_tokens=reply.usage.output_tokens,
             ),
         )
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        import anthropic
+
+        body = self.body(request)
+        try:
+            reply: anthropic.types.Message = self.client().messages.create(**body)
+        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
+            said = error.response.text[:LONGEST_ERROR]
+            if self.settings.drop_refused(body, said, self.name):
+                return self.complete(request)
+            raise ProviderError(f'{self.name} refused the request: {said}') from error
+        except anthropic.AnthropicError as error:
+            raise ProviderError(f'{self.name} did not answer: {error}') from error
+        return self.read(reply)
+
+    def batch_api(self) -> BatchAPI:
+        """Anthropic's Message Batches."""
+        return AnthropicBatches(self.name, self.client, self.body, self.read)
 
 
 def _output_config(request: Request) -> dict[str, Any] | None:

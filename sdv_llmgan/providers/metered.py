@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from sdv_llmgan.providers.base import Completion, Provider, Request, Role
+from sdv_llmgan.providers.batches import BatchedProvider
 from sdv_llmgan.usage import Usage
 
 _LOCK = threading.Lock()
@@ -47,6 +48,16 @@ class MeteredProvider(Provider):
     def check(self) -> None:
         """Raise what would stop every call, sending nothing."""
         self.provider.check()
+
+    def batched(self) -> MeteredProvider:
+        """The same provider by its batch API; what both use is counted together.
+
+        Raises:
+            ProviderError: The provider has no batch API.
+        """
+        batched = MeteredProvider(BatchedProvider(self.provider))
+        batched.usage = self.usage
+        return batched
 
     def complete(self, request: Request) -> Completion:
         """Answer one request and count it."""

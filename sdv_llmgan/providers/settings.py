@@ -17,6 +17,15 @@ CLIENT_LOCK = threading.Lock()
 #: Characters of a server's answer that an error repeats; it may be a whole page.
 LONGEST_ERROR = 500
 
+#: Statuses after which the same call may go through later: timeout, conflict, rate limit.
+PASSING_STATUSES = (408, 409, 429)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an SDK's error (no connection, rate limit, 5xx) may be gone at another try."""
+    status: int = getattr(error, 'status_code', 500)  # of no answer at all there is none
+    return status in PASSING_STATUSES or status >= 500
+
 
 class OptionalSettings:
     """Which optional settings a server takes.
