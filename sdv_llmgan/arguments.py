@@ -53,6 +53,13 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
             )
+    if arguments['batch'] not in (True, False):
+        raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
+    if arguments['batch'] and arguments['sampler'] != 'llm':
+        raise ValueError(
+            "batch=True sends sampling through the provider's batch API, so it needs "
+            f"sampler='llm', got {arguments['sampler']!r}."
+        )
     for name in ('context', 'instruction'):
         if not isinstance(arguments[name] or '', str):
             raise ValueError(f'{name} must be text, got {arguments[name]!r}.')

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,7 @@ class LLMGAN:
         optimizer: Rewrites the process; ``None``: the process stays as it is.
         settings: How long the loop runs and on what.
         ledger: Where the models' calls are counted.
+        sampling: Writes rows after the fit; ``None``: ``generator`` does.
 
     Attributes:
         history: What happened so far; readable after an interrupted fit too.
@@ -113,12 +114,14 @@ class LLMGAN:
         optimizer: Optimizer | None,
         settings: LoopSettings,
         ledger: Ledger | None = None,
+        sampling: Generator | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.optimizer = optimizer
         self.settings = settings
         self.ledger = ledger or Ledger()
+        self.sampling = sampling
         self.history = History()
         self.set_random_state(settings.seed)
 
@@ -192,7 +195,8 @@ class LLMGAN:
     def follow(self, process: GenerationProcess) -> None:
         """Have the model write rows with this process from now on."""
         self.process = process
-        self.sampler = LLMSampler(self.writer, process, self.settings.max_top_ups)
+        writer = replace(self.writer, generator=self.sampling or self.generator)
+        self.sampler = LLMSampler(writer, process, self.settings.max_top_ups)
 
     def _distill(self, training: pd.DataFrame) -> None:
         """Have rows drawn from a local sampler, if that is wanted or hard to beat."""

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import networkx as nx
@@ -106,6 +106,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
             real rows; the local one in doubt). Free text is written by the model only.
+        batch: Whether sampling goes through the provider's batch API, with ``sampler='llm'``: half
+            the price, minutes to a day of waiting, and a process that was killed goes on waiting
+            when it samples the same again. The fit's calls follow one another and do not.
         budget: What a fit and the sampling after it may use. A fit that reaches it keeps the best
             process so far, with a warning; sampling raises ``BudgetError``.
         cache: Whether replies are kept on disk, so that no call is paid for twice; a file, or a
@@ -167,6 +170,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
         sampler: SamplerName = 'auto',
+        batch: bool = False,
         budget: Budget | None = None,
         cache: bool | str | os.PathLike[str] | ReplyCache = True,
         audit_log: str | os.PathLike[str] | AuditLog | None = None,
@@ -199,6 +203,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.row_format = row_format
         self.reject_copies = reject_copies
         self.sampler = sampler
+        self.batch = batch
         self.budget = budget
         self.cache = cache
         self.audit_log = audit_log
@@ -432,7 +437,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         return self.sample_from_conditions([condition], **sampling)
 
     def _make_model(self) -> LLMGAN:
-        metered: dict[Any, MeteredProvider] = {}
+        made: dict[Any, MeteredProvider] = {}
         ledger, cache = Ledger(self.budget), to_cache(self.cache)
         audit = self.audit_log
         audit = AuditLog(audit) if isinstance(audit, (str, os.PathLike)) else audit
@@ -441,24 +446,25 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             """Roles that name the same model share one provider, and so its limits."""
             llm = self.llm if llm is None else llm
             key = llm if isinstance(llm, str) else id(llm)
-            if key not in metered:
+            if key not in made:
                 played = self._stand_in(find_provider(llm))
-                metered[key] = MeteredProvider(played, ledger, cache, audit)
-                metered[key].check()
-            return metered[key]
+                made[key] = MeteredProvider(played, ledger, cache, audit)
+                made[key].check()
+            return made[key]
 
-        generator = provider(self.generator_llm)
+        metered = provider(self.generator_llm)
+        generator = Generator(
+            metered,
+            self.generator_temperature,
+            self.row_format or metered.row_format,
+            self.enforce_min_max_values,
+        )
         discriminator = deepcopy(find_discriminator(self.discriminator))
         if discriminator.asks_model:
             discriminator.provider = provider(self.discriminator_llm)
         discriminator.target, discriminator.detail = self.target, self.metadata_detail
         return LLMGAN(
-            Generator(
-                generator,
-                self.generator_temperature,
-                self.row_format or generator.row_format,
-                self.enforce_min_max_values,
-            ),
+            generator,
             discriminator,
             self._make_optimizer(provider) if self.optimize else None,
             LoopSettings(
@@ -477,6 +483,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 verbose=self.verbose,
             ),
             ledger,
+            replace(generator, provider=metered.batched()) if self.batch else None,
         )
 
     def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
@@ -596,7 +603,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         """An unfitted copy whose models are played by others: no budget, no cache, no log."""
         twin = deepcopy(self, {id(self._model): None})
         twin._stand_in, twin.verbose = stand_in, False
-        twin.budget, twin.cache, twin.audit_log = None, False, None
+        twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
 
     def get_info(self) -> dict[str, Any]:
