@@ -16,7 +16,7 @@ from sdv_llmgan.usage import Usage
 LOGGER = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)  # tables and arrays have no plain equality
 class Step:
     """One batch: a process, the rows it led to, and what was said of them.
 
@@ -51,6 +51,11 @@ class Step:
     verdict: Verdict | None = None
     first_score: float | None = None
     note: str = ''
+
+    @property
+    def score(self) -> float | None:
+        """The newest discriminator's score, in [0, 1]; 0 is chance, lower is better."""
+        return self.verdict.score if self.verdict else None
 
     def add_note(self, note: str) -> None:
         """Put a note behind those there are; an empty one changes nothing."""
@@ -132,8 +137,8 @@ class History:
             {
                 'epoch': step.epoch,
                 'batch': step.batch,
-                'score': step.verdict.score if step.verdict else float('nan'),
-                'first_score': float('nan') if step.first_score is None else step.first_score,
+                'score': _number(step.score),
+                'first_score': _number(step.first_score),
                 'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
                 'phi': _phi(step),
                 'verdict': VERDICTS[step.verdict.is_real if step.verdict else None],
@@ -179,6 +184,10 @@ def _rank(step: Step) -> tuple[bool, float]:
     if step.verdict is None:
         return True, float('inf')
     return not step.verdict.is_real, step.verdict.score
+
+
+def _number(value: float | None) -> float:
+    return float('nan') if value is None else value
 
 
 def _phi(step: Step) -> float:

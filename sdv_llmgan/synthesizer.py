@@ -545,8 +545,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""
-        process = self.get_generation_process()
-        return process.causal_graph.to_networkx(process.schema.names)
+        return self.get_generation_process().to_networkx()
 
     def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
         """Calls, tokens and US dollars so far; see ``Usage``.

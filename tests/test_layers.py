@@ -95,6 +95,11 @@ ORDER = [
     'metrics.privacy',
     'metrics.efficacy',
     'metrics.__init__',
+    'plots.look',
+    'plots.steps',
+    'plots.graphs',
+    'plots.tables',
+    'plots.__init__',
     'benchmark.tables',
     'benchmark.protocols',
     'benchmark.baselines',
@@ -108,7 +113,11 @@ ORDER = [
     'benchmark.__main__',
 ]
 #: Packages that are imported by their own name.
-MODULES = {'analysis': 'analysis.__init__', 'metrics': 'metrics.__init__'}
+MODULES = {
+    'analysis': 'analysis.__init__',
+    'metrics': 'metrics.__init__',
+    'plots': 'plots.__init__',
+}
 PACKAGES_WITHOUT_CODE = [
     'providers.__init__',
     'discriminators.__init__',
