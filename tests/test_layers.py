@@ -70,6 +70,8 @@ ORDER = [
     'step',
     'story',
     'history',
+    'callbacks',
+    'progress',
     'optimizer',
     'interpreter',
     'examples',
