@@ -438,7 +438,7 @@ def test_a_provider_without_a_batch_api_is_an_error_before_anything_is_sent(monk
     assert scripted.requests == []
     for name in AzureOpenAIProvider.variables:
         monkeypatch.setenv(name, 'https://azure.example.org')
-    with pytest.raises(ProviderError, match="AzureOpenAIProvider"):
+    with pytest.raises(ProviderError, match='AzureOpenAIProvider'):
         BatchedProvider(AzureOpenAIProvider('tiny'))
 
 

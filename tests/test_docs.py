@@ -1,4 +1,4 @@
-"""The scripts in docs/sdv.md run as they stand, for CTGAN as for LLMGAN."""
+"""The scripts in docs/sdv.md run as they stand, for CTGAN as for LLMGAN; so does docs/story.md."""
 
 from __future__ import annotations
 
@@ -67,3 +67,16 @@ def test_conditional_sampling():
 def test_every_script_of_the_page_is_run():
     assert list(SCRIPTS) == ['Metadata from a CSV file', 'Constraints', 'Conditional sampling']
     assert PAGE.count('```python') == len(SCRIPTS)
+
+
+def test_the_page_on_stories_runs_from_top_to_bottom():
+    page = (ROOT / 'docs' / 'story.md').read_text(encoding='utf-8')
+    code = '\n'.join(re.findall(r'^```python\n(.+?)^```', page, re.MULTILINE | re.DOTALL))
+    if not sdv_lines.SDV_2:
+        code = re.sub(r'^.*# SDV 1\.38: (.+)$', r'\1', code, flags=re.MULTILINE)
+    quick = "LLMGANSynthesizer(metadata, llm='scripted', causal_graph='none', sampler='llm', "
+    made: dict[str, object] = {}
+    exec(code.replace('LLMGANSynthesizer(metadata, ', quick), made)
+    assert made['edited'] in [step.process for step in made['history']]
+    assert made['other'].history.steps[0].process.instruction == made['saved'].instruction
+    assert Path('story.md').read_text().startswith('# The story')

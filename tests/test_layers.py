@@ -70,7 +70,14 @@ ORDER = [
     'discriminators.panel',
     'hookspecs',
     'registry',
+    'closed_json',
+    'markdown',
+    'changes',
+    'step',
+    'story',
     'history',
+    'callbacks',
+    'progress',
     'optimizer',
     'interpreter',
     'examples',
@@ -101,6 +108,11 @@ ORDER = [
     'metrics.privacy',
     'metrics.efficacy',
     'metrics.__init__',
+    'plots.look',
+    'plots.steps',
+    'plots.graphs',
+    'plots.tables',
+    'plots.__init__',
     'benchmark.tables',
     'benchmark.protocols',
     'benchmark.baselines',
@@ -114,7 +126,11 @@ ORDER = [
     'benchmark.__main__',
 ]
 #: Packages that are imported by their own name.
-MODULES = {'analysis': 'analysis.__init__', 'metrics': 'metrics.__init__'}
+MODULES = {
+    'analysis': 'analysis.__init__',
+    'metrics': 'metrics.__init__',
+    'plots': 'plots.__init__',
+}
 PACKAGES_WITHOUT_CODE = [
     'providers.__init__',
     'discriminators.__init__',

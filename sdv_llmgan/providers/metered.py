@@ -115,6 +115,7 @@ class MeteredProvider(Provider):
             BudgetError: The next call might pass the budget.
             ProviderError: A call failed, and trying again did not help.
         """
+        self.ledger.ask(len(requests))
         known = [self._known(request) for request in requests]
         unknown = [request for request, reply in zip(requests, known, strict=True) if reply is None]
         with self.ledger.clock():
