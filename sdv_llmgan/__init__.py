@@ -11,7 +11,9 @@ from sdv_llmgan.discriminators.base import (
     Verdict,
     verdict_from_probabilities,
 )
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.errors import (
+    EgressError,
     LLMGANError,
     PluginError,
     ProviderError,
@@ -19,6 +21,7 @@ from sdv_llmgan.errors import (
     SamplingError,
 )
 from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.preview import Preview
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
@@ -36,12 +39,15 @@ __all__ = [
     'CausalGraph',
     'Completion',
     'Discriminator',
+    'EgressError',
+    'EgressPolicy',
     'GenerationProcess',
     'LLMGANError',
     'LLMGANSynthesizer',
     'Message',
     'OpenAIProvider',
     'PluginError',
+    'Preview',
     'Provider',
     'ProviderError',
     'RangeCondition',

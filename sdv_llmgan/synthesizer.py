@@ -25,6 +25,7 @@ from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
@@ -33,14 +34,16 @@ from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.preview import Preview, Unsent, first_requests
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.samplers.llm import LLMSampler
-from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
+from sdv_llmgan.samplers.local import LocalSampler
+from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 
@@ -100,8 +103,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             real rows; the local one in doubt). Free text is written by the model only.
         seed: Makes a fit repeatable where the provider is.
         verbose: Whether a progress bar is shown.
+        egress: What of the training table any model may be told (see ``EgressPolicy``); ``None``:
+            all but keys and personal columns. ``preview`` shows what leaves.
 
     Raises:
+        EgressError: The egress policy and the other settings contradict each other.
         PluginError: There is no such provider or discriminator.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
@@ -153,6 +159,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         sampler: SamplerName = 'auto',
         seed: int = 0,
         verbose: bool = False,
+        egress: EgressPolicy | None = None,
     ) -> None:
         self.llm = llm
         self.context = context
@@ -182,6 +189,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.sampler = sampler
         self.seed = seed
         self.verbose = verbose
+        self.egress = egress
         check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
@@ -256,8 +264,29 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             name for name, declared in columns.items() if declared['sdtype'] == 'id'
         ]
 
+    def preview(self, data: Any) -> Preview:  # noqa: ANN401 - what ``fit`` takes
+        """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.
+
+        A fit is started on a copy and stopped at its first call, so this takes as long as the
+        preparations of one. No key is needed.
+
+        Args:
+            data: What ``fit`` takes in the SDV line that is installed.
+
+        Raises:
+            EgressError: The egress policy and the table contradict each other.
+        """
+        unsent = Unsent(
+            find_provider(self.llm if self.generator_llm is None else self.generator_llm)
+        )
+        llms = ('llm', 'generator_llm', 'discriminator_llm', 'optimizer_llm')
+        other = {'_model': None, **dict.fromkeys(llms, unsent)}
+        copied = {name: value for name, value in vars(self).items() if name not in other}
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update({**deepcopy(copied), **other})
+        return first_requests(lambda: twin.fit(data))
+
     def _fit(self, table: pd.DataFrame) -> None:
-        model = self._make_model()
         schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
         if schema.texts and self.sampler == 'distilled':
             raise ValueError(
@@ -266,7 +295,16 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         training = schema.to_plain(table)
         rules = Rules(self._reject_sampling_constraints, training, schema)
-        process = self._first_process(rules.stepped(schema), training, rules.words)
+        schema = rules.stepped(schema)
+        view = self._view(training, schema, rules)
+        model = self._make_model()
+        named = not isinstance(self.causal_graph, str)
+        graph = CausalGraph.from_edges(self.causal_graph) if named else CausalGraph()
+        if view is not None:
+            graph.check_columns(schema.names)
+            graph = view.told_graph(graph)
+            schema, training, rules = view.schema, view.table(training), view.told_rules()
+        process = self._first_process(schema, training, rules.words, graph)
         if (num_prompts := len(process.parts())) > 1:
             warnings.warn(
                 f'The table has {len(schema.names)} columns: a row is written in '
@@ -276,7 +314,23 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
-        model.fit(training, process, rules)
+        model.fit(training, process, rules, view)
+
+    def _view(self, training: pd.DataFrame, schema: TableSchema, rules: Rules) -> View | None:
+        """What models may see of the table; ``None``: all of it."""
+        if self.egress is None:
+            return None
+        declared = declared_names(self._original_metadata)
+        return View.of(
+            training,
+            schema,
+            rules,
+            self.egress,
+            self.egress.treatments(schema, declared, self.target),
+            target=self.target,
+            enforce_range=self.enforce_min_max_values,
+            seed=self.seed,
+        )
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
@@ -285,7 +339,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
         model = self._fitted_model()
-        return model.process.schema.from_plain(model.sample(begun))
+        return model.schema.from_plain(model.sample(begun))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
@@ -299,7 +353,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _has_unchecked_rules(self) -> bool:
         """Whether SDV drops rows that the sampler found good."""
         model: LLMGAN | None = self._model
-        return bool(self._chained_constraints or (model and model.writer.rules.unchecked))
+        return bool(self._chained_constraints or (model and model.rules.unchecked))
 
     def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
         ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
@@ -317,11 +371,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 'Ranges and sets do not go with a constraint on columns that another constraint '
                 'makes; single values do.'
             )
-        self._fitted_model().writer.rules.begin(self._begin(conditions), np.random.default_rng(0))
+        self._fitted_model().rules.begin(self._begin(conditions), np.random.default_rng(0))
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
-        schema = self._fitted_model().process.schema
+        schema = self._fitted_model().schema
         return to_allowed(wishes, schema, self.enforce_min_max_values)
 
     def _sample_with_conditions(
@@ -382,7 +436,14 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         """
         self._validate_fit_before_sample()
         model = self._fitted_model()
-        condition = interpret(description, num_rows, model.process, model.generator.provider)
+        condition = interpret(
+            description,
+            num_rows,
+            model.schema,
+            model.generator.provider,
+            context=model.process.context,
+            told=model.view.named if model.view else None,
+        )
         self._validate_conditions_unseen_columns(condition.to_frame())
         return condition
 
@@ -461,14 +522,16 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         )
 
     def _first_process(
-        self, schema: TableSchema, training: pd.DataFrame, rules: tuple[str, ...]
+        self,
+        schema: TableSchema,
+        training: pd.DataFrame,
+        rules: tuple[str, ...],
+        graph: CausalGraph,
     ) -> GenerationProcess:
         process = GenerationProcess(
             self.context,
             schema,
-            CausalGraph()
-            if isinstance(self.causal_graph, str)
-            else CausalGraph.from_edges(self.causal_graph),
+            graph,
             self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
             rules,
@@ -549,7 +612,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
-            'sampler': 'llm' if isinstance(self._model.sampler, LLMSampler) else 'distilled',
+            'sampler': 'distilled' if isinstance(self._model.sampler, LocalSampler) else 'llm',
             'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
         }
 
