@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, overload
 
 from sdv_llmgan.providers.base import Completion, Provider, Request
 
 
+@dataclass(frozen=True, repr=False)
 class Preview(Sequence[Request]):
     """Requests in the order in which they would be sent; ``print`` shows what they say.
 
-    Args:
+    Attributes:
         requests: The requests.
     """
 
-    def __init__(self, requests: Sequence[Request]) -> None:
-        self.requests = tuple(requests)
+    requests: tuple[Request, ...]
 
     def __len__(self) -> int:
         """Number of requests."""
@@ -104,7 +104,7 @@ def first_requests(fit: Callable[[], Any]) -> Preview:
     try:
         fit()
     except _Stopped as stopped:
-        return Preview(stopped.requests)
+        return Preview(tuple(stopped.requests))
     return Preview(())
 
 

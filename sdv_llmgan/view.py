@@ -182,8 +182,9 @@ class View:
 
     def plain(self, known: pd.DataFrame) -> pd.DataFrame:
         """Plain real rows, with their index, of which every cell is settled."""
-        rows = plain_rows(known, self.whole)[list(self.whole.names)]
-        return rows.set_axis(known.index)
+        rows = plain_rows(known, self.whole)
+        columns = {name: rows[name].to_numpy() for name in self.whole.names}
+        return pd.DataFrame(columns, index=known.index)
 
     def _is_settled(self, name: str, begun: pd.DataFrame) -> bool:
         """Whether conditions on columns tied to this one say what it can be."""
