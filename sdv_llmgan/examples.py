@@ -24,24 +24,28 @@ class Examples:
         training: Plain training rows, shape (n_rows, n_columns).
         per_call: Rows in a piece at most, >= 1.
         strata: Stratum of each training row, shape (n_rows,); ``None``: pieces are cut at random.
+        rows_per_example: Rows asked for, for each row of a piece, >= 1.
     """
 
     training: pd.DataFrame
     per_call: int
     strata: np.ndarray | None = None
+    rows_per_example: int = 1
 
     def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[pd.DataFrame]:
-        """Cut these rows into pieces; together every row once.
+        """Cut pieces from these rows, to ask for as many with them.
 
         Args:
-            rows: Numbers of training rows, in random order.
+            rows: Numbers of training rows, in random order. None is used twice, and all are used
+                where one row is asked for with each.
             rng: Deals them out where there are strata.
         """
+        count = math.ceil(len(rows) / (self.rows_per_example * self.per_call))
+        rows = rows[: count * self.per_call]
         if self.strata is None:
             starts = range(0, len(rows), self.per_call)
             hands = [rows[start : start + self.per_call] for start in starts]
         else:
-            count = math.ceil(len(rows) / self.per_call)
             hands = [rows[hand] for hand in deal(self.strata[rows], count, rng)]
         return [self.training.iloc[hand] for hand in hands]
 
@@ -51,7 +55,7 @@ class Examples:
         return self.training.iloc[stratified_sample(strata, num_rows, rng)]
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[pd.DataFrame]:
-        """Pieces with ``num_rows`` rows in all: the training rows, shuffled anew in every pass."""
+        """Pieces to ask for ``num_rows`` rows: training rows, shuffled anew in every pass."""
         passes = math.ceil(num_rows / len(self.training))
         rows = np.concatenate([rng.permutation(len(self.training)) for _ in range(passes)])
         return self.pieces(rows[:num_rows], rng)

@@ -56,7 +56,7 @@ class LoopSettings:
     Attributes:
         epochs: Passes over the training rows, >= 1.
         batch_size: Real rows in a batch at most, and generated rows asked for.
-        examples_per_call: Few-shot examples in a prompt, and rows asked for with it.
+        examples_per_call: Few-shot examples in a prompt.
         selection: How few-shot examples are chosen among a batch's rows.
         target: Column by whose values examples are stratified; ``None``: by clusters.
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
@@ -315,7 +315,8 @@ class LLMGAN:
         strata = None
         if settings.selection == 'stratified':
             strata = find_strata(training, process.schema, settings.target, settings.seed)
-        return Examples(training, settings.examples_per_call, strata)
+        times = self.generator.rows_per_example
+        return Examples(training, settings.examples_per_call, strata, times)
 
     def _optimizer_examples(
         self, process: GenerationProcess, rng: np.random.Generator

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,12 +55,14 @@ class Generator:
         temperature: Randomness of the replies, >= 0.
         row_format: How rows are written.
         enforce_range: Whether values beyond the training table's range are rejected.
+        rows_per_example: Rows asked for, for each real row that a prompt shows, >= 1.
     """
 
     provider: Provider
     temperature: float = 0.5
     row_format: RowFormat = 'short_keys'
     enforce_range: bool = True
+    rows_per_example: int = 1
 
     def write(
         self,
@@ -75,8 +77,8 @@ class Generator:
             process: What to follow.
             begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
                 without columns where nothing is settled. Its index counts from 0.
-            pieces: Plain real rows, a few each and n_rows in all: the few-shot examples of one
-                prompt. As many begun rows belong to each of them.
+            pieces: Plain real rows, a few each: the few-shot examples of one prompt. To each of
+                them belong ``rows_per_example`` times as many begun rows, in order.
             rng: Seeds the requests.
 
         Returns:
@@ -106,7 +108,7 @@ class Generator:
         rng: np.random.Generator,
     ) -> list[Task]:
         """Requests for the rows in ``begun``, whose index says which piece each belongs to."""
-        ends = np.cumsum([len(piece) for piece in pieces])
+        ends = self.rows_per_example * np.cumsum([len(piece) for piece in pieces])
         tasks = []
         for group, shared in _groups(begun):
             alike = process.conditioned(shared)
@@ -121,7 +123,11 @@ class Generator:
                     tasks.append(
                         self._task(alike, schema, examples, rows.iloc[start : start + at_most], rng)
                     )
-        return tasks
+        heads = Counter(_head(task.request) for task in tasks)
+        return [
+            replace(task, request=replace(task.request, shared_by=heads[_head(task.request)]))
+            for task in tasks
+        ]
 
     def _task(
         self,
@@ -179,6 +185,12 @@ class Generator:
         keys = 0 if self.row_format == 'arrays' else 6 * len(examples[0])
         longest = max(len(dump(row)) for row in examples) + keys
         return int(LENGTH_MARGIN * longest * num_rows) + EXTRA_TOKENS
+
+
+def _head(request: Request) -> str:
+    """What a request may share with others."""
+    last = request.messages[-1]
+    return last.content[: last.stable]
 
 
 def _settled(

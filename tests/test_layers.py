@@ -37,6 +37,7 @@ ORDER = [
     'analysis.__init__',
     'providers.base',
     'providers.settings',
+    'providers.json_schema',
     'providers.batch_api',
     'providers.openai_batches',
     'providers.anthropic_batches',
