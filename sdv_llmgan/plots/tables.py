@@ -138,7 +138,7 @@ def get_map_plot(
             chosen = points[[entry == name for entry in group]]
             whole = f'{kind}: {label(name)}' if name else kind
             is_real = kind == 'real'
-            figure.add_scattergl(
+            figure.add_scatter(
                 x=chosen[:, 0],
                 y=chosen[:, 1],
                 mode='markers',
