@@ -28,6 +28,7 @@ ORDER = [
     'copies',
     'rule_words',
     'rules',
+    'ranges',
     'shown',
     'view',
     'analysis.coded',
