@@ -1,7 +1,7 @@
 """Numbers and dates as a few ranges in words, such as "under 30", "30 to 39" and "40 or more".
 
-Ranges have round edges, hold several training rows each, and the outer ones have one end only: no
-word of them is the smallest or largest value.
+Ranges have round edges, hold several training rows and more than one possible value each, and the
+outer ones have one end only: no word of them is the smallest or largest value.
 """
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ def _edges(ordered: pd.Series, column: Column) -> list[Any]:
     for points in (ordered, ordered.drop_duplicates(ignore_index=True)):
         kept: list[Any] = []
         for edge in _round_quantiles(points, column):
-            start = int((ordered < kept[-1]).sum()) if kept else 0
-            below = int((ordered < edge).sum())
-            if below - start >= MIN_ROWS and len(ordered) - below >= MIN_ROWS:
+            start = kept[-1] if kept else ordered.iloc[0]
+            above = ordered[ordered >= edge]
+            rows = int((ordered >= start).sum()) - len(above), len(above)
+            # A range of a single value would tell it.
+            is_wide = edge - start > _unit(column) and ordered.iloc[-1] > edge
+            if min(rows) >= MIN_ROWS and is_wide:
                 kept.append(edge)
         if kept:
             return kept

@@ -121,6 +121,11 @@ def test_what_cannot_be_cut_without_singling_out_is_any_value(values):
     assert list(told(pd.Series(values, name='x'))) == [ANY]
 
 
+def test_no_range_is_a_single_value():
+    children = pd.Series([0, 1, 2, 3, 4, 5] * 20, name='x')
+    assert list(told(children)) == ['under 2', '2 to 3', '4 or more']
+
+
 def test_what_two_conditions_allow_together():
     low, high = Allowed(minimum=1, maximum=5), Allowed(minimum=4, maximum=9)
     assert low.both(high) == Allowed(minimum=4, maximum=5)
