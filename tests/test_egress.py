@@ -255,7 +255,9 @@ def test_what_is_filled_in_keeps_its_relation_to_what_was_sent():
     assert np.corrcoef(present['salary'], present['dose'])[0, 1] > 0.9
     assert abs(np.corrcoef(present['salary'], shuffled['dose'])[0, 1]) < 0.3
     # Fernweh is known in Zebrafels only.
-    homesick = [table['illness'] == 'Fernweh' for table in (rows, rows.sample(frac=1))]
+    homesick = [
+        table['illness'] == 'Fernweh' for table in (rows, rows.sample(frac=1, random_state=0))
+    ]
     here = rows['clinic'] == 'Zebrafels'
     kept, lost = (
         homesick_rows.to_numpy()[here].mean() - homesick_rows.to_numpy()[~here].mean()
@@ -278,9 +280,11 @@ def test_values_are_missing_together_as_in_the_table_when_one_of_them_is_withhel
 def test_a_sampler_without_a_model_needs_no_way_back():
     made = scripted(MIXED, sampler='auto')
     sdv_lines.fit(made, TABLE)
-    # The scripted model's rows are random, which shows in what it sees of the table.
+    # Both sources are compared by what the model saw; in doubt the one without calls wins.
     told_apart = made.get_info()['told_apart']
-    assert 0 <= told_apart['distilled'] < told_apart['llm'] <= 1
+    assert told_apart['num_rows'] == 20
+    assert 0 <= told_apart['distilled'] <= 1
+    assert 0 <= told_apart['llm'] < told_apart['distilled'] + told_apart['margin']
     assert made.get_info()['sampler'] == 'distilled'
     before = len(requests(made))
     rows = sdv_lines.sample(made, 30)
