@@ -78,13 +78,23 @@ ORDER = [
     'gan',
     'presets',
     'arguments',
-    'synthesizer',
-    '__init__',
     'metrics.encoding',
     'metrics.fidelity',
     'metrics.privacy',
     'metrics.efficacy',
     'metrics.__init__',
+    'report.content',
+    'report.charts',
+    'report.inputs',
+    'report.columns',
+    'report.likeness',
+    'report.privacy',
+    'report.origin',
+    'report.result',
+    'report.make',
+    'report.__init__',
+    'synthesizer',
+    '__init__',
     'benchmark.tables',
     'benchmark.protocols',
     'benchmark.baselines',
@@ -98,7 +108,7 @@ ORDER = [
     'benchmark.__main__',
 ]
 #: Packages that are imported by their own name.
-MODULES = {'analysis': 'analysis.__init__', 'metrics': 'metrics.__init__'}
+MODULES = {name: f'{name}.__init__' for name in ('analysis', 'metrics', 'report')}
 PACKAGES_WITHOUT_CODE = [
     'providers.__init__',
     'discriminators.__init__',
