@@ -106,6 +106,7 @@ ORDER = [
     'benchmark.plots',
     'benchmark.cli',
     'benchmark.__main__',
+    '__main__',
 ]
 #: Packages that are imported by their own name.
 MODULES = {name: f'{name}.__init__' for name in ('analysis', 'metrics', 'report')}
@@ -127,7 +128,7 @@ def modules() -> dict[str, Path]:
 def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('sdv_llmgan'):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'sdv_llmgan':
             module = (node.module or '').removeprefix('sdv_llmgan').lstrip('.')
             found |= {MODULES.get(module, module)} if module else {a.name for a in node.names}
     return found
