@@ -4,6 +4,8 @@
 import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must be whole by then
 
 # isort: on
+from sdv_llmgan.budget import Budget
+from sdv_llmgan.callbacks import Callback
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.discriminators.base import (
@@ -12,16 +14,25 @@ from sdv_llmgan.discriminators.base import (
     verdict_from_probabilities,
 )
 from sdv_llmgan.errors import (
+    BudgetError,
+    EgressError,
     LLMGANError,
     PluginError,
     ProviderError,
+    RateLimitError,
     ReplyError,
     SamplingError,
+    TransientError,
 )
+from sdv_llmgan.estimate import Estimate
+from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.prices import Prices
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
+from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
+from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.schema import TableSchema
@@ -32,24 +43,36 @@ __version__ = '0.1.0'
 
 __all__ = [
     'AnthropicProvider',
+    'AuditLog',
     'AzureOpenAIProvider',
+    'Budget',
+    'BudgetError',
+    'Callback',
     'CausalGraph',
     'Completion',
     'Discriminator',
+    'EgressError',
+    'Estimate',
     'GenerationProcess',
+    'History',
     'LLMGANError',
     'LLMGANSynthesizer',
     'Message',
     'OpenAIProvider',
     'PluginError',
+    'Prices',
     'Provider',
     'ProviderError',
     'RangeCondition',
+    'RateLimitError',
+    'ReplyCache',
     'ReplyError',
     'Request',
     'SamplingError',
     'ScriptedProvider',
+    'Step',
     'TableSchema',
+    'TransientError',
     'Usage',
     'Verdict',
     'hookimpl',

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, get_args
 
+from sdv_llmgan.budget import Budget
+from sdv_llmgan.callbacks import check_callbacks
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.examples import Selection
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.providers.audit import AuditLog
+from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.schema import RowFormat
 
@@ -68,6 +74,35 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     ):
         find_provider(arguments['llm'] if llm is None else llm)
     find_discriminator(arguments['discriminator'])
+    check_callbacks(arguments['callbacks'])
+    _check_process(arguments)
+    _check_safeguards(arguments)
+
+
+def _check_safeguards(arguments: Mapping[str, Any]) -> None:
+    kinds: dict[str, tuple[type[Any], ...]] = {
+        'budget': (Budget, type(None)),
+        'cache': (bool, str, os.PathLike, ReplyCache),
+        'audit_log': (str, os.PathLike, AuditLog, type(None)),
+    }
+    for name, allowed in kinds.items():
+        if not isinstance(arguments[name], allowed):
+            names = ', '.join(kind.__name__ for kind in allowed)
+            raise ValueError(f'{name} must be one of {names}, got {arguments[name]!r}.')
+
+
+def _check_process(arguments: Mapping[str, Any]) -> None:
+    process = arguments['generation_process']
+    if not isinstance(process, (GenerationProcess, type(None))):
+        raise ValueError(
+            f'generation_process must be a GenerationProcess, got {process!r}. '
+            'GenerationProcess.from_json() reads a saved one.'
+        )
+    if process is not None and (arguments['instruction'] or arguments['context']):
+        raise ValueError(
+            'generation_process has a context and an instruction of its own: leave those arguments '
+            'out, or give dataclasses.replace(process, context=...).'
+        )
 
 
 def _check_number(name: str, value: Any, least: int, kind: type[Any]) -> None:  # noqa: ANN401

@@ -24,6 +24,23 @@ class ProviderError(LLMGANError):
     """A language model could not be reached, refused the request, or lacks its key."""
 
 
+class TransientError(ProviderError):
+    """A call failed in a way that trying again may cure; a provider raises it, the meter retries.
+
+    Attributes:
+        retry_after: Seconds after which the server wants to be asked again; ``None``: it did not
+            say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitError(TransientError):
+    """The server takes no more calls for now."""
+
+
 class ReplyError(LLMGANError):
     """A reply could not be read as what was asked for."""
 

@@ -22,7 +22,7 @@ from sdv_llmgan.column import dump
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.rows import ParsedRows, concat, parse_rows
+from sdv_llmgan.rows import ParsedRows, concat, read_cells, to_frame
 from sdv_llmgan.schema import RowFormat, TableSchema
 
 #: A reply may be so much longer than the same number of real rows, and then some.
@@ -88,11 +88,10 @@ class Generator:
         for part, given in process.parts(tuple(begun.columns)):
             settled = _settled(part.schema, given, begun, written)
             tasks = self._tasks(part, settled, pieces, rng)
+            if not tasks:  # no row of an earlier group of columns was accepted
+                return ParsedRows(to_frame([], process.schema), rejected)
             completions = self.provider.complete_many([task.request for task in tasks])
-            parsed = concat([
-                self._read(completion.text, task)
-                for completion, task in zip(completions, tasks, strict=True)
-            ])
+            parsed = self._read([completion.text for completion in completions], tasks)
             rejected += parsed.rejected
             new = [name for name in parsed.rows if name not in written]
             written = written.join(parsed.rows[new], how='inner')
@@ -155,30 +154,45 @@ class Generator:
         )
         return Task(request, asked, begun)
 
-    def _read(self, reply: str, task: Task) -> ParsedRows:
-        """Rows of a reply, each with the index of the begun row that it completes."""
-        parsed = parse_rows(
-            reply, task.schema, enforce_range=self.enforce_range, max_rows=len(task.begun)
-        )
-        settled = list(task.begun.columns)
-        waiting: dict[tuple[Any, ...], list[int]] = {}
-        for label, cells in zip(task.begun.index[::-1], task.begun.to_numpy()[::-1], strict=True):
-            waiting.setdefault(tuple(cell.values[0] for cell in cells), []).append(label)
-        keys = task.schema.reordered(settled).to_json_rows(parsed.rows) if settled else None
-        completes = [
-            labels.pop() if (labels := waiting.get(tuple(keys[number] if keys else ()))) else -1
-            for number in range(len(parsed.rows))
+    def _read(self, replies: Sequence[str], tasks: Sequence[Task]) -> ParsedRows:
+        """Rows of replies, each with the index of the begun row that it completes."""
+        rejected: Counter[str] = Counter()
+        # One table for all replies that write columns in the same order: a table each is slow.
+        found: dict[tuple[str, ...], tuple[TableSchema, list[int], list[list[Any]]]] = {}
+        for reply, task in zip(replies, tasks, strict=True):
+            rows, reasons = read_cells(
+                reply, task.schema, enforce_range=self.enforce_range, max_rows=len(task.begun)
+            )
+            rejected += reasons
+            _, labels, cells = found.setdefault(task.schema.names, (task.schema, [], []))
+            for label, row in zip(_completed(rows, task), rows, strict=True):
+                if label is None:
+                    rejected[NOT_BEGUN] += 1
+                else:
+                    labels.append(label)
+                    cells.append(row)
+        tables = [
+            to_frame(cells, schema).set_axis(labels) for schema, labels, cells in found.values()
         ]
-        rows = parsed.rows.set_axis(completes)
-        known = rows[rows.index >= 0]
-        unknown = len(rows) - len(known)
-        return ParsedRows(known, parsed.rejected + Counter({NOT_BEGUN: unknown}))
+        return ParsedRows(concat(list(map(ParsedRows, tables))).rows, rejected)
 
     def _max_tokens(self, examples: Sequence[Sequence[Any]], num_rows: int) -> int:
         """A cut for replies that never end; a token is at least a character or so of JSON."""
         keys = 0 if self.row_format == 'arrays' else 6 * len(examples[0])
         longest = max(len(dump(row)) for row in examples) + keys
         return int(LENGTH_MARGIN * longest * num_rows) + EXTRA_TOKENS
+
+
+def _completed(rows: Sequence[Sequence[Any]], task: Task) -> list[int | None]:
+    """The begun row that each row completes; ``None``: none of them, or it is complete already."""
+    waiting: dict[tuple[Any, ...], list[int]] = {}
+    for label, cells in zip(task.begun.index[::-1], task.begun.to_numpy()[::-1], strict=True):
+        waiting.setdefault(tuple(cell.values[0] for cell in cells), []).append(label)
+    columns = [
+        (task.schema.names.index(name), task.schema[name]) for name in map(str, task.begun.columns)
+    ]
+    keys = [tuple(column.to_json_value(row[place]) for place, column in columns) for row in rows]
+    return [labels.pop() if (labels := waiting.get(key)) else None for key in keys]
 
 
 def _settled(

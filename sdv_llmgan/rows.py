@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import Column
+from sdv_llmgan.column import Column, Kind
 from sdv_llmgan.replies import read_rows
 from sdv_llmgan.schema import TableSchema
 
@@ -63,6 +64,14 @@ def parse_rows(
         enforce_range: Reject numbers and dates beyond the training table's minimum and maximum.
         max_rows: Rows past this many are rejected.
     """
+    cells, rejected = read_cells(reply, schema, enforce_range=enforce_range, max_rows=max_rows)
+    return ParsedRows(to_frame(cells, schema), rejected)
+
+
+def read_cells(
+    reply: str, schema: TableSchema, *, enforce_range: bool = True, max_rows: int | None = None
+) -> tuple[list[list[Any]], Counter[str]]:
+    """As ``parse_rows``, but with the accepted rows as lists of plain cells; see ``to_frame``."""
     candidates, rejected = read_rows(reply)
     accepted: list[list[Any]] = []
     for candidate in candidates:
@@ -73,7 +82,7 @@ def parse_rows(
             accepted.append(_read_row(candidate, schema, enforce_range))
         except _Rejected as reason:
             rejected[str(reason)] += 1
-    return ParsedRows(_frame(accepted, schema), rejected)
+    return accepted, rejected
 
 
 def read_leniently(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
@@ -94,16 +103,26 @@ def plain_rows(begun: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
         ]
         for row in begun.to_numpy()
     ]
-    return _frame(cells, TableSchema(tuple(columns)))
+    return to_frame(cells, TableSchema(tuple(columns)))
 
 
-def _frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
+def to_frame(rows: Sequence[Sequence[Any]], schema: TableSchema) -> pd.DataFrame:
+    """Rows of plain cells in column order as a plain table, shape (n_rows, n_columns)."""
     cells = list(zip(*rows, strict=True)) or [() for _ in schema]
-    dtypes = {'integer': 'float64', 'number': 'float64', 'datetime': 'datetime64[ns]'}
     return pd.DataFrame({
-        column.name: pd.Series(list(values), dtype=dtypes.get(column.kind, 'object'))
+        column.name: _array(values, column.kind)
         for column, values in zip(schema, cells, strict=True)
     })
+
+
+def _array(values: Sequence[Any], kind: Kind) -> np.ndarray:
+    if kind == 'datetime':
+        return pd.Series(list(values), dtype='datetime64[ns]').to_numpy()
+    if kind in ('integer', 'number'):
+        return np.array(values, dtype=float)  # NumPy reads None as NaN
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return cells
 
 
 def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[Any]:  # noqa: ANN401

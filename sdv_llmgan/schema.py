@@ -14,6 +14,7 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import pandas as pd
@@ -131,6 +132,10 @@ class TableSchema:
 
     def short_keys(self) -> dict[str, str]:
         """A key of one or two letters for each column: ``{'a': 'Age', ...}``."""
+        return self._short_keys
+
+    @cached_property
+    def _short_keys(self) -> dict[str, str]:
         letters = string.ascii_lowercase
         pairs = (first + second for first in letters for second in letters)
         numbered = (f'c{number}' for number in itertools.count())

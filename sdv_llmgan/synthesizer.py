@@ -21,25 +21,30 @@ from sdv.single_table.base import FIXED_RNG_SEED, BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
 
 from sdv_llmgan.arguments import check_arguments
+from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.history import History
 from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
+from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.usage import Usage
 
@@ -47,6 +52,9 @@ if TYPE_CHECKING:
     from sdv_llmgan.report import Report
 
 LOGGER = logging.getLogger(__name__)
+
+#: Rows that ``estimate`` has written; it counts on from there.
+REHEARSED_ROWS = 200
 
 LLM = str | Provider | None
 
@@ -102,8 +110,16 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
             real rows; the local one in doubt). Free text is written by the model only.
+        budget: What a fit and the sampling after it may use. A fit that reaches it keeps the best
+            process so far, with a warning; sampling raises ``BudgetError``.
+        cache: Whether replies are kept on disk, so that no call is paid for twice; a file, or a
+            ``ReplyCache``, says where.
+        audit_log: File that every request to a model is noted in; ``None``: none.
         seed: Makes a fit repeatable where the provider is.
-        verbose: Whether a progress bar is shown.
+        verbose: Whether progress bars are shown, and a line at the end of a fit.
+        callbacks: Told of every step of a fit, which they can stop; see ``Callback``.
+        generation_process: Process to begin with, such as an edited one: its context, causal graph
+            and instruction stand for those arguments. Columns and rules are the table's own.
 
     Raises:
         PluginError: There is no such provider or discriminator.
@@ -117,6 +133,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         'datetime',
         *CTGANSynthesizer._model_sdtype_transformers,
     ])
+
+    #: Who plays a provider; see ``estimate``.
+    _stand_in: Callable[[Provider], Provider] = staticmethod(lambda provider: provider)
 
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]
@@ -155,8 +174,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
         sampler: SamplerName = 'auto',
+        budget: Budget | None = None,
+        cache: bool | str | os.PathLike[str] | ReplyCache = True,
+        audit_log: str | os.PathLike[str] | AuditLog | None = None,
         seed: int = 0,
         verbose: bool = False,
+        callbacks: Sequence[Any] = (),
+        generation_process: GenerationProcess | None = None,
     ) -> None:
         self.llm = llm
         self.context = context
@@ -184,8 +208,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.row_format = row_format
         self.reject_copies = reject_copies
         self.sampler = sampler
+        self.budget = budget
+        self.cache = cache
+        self.audit_log = audit_log
         self.seed = seed
         self.verbose = verbose
+        self.callbacks = callbacks
+        self.generation_process = generation_process
         check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
@@ -280,7 +309,29 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
-        model.fit(training, process, rules)
+        model.fit(training, process, rules, self.callbacks)
+
+    def continue_fit(self) -> None:
+        """Go on with the last fit, on the same rows, from the process that is set.
+
+        Such as one that ``set_generation_process`` was given: it is tried as it is, then rewritten.
+        The steps so far stay in the history and compete with the new ones; the discriminator has
+        learned from them all. ``epochs``, ``max_batches`` and ``patience`` begin anew, ``budget``
+        goes on. In the end rows come from what ``sampler`` says.
+
+        Raises:
+            NotFittedError: There is no fit to go on with, or it was interrupted.
+            LLMGANError: A model could not be reached.
+        """
+        if not self._fitted:
+            raise NotFittedError(
+                'There is no fit to go on with. Call fit; after one that was interrupted again, '
+                'replies in the cache are not paid for twice.'
+            )
+        model = self._fitted_model()
+        model.ledger.budget = self.budget or Budget()
+        model.go_on(self.callbacks)
+        self.reset_sampling()
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
@@ -415,13 +466,17 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def _make_model(self) -> LLMGAN:
         metered: dict[Any, MeteredProvider] = {}
+        ledger, cache = Ledger(self.budget), to_cache(self.cache)
+        audit = self.audit_log
+        audit = AuditLog(audit) if isinstance(audit, (str, os.PathLike)) else audit
 
         def provider(llm: LLM) -> MeteredProvider:
             """Roles that name the same model share one provider, and so its limits."""
             llm = self.llm if llm is None else llm
             key = llm if isinstance(llm, str) else id(llm)
             if key not in metered:
-                metered[key] = MeteredProvider(find_provider(llm))
+                played = self._stand_in(find_provider(llm))
+                metered[key] = MeteredProvider(played, ledger, cache, audit)
                 metered[key].check()
             return metered[key]
 
@@ -454,6 +509,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 seed=self.seed,
                 verbose=self.verbose,
             ),
+            ledger,
         )
 
     def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
@@ -467,13 +523,12 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _first_process(
         self, schema: TableSchema, training: pd.DataFrame, rules: tuple[str, ...]
     ) -> GenerationProcess:
+        given = self.generation_process
         process = GenerationProcess(
-            self.context,
+            given.context if given else self.context,
             schema,
-            CausalGraph()
-            if isinstance(self.causal_graph, str)
-            else CausalGraph.from_edges(self.causal_graph),
-            self.instruction or DEFAULT_INSTRUCTION,
+            given.causal_graph if given else self._given_graph(),
+            given.instruction if given else self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
             rules,
         )
@@ -482,17 +537,26 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'The target must be a column that the model sees, got {self.target!r}. '
                 f'It can be: {", ".join(schema.names)}.'
             )
-        if self.causal_graph != 'hill-climb':
+        if given or self.causal_graph != 'hill-climb':
             return process
         return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
+
+    def _given_graph(self) -> CausalGraph:
+        named = isinstance(self.causal_graph, str)
+        return CausalGraph() if named else CausalGraph.from_edges(self.causal_graph)
+
+    @property
+    def history(self) -> History:
+        """All steps of the last fit, also of one that was interrupted; see ``History``."""
+        return self._fitted_model().history
 
     def get_history(self) -> pd.DataFrame:
         """One line a step of the last fit, also of one that was interrupted.
 
         ``score`` is in [0, 1], 0 is chance, lower is better; ``accuracy`` of the discriminator
-        stands beside it (0.5 is chance). See ``History.to_frame``.
+        stands beside it (0.5 is chance). See ``History.to_frame``; ``history`` has the steps.
         """
-        return self._fitted_model().history.to_frame()
+        return self.history.to_frame()
 
     def get_generation_process(self) -> GenerationProcess:
         """The best generation process: what ``sample`` follows."""
@@ -522,14 +586,58 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""
-        process = self.get_generation_process()
-        return process.causal_graph.to_networkx(process.schema.names)
+        return self.get_generation_process().to_networkx()
 
-    def get_usage(self) -> pd.DataFrame:
-        """Calls and tokens so far, one line a role (``generator``, ``optimizer``, ...)."""
-        usage = self._fitted_model().usage()
-        lines = {role: asdict(used) for role, used in usage.items()}
-        return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+    def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
+        """Calls, tokens and US dollars so far; see ``Usage``.
+
+        Args:
+            by_step: Whether there is a line for each step of the fit and role, instead of one a
+                role (``generator``, ``optimizer``, ...). Sampling has the step -1.
+        """
+        ledger = self._fitted_model().ledger
+        if not by_step:
+            lines = {role: asdict(used) for role, used in ledger.by_role().items()}
+            return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+        return pd.DataFrame([
+            {'step': -1 if step is None else step, 'role': role, **asdict(used)}
+            for (step, role), used in ledger.used.items()
+        ])
+
+    def estimate(self, data: Any, num_rows: int = 0) -> Estimate:  # noqa: ANN401 - as in ``fit``
+        """What fitting and then sampling would use; sends nothing and needs no key.
+
+        The fit is rehearsed with a model that answers at random: the prompts are the real ones.
+        Tokens are counted without the vendor's tokenizer; retries are not foreseen.
+
+        Args:
+            data: What ``fit`` would be given.
+            num_rows: Rows that ``sample`` would be asked for, >= 0.
+        """
+        twin = self._twin(Rehearsal)
+        twin.sampler = 'llm'
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            twin.fit(data)
+            model = twin._fitted_model()
+            fitted = model.ledger.total()
+            drawn = min(num_rows, REHEARSED_ROWS) if self.sampler != 'distilled' else 0
+            if drawn:
+                model.sample(unconditioned(drawn))
+        sampled = model.ledger.total() - fitted
+        return Estimate(
+            fit=fitted,
+            sample=scaled(sampled, num_rows / drawn) if drawn else Usage(),
+            steps=len(model.history),
+            max_steps=model.planned_steps(len(model.writer.examples.training)),
+        )
+
+    def _twin(self, stand_in: Callable[[Provider], Provider]) -> LLMGANSynthesizer:
+        """An unfitted copy whose models are played by others: no budget, cache, log, callbacks."""
+        twin = deepcopy(self, {id(self._model): None, id(self.callbacks): ()})
+        twin._stand_in, twin.verbose = stand_in, False
+        twin.budget, twin.cache, twin.audit_log = None, False, None
+        return twin
 
     def get_info(self) -> dict[str, Any]:
         """SDV's information, and how the fit ended.
@@ -553,7 +661,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
-            'sampler': 'llm' if isinstance(self._model.sampler, LLMSampler) else 'distilled',
+            'sampler': self._model.source,
             'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
         }
 

@@ -7,30 +7,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Usage:
-    """Calls made and tokens used; add two of them with ``+``.
+    """Calls made, tokens used and what they cost; add two of them with ``+``.
 
     Attributes:
         calls: Requests that a provider answered, >= 0.
         prompt_tokens: Tokens read by the model, >= 0, as the provider counts them.
         completion_tokens: Tokens written by the model, >= 0.
+        replayed: Requests answered from the cache, which cost nothing, >= 0.
+        usd: US dollars, >= 0; ``None`` where a price is unknown. A provider leaves it: the meter
+            sets it.
     """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    replayed: int = 0
+    usd: float | None = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            calls=self.calls + other.calls,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-        )
+        return self._joined(other, 1)
 
     def __sub__(self, other: Usage) -> Usage:
+        return self._joined(other, -1)
+
+    def _joined(self, other: Usage, sign: int) -> Usage:
+        unknown = self.usd is None or other.usd is None
         return Usage(
-            calls=self.calls - other.calls,
-            prompt_tokens=self.prompt_tokens - other.prompt_tokens,
-            completion_tokens=self.completion_tokens - other.completion_tokens,
+            calls=self.calls + sign * other.calls,
+            prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
+            completion_tokens=self.completion_tokens + sign * other.completion_tokens,
+            replayed=self.replayed + sign * other.replayed,
+            usd=None if unknown else (self.usd or 0.0) + sign * (other.usd or 0.0),
         )
 
     @property

@@ -17,6 +17,12 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """No test finds replies of another, or writes into the user's cache."""
+    monkeypatch.setenv('SDV_LLMGAN_CACHE', str(tmp_path / 'cache'))
+
+
+@pytest.fixture(autouse=True)
 def no_keys(monkeypatch):
     """No test can reach a real server: keys and addresses of the environment are taken away."""
     for name in os.environ:

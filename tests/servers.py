@@ -50,7 +50,7 @@ REWRITE = '{"add": [], "remove": [], "instruction": "Keep age and ward as they c
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a status, a body, and headers besides the usual ones."""
+    """What goes back: a status, a body (bytes as they are), and headers besides the usual ones."""
 
     status: int
     body: Any
@@ -165,6 +165,7 @@ class Server:
         failures: Answers to the first requests, one each, or ``DROPPED`` to cut the connection.
         key: Any other key is answered with 401; ``None``: every key will do.
         answer: Writes the reply from the JSON Schema (``None``: free text) and the prompt.
+        count: How many tokens a text has; a character each, unless given.
 
     Attributes:
         received: Every request in the order of arrival.
@@ -180,12 +181,14 @@ class Server:
         failures: Iterable[Answer | str] = (),
         key: str | None = None,
         answer: Callable[[dict[str, Any] | None, str, int], str] | None = None,
+        count: Callable[[str], int] = len,
     ) -> None:
         self.delay = delay
         self.refusals = tuple(refusals)
         self.failures = iter(failures)
         self.key = key
         self.answer = answer or default_answer
+        self.count = count
         self.received: list[Received] = []
         self.peak = self._in_flight = 0
         self._lock = threading.Lock()
@@ -282,9 +285,9 @@ class Server:
                     }
                 ],
                 'usage': {
-                    'prompt_tokens': len(prompt),
-                    'completion_tokens': len(text),
-                    'total_tokens': len(prompt) + len(text),
+                    'prompt_tokens': self.count(prompt),
+                    'completion_tokens': self.count(text),
+                    'total_tokens': self.count(prompt) + self.count(text),
                 },
             },
         )
@@ -548,7 +551,8 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 _cut(self.connection)
                 return
-            payload = json.dumps(answer.body).encode()
+            raw = isinstance(answer.body, bytes)
+            payload = answer.body if raw else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

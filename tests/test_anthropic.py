@@ -180,7 +180,7 @@ def test_another_bad_request_is_an_error_with_the_servers_words(serve, caplog):
 @pytest.mark.parametrize('failure', [TOO_MANY, BROKEN, DROPPED], ids=['429', '500', 'dropped'])
 def test_a_call_that_failed_is_tried_again(failure, serve):
     with serve(failures=[failure]) as server:
-        completion = AnthropicProvider('claude-tiny').complete(ASK)
+        completion = MeteredProvider(AnthropicProvider('claude-tiny')).complete(ASK)
     assert len(server.received) == 2
     assert completion.usage.calls == 1
 
@@ -189,7 +189,7 @@ def test_retries_end(serve):
     with serve(failures=itertools.repeat(BROKEN)) as server:
         provider = AnthropicProvider('claude-tiny', max_retries=2)
         with pytest.raises(ProviderError, match='did not answer: .*500'):
-            provider.complete(ASK)
+            MeteredProvider(provider).complete(ASK)
     assert len(server.received) == 1 + 2
 
 
@@ -205,7 +205,7 @@ def test_a_wrong_key_is_an_error_at_once_and_is_not_shown(serve):
 def test_a_server_that_is_not_there_is_an_error(serve):
     with serve():
         pass
-    with pytest.raises(ProviderError, match=r"AnthropicProvider\('claude-tiny'\) did not answer"):
+    with pytest.raises(ProviderError, match=r"AnthropicProvider\('claude-tiny', .* did not answer"):
         AnthropicProvider('claude-tiny', max_retries=0).complete(ASK)
 
 

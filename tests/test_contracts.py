@@ -175,7 +175,7 @@ def test_threads_may_ask_at_once(provider):
 def test_metering_counts_what_the_provider_says(provider):
     metered = MeteredProvider(provider)
     completions = metered.complete_many([one_number(1), one_number(2)])
-    assert metered.usage['generator'] == completions[0].usage + completions[1].usage
+    assert metered.ledger.total() == completions[0].usage + completions[1].usage
 
 
 @every_provider

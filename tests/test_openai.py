@@ -169,7 +169,7 @@ def test_refused_structured_output_is_noticed_once_by_sixteen_threads(style, cap
     assert 'refuses the setting response_format' in record.message
     # Sixteen refused, the same sixteen again, and sixteen more that did not even try.
     assert ['response_format' in body for body in server.bodies] == [True] * 16 + [False] * 32
-    assert provider.usage['generator'].calls == 32
+    assert provider.ledger.total().calls == 32
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_another_bad_request_is_an_error_with_the_servers_words_and_drops_nothin
 @pytest.mark.parametrize('failure', [TOO_MANY, BROKEN, DROPPED], ids=['429', '500', 'dropped'])
 def test_a_call_that_failed_is_tried_again(failure):
     with Server(failures=[failure]) as server:
-        completion = local(server).complete(ASK)
+        completion = MeteredProvider(local(server)).complete(ASK)
     assert len(server.received) == 2
     assert completion.usage.calls == 1
 
@@ -246,7 +246,16 @@ def test_a_call_that_failed_is_tried_again(failure):
 def test_retries_end(key):
     with Server(failures=itertools.repeat(TOO_MANY)) as server:
         provider = local(server)
+        provider.max_wait = 2.0
         with pytest.raises(ProviderError, match='did not answer: .*429.*Rate limit reached'):
+            MeteredProvider(provider).complete(ASK)
+    assert len(server.received) > 2
+
+
+def test_faults_are_tried_again_so_often_and_not_more(key):
+    with Server(failures=itertools.repeat(BROKEN)) as server:
+        provider = MeteredProvider(local(server))
+        with pytest.raises(ProviderError, match='did not answer: .*500'):
             provider.complete(ASK)
     assert len(server.received) == 1 + 4
 
@@ -263,7 +272,7 @@ def test_a_wrong_key_is_an_error_at_once_and_is_not_shown(key):
 def test_a_server_that_is_not_there_is_an_error():
     with Server() as server:
         pass
-    with pytest.raises(ProviderError, match=r"OpenAIProvider\('tiny'\) did not answer"):
+    with pytest.raises(ProviderError, match=r"OpenAIProvider\('tiny', 127.* did not answer"):
         local(server, max_retries=0).complete(ASK)
 
 
@@ -426,7 +435,8 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(key, monkeypatch, tmp_path, c
     assert all('response_format' in body for body in written)
     assert len({body['seed'] for body in written[:5]}) == 5
     info = synthesizer.get_info()
-    assert (info['llm'], info['remote'], info['steps']) == ("OpenAIProvider('tiny')", False, 2)
+    assert info['llm'].startswith("OpenAIProvider('tiny', 127.0.0.1:")
+    assert (info['remote'], info['steps']) == (False, 2)
 
     shown = f'{synthesizer!r} {synthesizer.get_parameters()} {info} {vars(synthesizer)}'
     for place in (pickled, (tmp_path / 'synthesizer.pkl').read_bytes(), shown.encode()):

@@ -343,7 +343,14 @@ def test_a_line_may_have_gaps_or_a_single_point():
 
 @pytest.mark.parametrize(
     ('value', 'text'),
-    [(None, '–'), (0.12345, '0.123'), (12345, '12,345'), (123.45, '123.5'), (1.0, '1.000')],
+    [
+        (None, '–'),
+        (0.12345, '0.123'),
+        (12345, '12,345'),
+        (123.45, '123.5'),
+        (1.0, '1.000'),
+        (0.00012, '0.0001'),
+    ],
 )
 def test_figures_are_short(value, text):
     assert format_figure(value) == text

@@ -13,13 +13,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback
-from sdv_llmgan.providers.settings import CLIENT_LOCK, LONGEST_ERROR, OptionalSettings
+from sdv_llmgan.prices import Prices, list_prices
+from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback, place
+from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
     import anthropic
 
+KEYS = ('ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN')
 REFUSAL_WORDS = {'output_config': ('output_config', 'format', 'schema', 'structured', 'grammar')}
 
 
@@ -32,19 +35,47 @@ class AnthropicProvider(Provider):
     Args:
         model: The model's name.
         timeout: Seconds that one call may take.
-        max_retries: How often the SDK tries a failed call again.
+        max_retries: How often a failed call is tried again, >= 0.
+        max_concurrency: How many calls may be in flight at once, >= 1.
+        prices: What the model costs; ``None``: its list price, where one is known.
     """
 
-    def __init__(self, model: str, *, timeout: float = 120.0, max_retries: int = 4) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        timeout: float = 120.0,
+        max_retries: int = 4,
+        max_concurrency: int = 16,
+        prices: Prices | None = None,
+    ) -> None:
         super().__init__(model)
         self.timeout = timeout
         self.max_retries = max_retries
+        self.max_concurrency = max_concurrency
+        self.prices = prices
         self.settings = OptionalSettings(REFUSAL_WORDS)
 
     @property
     def remote(self) -> bool:  # type: ignore[override]
         """Whether requests leave this machine: no for a server on loopback."""
-        return not is_loopback(os.environ.get('ANTHROPIC_BASE_URL'))
+        return not is_loopback(self.server)
+
+    @property
+    def server(self) -> str | None:
+        """The server's address where it is not Anthropic's own."""
+        return os.environ.get('ANTHROPIC_BASE_URL') or None
+
+    @property
+    def name(self) -> str:
+        """What logs call it, and the cache: with the server, where it is not Anthropic's own."""
+        return f'{type(self).__name__}({self.model!r}{place(self.server)})'
+
+    def usd(self, usage: Usage) -> float | None:
+        """US dollars that this usage costs; see ``Provider.usd``."""
+        listed = list_prices(self.model, vendor='anthropic') if self.remote else Prices(0, 0)
+        prices = self.prices or listed
+        return prices.usd(usage) if prices else None
 
     def check(self) -> None:
         """Raise ``ProviderError`` where the model's name or the key is missing."""
@@ -52,7 +83,7 @@ class AnthropicProvider(Provider):
             raise ProviderError(
                 "This provider needs a model's name, as in llm='anthropic/claude-sonnet-4-6'."
             )
-        if not os.environ.get('ANTHROPIC_API_KEY') and not os.environ.get('ANTHROPIC_AUTH_TOKEN'):
+        if not any(map(os.environ.get, KEYS)):
             raise ProviderError(
                 f'The key for {self.name} is missing: set the environment variable '
                 'ANTHROPIC_API_KEY.'
@@ -62,7 +93,7 @@ class AnthropicProvider(Provider):
     def _client(self) -> anthropic.Anthropic:
         import anthropic
 
-        return anthropic.Anthropic(timeout=self.timeout, max_retries=self.max_retries)
+        return anthropic.Anthropic(timeout=self.timeout, max_retries=0)
 
     def complete(self, request: Request) -> Completion:
         """Answer one request; see ``Provider.complete``."""
@@ -88,9 +119,10 @@ class AnthropicProvider(Provider):
             said = error.response.text[:LONGEST_ERROR]
             if self.settings.drop_refused(options, said, self.name):
                 return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {said}') from error
-        except anthropic.AnthropicError as error:
-            raise ProviderError(f'{self.name} did not answer: {error}') from error
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (anthropic.AnthropicError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
         return Completion(
             text=''.join(block.text for block in reply.content if block.type == 'text'),
             usage=Usage(

@@ -1,7 +1,7 @@
 """What a provider is: a request goes in, a completion comes out.
 
-Retry, concurrency and accounting wrap any provider from outside (``metered.py``), so a provider
-is one method long.
+Retry, concurrency, budget, cache and accounting wrap any provider from outside (``metered.py``),
+so a provider is one method long.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlparse
 
+from sdv_llmgan.column import dump
 from sdv_llmgan.schema import RowFormat
 from sdv_llmgan.usage import Usage
 
@@ -50,6 +51,16 @@ class Request:
     columns: tuple[str, ...] = ()
     real_rows: int = 0
 
+    def body(self) -> str:
+        """What a model is told, as JSON: two requests with the same body are the same."""
+        return dump({
+            'messages': [[message.role, message.content] for message in self.messages],
+            'json_schema': self.json_schema,
+            'temperature': self.temperature,
+            'max_tokens': self.max_tokens,
+            'seed': self.seed,
+        })
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -69,6 +80,13 @@ def is_loopback(url: str | None) -> bool:
     return urlparse(url or '').hostname in ('localhost', '127.0.0.1', '::1')
 
 
+def place(url: str | None) -> str:
+    """A server's address for a provider's name, without what it may hold of names and keys."""
+    server = urlparse(url or '')
+    port = f':{server.port}' if server.port else ''
+    return f', {server.hostname}{port}{server.path}' if url else ''
+
+
 class Provider(ABC):
     """A source of completions.
 
@@ -86,12 +104,18 @@ class Provider(ABC):
         row_format: The form of rows that this provider's structured output handles best.
         rows_per_reply: At most so many rows are asked for in one reply; ``None``: no limit.
         max_concurrency: How many calls may be in flight at once.
+        max_retries: How often a call that failed with ``TransientError`` is tried again.
+        max_wait: Seconds for which a call that meets rate limits is tried again.
+        cacheable: Whether its replies are worth keeping.
     """
 
     remote: bool = True
     row_format: RowFormat = 'short_keys'
     rows_per_reply: int | None = None
     max_concurrency: int = 16
+    max_retries: int = 4
+    max_wait: float = 600.0
+    cacheable: bool = True
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -104,6 +128,10 @@ class Provider(ABC):
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle holds: no client, no model, no key."""
         return {key: value for key, value in vars(self).items() if not key.startswith('_')}
+
+    def usd(self, usage: Usage) -> float | None:
+        """US dollars that this usage costs; ``None``: unknown. Nothing, on this machine."""
+        return None if self.remote else 0.0
 
     def check(self) -> None:  # noqa: B027 - optional to override
         """Raise what would stop every call (a missing key, a missing package), sending nothing.
@@ -119,7 +147,8 @@ class Provider(ABC):
         Called from several threads at once.
 
         Raises:
-            ProviderError: The model could not be reached or refused; trying again did not help.
+            TransientError: It failed this time; ``RateLimitError`` where the server is busy.
+            ProviderError: The model could not be reached or refused; trying again will not help.
         """
 
     def complete_many(self, requests: Sequence[Request]) -> list[Completion]:

@@ -1,38 +1,59 @@
-"""What stands around every provider: calls in flight together, and what they used.
+"""What stands around every provider.
 
-requests -> threads (or the provider's own complete_many) -> completions, usage by role
+    request -> cache -> budget -> gate -> audit log -> provider -> reply -> cache, usage
+                           ^                 |
+                           +---- retries ----+
+
+A provider itself knows none of this.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
+from functools import cached_property
 
-from sdv_llmgan.providers.base import Completion, Provider, Request, Role
+from sdv_llmgan.budget import Ledger
+from sdv_llmgan.errors import BudgetError, ProviderError
+from sdv_llmgan.providers.audit import AuditLog
+from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.cache import ReplyCache
+from sdv_llmgan.providers.gate import Gate
+from sdv_llmgan.providers.retries import patiently
+from sdv_llmgan.providers.threads import run_together
 from sdv_llmgan.usage import Usage
 
-_LOCK = threading.Lock()
+#: Tokens that a vendor may add around each message.
+TOKENS_AROUND = 16
 
 
 class MeteredProvider(Provider):
-    """A provider that counts, and sends many requests at once.
+    """A provider that sends many requests at once, within a budget, and never one twice.
 
     Args:
         provider: The provider that answers.
-
-    Attributes:
-        usage: What each role has used so far.
+        ledger: Counts what is used, and holds the budget.
+        cache: Where replies are kept; ``None``: nowhere.
+        audit: Where requests are logged; ``None``: nowhere.
     """
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        ledger: Ledger | None = None,
+        cache: ReplyCache | None = None,
+        audit: AuditLog | None = None,
+    ) -> None:
         super().__init__(provider.model)
         self.provider = provider
         self.rows_per_reply = provider.rows_per_reply
         self.row_format = provider.row_format
         self.max_concurrency = provider.max_concurrency
-        self.usage: dict[Role, Usage] = {}
+        self.ledger = ledger or Ledger()
+        self.cache = cache if provider.cacheable else None
+        self.audit = audit
 
     @property
     def remote(self) -> bool:  # type: ignore[override]
@@ -44,72 +65,114 @@ class MeteredProvider(Provider):
         """The inner provider's name."""
         return self.provider.name
 
+    @cached_property
+    def _gate(self) -> Gate:
+        return Gate(self.max_concurrency)
+
     def check(self) -> None:
-        """Raise what would stop every call, sending nothing."""
-        self.provider.check()
+        """Raise what would stop every call, sending nothing.
+
+        Raises:
+            ProviderError: A key or a package is missing, or the audit log cannot be written.
+            BudgetError: Dollars are bounded and the model's price is unknown.
+        """
+        if self.cache is None or not self.cache.replay_only:
+            self.provider.check()
+        if self.audit is not None:
+            self.audit.check()
+        if self.ledger.budget.max_usd is not None and self.usd(Usage(1, 1, 1)) is None:
+            raise BudgetError(
+                f'max_usd needs a model whose price is known; that of {self.name} is not. Give the '
+                "provider its prices (OpenAIProvider('...', prices=Prices(...))), or bound "
+                'max_tokens or max_calls.'
+            )
+
+    def usd(self, usage: Usage) -> float | None:
+        """The inner provider's price."""
+        return self.provider.usd(usage)
 
     def complete(self, request: Request) -> Completion:
-        """Answer one request and count it."""
+        """Answer one request."""
         return self.complete_many([request])[0]
 
     def complete_many(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer requests in their order, ``max_concurrency`` of them in flight.
 
         The first failure cancels the requests that have not been sent and is raised; replies
-        that came in before it are counted all the same, for they were paid for.
-        """
-        if type(self.provider).complete_many is not Provider.complete_many:
-            completions = self.provider.complete_many(requests)
-            for request, completion in zip(requests, completions, strict=True):
-                self._count(request, completion)
-            return completions
-        return run_together(self._complete_one, requests, self.max_concurrency)
+        that came in before it are counted and kept all the same, for they were paid for.
 
-    def _complete_one(self, request: Request) -> Completion:
-        completion = self.provider.complete(request)
-        self._count(request, completion)
+        Raises:
+            BudgetError: The next call might pass the budget.
+            ProviderError: A call failed, and trying again did not help.
+        """
+        self.ledger.ask(len(requests))
+        known = [self._known(request) for request in requests]
+        unknown = [request for request, reply in zip(requests, known, strict=True) if reply is None]
+        with self.ledger.clock():
+            new = iter(self._ask(unknown))
+        return [next(new) if reply is None else reply for reply in known]
+
+    def _known(self, request: Request) -> Completion | None:
+        completion = self.cache.get(self.provider, request) if self.cache else None
+        if completion is not None:
+            self.ledger.add(request.role, completion.usage)
         return completion
 
-    def _count(self, request: Request, completion: Completion) -> None:
-        with _LOCK:
-            self.usage[request.role] = self.usage.get(request.role, Usage()) + completion.usage
+    def _ask(self, requests: Sequence[Request]) -> list[Completion]:
+        if not requests:
+            return []
+        if type(self.provider).complete_many is not Provider.complete_many:
+            return self._send(requests)
+        _ = self._gate  # made here, not by all threads at once
+        return run_together(self._patiently, requests, self.max_concurrency)
+
+    def _patiently(self, request: Request, cancelled: threading.Event) -> Completion:
+        def attempt() -> Completion:
+            with self._gate.call(cancelled):
+                return self._send([request])[0]
+
+        return patiently(self.provider, attempt, cancelled)
+
+    def _send(self, requests: Sequence[Request]) -> list[Completion]:
+        """Send once what is not known; the one way out to a model."""
+        with ExitStack() as calls:
+            calls.enter_context(self.ledger.reserved(self._at_most(requests)))
+            logged = [calls.enter_context(self._logged(request)) for request in requests]
+            if len(requests) == 1:
+                completions = [self.provider.complete(requests[0])]
+            else:
+                completions = self.provider.complete_many(requests)
+            if len(completions) != len(requests):
+                raise ProviderError(
+                    f'{self.name} answered {len(completions)} of {len(requests)} requests.'
+                )
+            completions = [_readable(completion) for completion in completions]
+            for line, completion in zip(logged, completions, strict=True):
+                line.append(completion)
+            for request, completion in zip(requests, completions, strict=True):
+                self._keep(request, completion)
+        return completions
+
+    def _logged(self, request: Request) -> AbstractContextManager[list[Completion]]:
+        return self.audit.sending(self.provider, request) if self.audit else nullcontext([])
+
+    def _keep(self, request: Request, completion: Completion) -> None:
+        if self.cache is not None:
+            self.cache.put(self.provider, request, completion)
+        usage = completion.usage
+        self.ledger.add(request.role, replace(usage, usd=self.usd(usage)))
+
+    def _at_most(self, requests: Sequence[Request]) -> Usage:
+        """An upper bound: a token is at least one byte, and replies are cut."""
+        prompt = sum(
+            len(request.body().encode(errors='surrogatepass'))
+            + TOKENS_AROUND * len(request.messages)
+            for request in requests
+        )
+        most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))
+        return replace(most, usd=self.usd(most))
 
 
-def run_together(
-    call: Callable[[Request], Completion], requests: Sequence[Request], at_once: int
-) -> list[Completion]:
-    """Call for every request from so many threads; replies come in the order of the requests.
-
-    The first failure, or Ctrl-C, is raised at once and no further request is sent. The threads
-    are daemons, so that a program can end while slow calls are still out.
-    """
-    waiting = deque(enumerate(requests))
-    done: SimpleQueue[tuple[int, Completion | BaseException]] = SimpleQueue()
-
-    def work() -> None:
-        while True:
-            try:
-                place, request = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                done.put((place, call(request)))
-            except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-                waiting.clear()
-                done.put((place, error))
-
-    for _ in range(min(max(1, at_once), len(requests))):
-        threading.Thread(target=work, daemon=True).start()
-    replies: dict[int, Completion] = {}
-    try:
-        while len(replies) < len(requests):
-            try:
-                place, reply = done.get(timeout=0.2)
-            except Empty:  # a wait without end would not notice Ctrl-C everywhere
-                continue
-            if isinstance(reply, BaseException):
-                raise reply
-            replies[place] = reply
-    finally:
-        waiting.clear()
-    return [replies[place] for place in range(len(requests))]
+def _readable(completion: Completion) -> Completion:
+    """A completion whose text can be written to a file: half characters are replaced."""
+    return replace(completion, text=completion.text.encode(errors='replace').decode())

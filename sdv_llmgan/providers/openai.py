@@ -9,9 +9,11 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback
-from sdv_llmgan.providers.settings import CLIENT_LOCK, LONGEST_ERROR, OptionalSettings
+from sdv_llmgan.errors import ProviderError, TransientError
+from sdv_llmgan.prices import Prices, list_prices
+from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback, place
+from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ class OpenAIProvider(Provider):
         api_key_variable: Environment variable that holds the key. The key itself is never an
             argument: it would end up in ``get_parameters()`` and in pickles.
         timeout: Seconds that one call may take.
-        max_retries: How often the SDK tries a failed call again.
+        max_retries: How often a failed call is tried again, >= 0.
+        max_concurrency: How many calls may be in flight at once, >= 1.
+        prices: What the model costs there; ``None``: its list price, where one is known.
     """
 
     def __init__(
@@ -47,12 +51,16 @@ class OpenAIProvider(Provider):
         api_key_variable: str = 'OPENAI_API_KEY',
         timeout: float = 120.0,
         max_retries: int = 4,
+        max_concurrency: int = 16,
+        prices: Prices | None = None,
     ) -> None:
         super().__init__(model)
         self.base_url = base_url
         self.api_key_variable = api_key_variable
         self.timeout = timeout
         self.max_retries = max_retries
+        self.max_concurrency = max_concurrency
+        self.prices = prices
         self.settings = OptionalSettings(REFUSAL_WORDS)
 
     @property
@@ -64,6 +72,25 @@ class OpenAIProvider(Provider):
     def remote(self) -> bool:  # type: ignore[override]
         """Whether requests leave this machine: no for a server on loopback."""
         return not is_loopback(self.server)
+
+    @property
+    def name(self) -> str:
+        """What logs call it, and the cache: with the server, where it is not OpenAI's own."""
+        return f'{type(self).__name__}({self.model!r}{place(self.server)})'
+
+    def usd(self, usage: Usage) -> float | None:
+        """US dollars that this usage costs; see ``Provider.usd``."""
+        if self.prices is not None:
+            return self.prices.usd(usage)
+        if not self.remote:
+            return 0.0
+        listed = self._list_prices()
+        return listed.usd(usage) if listed else None
+
+    def _list_prices(self) -> Prices | None:
+        if self.server is None:
+            return list_prices(self.model, vendor='openai')
+        return list_prices(self.model, url=self.server)
 
     def check(self) -> None:
         """Raise ``ProviderError`` where the model's name or the key is missing."""
@@ -86,7 +113,7 @@ class OpenAIProvider(Provider):
             api_key=os.environ.get(self.api_key_variable) or 'none',
             base_url=self.server,
             timeout=self.timeout,
-            max_retries=self.max_retries,
+            max_retries=0,  # the meter retries: it knows of budgets and of other calls
         )
 
     def complete(self, request: Request) -> Completion:
@@ -115,11 +142,12 @@ class OpenAIProvider(Provider):
             said = error.response.text[:LONGEST_ERROR]
             if self.settings.drop_refused(options, said, self.name, error.param):
                 return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {said}') from error
-        except openai.OpenAIError as error:
-            raise ProviderError(f'{self.name} did not answer: {error}') from error
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
         if not reply.choices:
-            raise ProviderError(f'{self.name} answered without a reply in it.')
+            raise TransientError(f'{self.name} answered without a reply in it.')
         usage = reply.usage
         return Completion(
             text=reply.choices[0].message.content or '',
@@ -140,15 +168,34 @@ class AzureOpenAIProvider(OpenAIProvider):
     Args:
         model: The deployment's name.
         timeout: Seconds that one call may take.
-        max_retries: How often the SDK tries a failed call again.
+        max_retries: How often a failed call is tried again, >= 0.
+        max_concurrency: How many calls may be in flight at once, >= 1.
+        prices: What the deployed model costs; ``None``: the list price of a model that is called
+            like the deployment, where one is known.
     """
 
     variables = ('AZURE_OPENAI_API_KEY', 'AZURE_OPENAI_ENDPOINT', 'OPENAI_API_VERSION')
 
-    def __init__(self, model: str, *, timeout: float = 120.0, max_retries: int = 4) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        timeout: float = 120.0,
+        max_retries: int = 4,
+        max_concurrency: int = 16,
+        prices: Prices | None = None,
+    ) -> None:
         super().__init__(
-            model, api_key_variable=self.variables[0], timeout=timeout, max_retries=max_retries
+            model,
+            api_key_variable=self.variables[0],
+            timeout=timeout,
+            max_retries=max_retries,
+            max_concurrency=max_concurrency,
+            prices=prices,
         )
+
+    def _list_prices(self) -> Prices | None:
+        return list_prices(self.model, vendor='azure')
 
     @property
     def server(self) -> str | None:
@@ -166,7 +213,7 @@ class AzureOpenAIProvider(OpenAIProvider):
     def _client(self) -> openai.OpenAI:
         import openai
 
-        return openai.AzureOpenAI(timeout=self.timeout, max_retries=self.max_retries)
+        return openai.AzureOpenAI(timeout=self.timeout, max_retries=0)
 
 
 def _response_format(request: Request) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ class ScriptedProvider(Provider):
     """
 
     remote = False
+    cacheable = False
 
     def __init__(
         self, model: str = '', *, script: Sequence[str] | Callable[[Request], str] | None = None

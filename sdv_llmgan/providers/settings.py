@@ -14,8 +14,6 @@ LOGGER = logging.getLogger(__name__)
 _LOCK = threading.Lock()
 #: Held while a client is made: the first calls come from many threads at once.
 CLIENT_LOCK = threading.Lock()
-#: Characters of a server's answer that an error repeats; it may be a whole page.
-LONGEST_ERROR = 500
 
 
 class OptionalSettings:

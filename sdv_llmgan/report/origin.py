@@ -27,6 +27,7 @@ from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
+CHANGED = 'From the first process to the best, with removed words in [- -], added ones in {+ +}:'
 #: What a model outside is sent, by ``metadata_detail``.
 SENT = {
     'none': 'names of columns',
@@ -117,7 +118,7 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
     if history.empty:
         return Section('story', title, notes=(f'No step was made ({info["stopped"]}).',))
     history = history.reset_index(drop=True)
-    steps = history.index + 1
+    steps = history.index  # counted from 0, as everywhere
     lead = (
         f'The fit made {plural(len(history), "step")} and ended: {info["stopped"]}. Each step '
         'tries one generation process on a batch; a discriminator then tells its rows from real '
@@ -127,7 +128,10 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
     marked = None
     if len(best):
         score = float(history['score'][best[0]])
-        marked = (float(best[0] + 1), score, f'best: {score:.2f}')
+        marked = (float(best[0]), score, f'best: {score:.2f}')
+    changes: tuple[str, ...] = ()
+    if len(best) and best[0] > 0:
+        changes = tuple(str(synthesizer.history.diff(0, int(best[0]))).splitlines())
     line = Line(
         'score by the last discriminator',
         tuple(map(float, steps)),
@@ -141,7 +145,8 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
         'story',
         title,
         lead,
-        notes=tuple(_rejections(history)),
+        notes=(*_rejections(history), *([CHANGED] if changes else [])),
+        points=changes,
         tables=(Table.from_frame('Step by step', table),),
         figures=(Figure('Score by step', chart),) if history['score'].notna().any() else (),
     )
@@ -153,18 +158,17 @@ def bill(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesi
     title = 'What did it cost?'
     if usage.empty:
         return Section('bill', title, 'No model was asked.')
-    names = [str(name or 'role') for name in usage.index.names]
-    frame = usage.rename_axis(index=names).reset_index()
-    total: dict[str, Any] = {names[0]: 'total'}
-    for name in usage.columns:
-        if pd.api.types.is_numeric_dtype(usage[name]):
-            # One unknown price makes the sum unknown.
-            total[str(name)] = usage[name].sum(skipna=False)
-    frame = pd.concat([frame, pd.DataFrame([total])], ignore_index=True)
-    frame.columns = [str(name).replace('_', ' ') for name in frame.columns]
-    note = '' if any('usd' in str(name) for name in frame) else 'No prices are known here.'
-    lead = 'Calls to language models and the tokens they read and wrote, by role.'
-    return Section('bill', title, lead, tables=(Table.from_frame('By role', frame, note),))
+    # One unknown price makes the sum unknown.
+    total = {name: usage[name].sum(skipna=False) for name in usage if usage[name].notna().all()}
+    frame = pd.concat([usage, pd.DataFrame([total], index=['all'])]).rename_axis('role')
+    frame = frame.reset_index().rename(columns=lambda name: str(name).replace('_', ' '))
+    usd = total.get('usd')
+    price = 'at prices that are not all known' if usd is None else f'for {usd:.4f} US dollars'
+    lead = (
+        f'{plural(int(total["calls"]), "call")} to language models, {price}, in fitting and '
+        'sampling so far.'
+    )
+    return Section('bill', title, lead, tables=(Table.from_frame('By role', frame),))
 
 
 def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesizer

@@ -138,6 +138,8 @@ def format_figure(value: Any) -> str:  # noqa: ANN401 - any cell
         return str(value)
     if isinstance(value, int) or value.is_integer() and abs(value) > 1:
         return f'{value:,.0f}'
+    if 0 < abs(value) < 0.0005:
+        return f'{value:.1g}'
     return f'{value:.3f}' if abs(value) < 10 else f'{value:,.1f}'
 
 

@@ -1,0 +1,70 @@
+"""What went wrong with a call over HTTP, in this package's errors and without keys.
+
+Both SDKs are made by one generator, so their errors have the same shape.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from sdv_llmgan.errors import ProviderError, RateLimitError, TransientError
+
+#: Characters of a server's answer that an error repeats; it may be a whole page.
+LONGEST_ERROR = 500
+HIDDEN = '[key]'
+#: How the names of variables end that hold keys.
+KEY_VARIABLES = ('_KEY', '_TOKEN', '_SECRET', '_PASSWORD')
+#: Shorter values of key variables are placeholders, such as "none".
+SHORTEST_KEY = 8
+#: Too many requests at once; but also: no money left, which no waiting cures.
+RATE_LIMITED = 429
+OUT_OF_MONEY = ('insufficient_quota', 'billing_hard_limit', 'credit balance')
+TRANSIENT = (408, 409)
+SERVER_FAULT = 500
+
+
+def provider_error(error: Exception, name: str) -> ProviderError:
+    """An SDK's error as one of ours: one that trying again may cure, or a final one.
+
+    Args:
+        error: What the SDK raised; a ``ValueError`` where it could not read the answer.
+        name: The provider's name.
+    """
+    status = getattr(error, 'status_code', None)
+    said = without_keys(f'{name} did not answer: {str(error)[:LONGEST_ERROR]}')
+    reason = f'{said} {getattr(error, "code", "")}'.lower()
+    if status == RATE_LIMITED and not any(word in reason for word in OUT_OF_MONEY):
+        return RateLimitError(said, retry_after(error))
+    on_the_line = 'Connection' in type(error).__name__ or 'Timeout' in type(error).__name__
+    unreadable = isinstance(error, ValueError)
+    if on_the_line or unreadable or status in TRANSIENT or (status or 0) >= SERVER_FAULT:
+        return TransientError(said, retry_after(error))
+    return ProviderError(said)
+
+
+def without_keys(text: str) -> str:
+    """A text in which the keys that the environment holds are hidden."""
+    for variable, value in os.environ.items():
+        if variable.endswith(KEY_VARIABLES) and len(value) >= SHORTEST_KEY:
+            text = text.replace(value, HIDDEN)
+    return text
+
+
+def retry_after(error: Exception) -> float | None:
+    """Seconds after which a server wants to be asked again, in any form that servers use."""
+    response: Any = getattr(error, 'response', None)
+    headers: Mapping[str, str] = getattr(response, 'headers', {})
+    for header, per_second in (('retry-after-ms', 1000.0), ('retry-after', 1.0)):
+        try:
+            return max(0.0, float(headers.get(header, '')) / per_second)
+        except ValueError:
+            continue
+    try:
+        at = parsedate_to_datetime(headers.get('retry-after', ''))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (at - datetime.now(timezone.utc)).total_seconds())

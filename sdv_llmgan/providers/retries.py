@@ -1,0 +1,71 @@
+"""Trying failed calls again, with tenacity: backoff with jitter, and what the server asks for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_before_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+from sdv_llmgan.errors import RateLimitError, TransientError
+from sdv_llmgan.providers.base import Completion, Provider
+
+_backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+
+def patiently(
+    provider: Provider, attempt: Callable[[], Completion], cancelled: threading.Event
+) -> Completion:
+    """Attempt a call until it succeeds or patience ends; the last failure is raised.
+
+    Faults are tried again ``max_retries`` times; rate limits, which say nothing about the call,
+    for up to ``max_wait`` seconds each time.
+
+    Args:
+        provider: Whose patience is asked.
+        attempt: Sends the request once.
+        cancelled: Ends all waiting.
+    """
+    if not provider.max_retries:
+        return attempt()
+    given_up, sleep = stop_when_event_set(cancelled), sleep_using_event(cancelled)
+    limited = Retrying(
+        retry=retry_if_exception_type(RateLimitError),
+        stop=given_up | stop_before_delay(provider.max_wait),
+        wait=_wait,
+        sleep=sleep,
+        reraise=True,
+    )
+    faulty = Retrying(
+        retry=retry_if_exception(_is_fault),
+        stop=given_up | stop_after_attempt(1 + provider.max_retries),
+        wait=_wait,
+        sleep=sleep,
+        reraise=True,
+    )
+    return faulty(limited, attempt)
+
+
+def _is_fault(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, RateLimitError)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    # Everyone who was told the same time would come back at once without the jitter.
+    return _backoff(state) if asked is None else asked * (1 + 0.1 * _jitter(state))
+
+
+def _jitter(state: RetryCallState) -> float:
+    return min(1.0, _backoff(state))

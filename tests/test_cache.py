@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+import sdv_lines
+from servers import Server
+from tables import visits, visits_metadata
+
+from sdv_llmgan import (
+    LLMGANSynthesizer,
+    Message,
+    OpenAIProvider,
+    ProviderError,
+    ReplyCache,
+    Request,
+    Usage,
+)
+from sdv_llmgan.providers.base import Completion, Provider
+from sdv_llmgan.providers.metered import MeteredProvider
+
+ASK = Request((Message('user', 'Secret prompt'),), json_schema={'type': 'object'}, seed=1)
+
+
+class Counting(Provider):
+    """Answers with the number of the call."""
+
+    def __init__(self, model='counting'):
+        super().__init__(model)
+        self.calls = 0
+
+    def complete(self, request):
+        self.calls += 1
+        return Completion(f'reply {self.calls}', Usage(1, 7, 3))
+
+
+def cached(tmp_path, provider, **options):
+    return MeteredProvider(provider, cache=ReplyCache(tmp_path / 'c.sqlite', **options))
+
+
+def test_what_is_asked_twice_is_paid_for_once(tmp_path):
+    provider = Counting()
+    metered = cached(tmp_path, provider)
+    assert metered.complete(ASK).text == metered.complete(ASK).text == 'reply 1'
+    assert provider.calls == 1
+    assert metered.ledger.total() == Usage(1, 7, 3, replayed=1, usd=None)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'seed': 2},
+        {'temperature': 0.6},
+        {'max_tokens': 3},
+        {'json_schema': {'type': 'array'}},
+        {'messages': (Message('system', 'Secret prompt'),)},
+        {'messages': (Message('user', 'Secret prompt.'),)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_request_is_another_reply(tmp_path, change):
+    metered = cached(tmp_path, Counting())
+    assert metered.complete(ASK).text != metered.complete(replace(ASK, **change)).text
+
+
+def test_another_model_or_server_is_another_reply(tmp_path):
+    assert cached(tmp_path, Counting()).complete(ASK).text == 'reply 1'
+    other = Counting('other')
+    other.calls = 10
+    assert cached(tmp_path, other).complete(ASK).text == 'reply 11'
+    names = {OpenAIProvider('m', base_url=url).name for url in (None, 'http://a/v1', 'http://b/v1')}
+    assert len(names) == 3
+
+
+def test_a_name_holds_no_password_of_an_address():
+    name = OpenAIProvider('m', base_url='https://me:hunter2@example.org:8443/v1?key=abc').name
+    assert name == "OpenAIProvider('m', example.org:8443/v1)"
+
+
+def test_the_file_holds_replies_and_hashes_but_no_prompt_and_no_key(tmp_path, monkeypatch):
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-verysecret')
+    with Server() as server:
+        provider = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
+        reply = cached(tmp_path, provider).complete(replace(ASK, json_schema=None)).text
+    content = b''.join(path.read_bytes() for path in tmp_path.glob('c.sqlite*'))
+    assert reply.encode() in content
+    assert b'Secret prompt' not in content
+    assert b'verysecret' not in content
+    assert (tmp_path / 'c.sqlite').stat().st_mode & 0o077 == 0
+
+
+def test_threads_and_processes_may_share_a_file(tmp_path):
+    cache = ReplyCache(tmp_path / 'c.sqlite')
+    requests = [replace(ASK, seed=n) for n in range(60)]
+
+    def work(numbers):
+        for number in numbers:
+            cache.put(Counting(), requests[number], Completion(f'{number}'))
+
+    threads = [threading.Thread(target=work, args=(range(n, 30, 3),)) for n in range(3)]
+    processes = [
+        multiprocessing.get_context('spawn').Process(target=_fill, args=(cache, first))
+        for first in (30, 45)
+    ]
+    for worker in [*processes, *threads]:
+        worker.start()
+    for worker in [*processes, *threads]:
+        worker.join(60)
+    assert len(cache) == 60
+    assert [cache.get(Counting(), request).text for request in requests] == [
+        f'{number}' for number in range(60)
+    ]
+
+
+def _fill(cache, first):
+    for number in range(first, first + 15):
+        cache.put(Counting(), replace(ASK, seed=number), Completion(f'{number}'))
+
+
+def test_the_replies_not_used_for_longest_make_room(tmp_path):
+    cache = ReplyCache(tmp_path / 'c.sqlite', max_bytes=10_000)
+    for number in range(40):
+        cache.put(Counting(), replace(ASK, seed=number), Completion('x' * 300))
+        cache.get(Counting(), replace(ASK, seed=0))
+    assert 10 < len(cache) < 21
+    assert cache.get(Counting(), replace(ASK, seed=0)) is not None
+    assert cache.get(Counting(), replace(ASK, seed=39)) is not None
+    assert cache.get(Counting(), replace(ASK, seed=1)) is None
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_a_file_that_is_no_cache_is_put_aside(tmp_path, caplog):
+    (tmp_path / 'c.sqlite').write_text('not a database, but long enough to look at' * 50)
+    assert cached(tmp_path, Counting()).complete(ASK).text == 'reply 1'
+    assert 'is no cache' in caplog.text
+    assert (tmp_path / 'c.broken').exists()
+
+
+def test_what_is_read_back_is_checked(tmp_path):
+    assert cached(tmp_path, Counting()).complete(ASK).text == 'reply 1'
+    with sqlite3.connect(tmp_path / 'c.sqlite') as connection:
+        connection.execute('update replies set text = ?', [pickle.dumps('evil')])
+    connection.close()
+    provider = Counting()
+    provider.calls = 5
+    assert cached(tmp_path, provider).complete(ASK).text == 'reply 6'
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp_path):
+    (tmp_path / 'file').write_text('')
+    provider = Counting()
+    metered = MeteredProvider(provider, cache=ReplyCache(tmp_path / 'file' / 'c.sqlite'))
+    with pytest.raises(ProviderError, match='cache=False'):
+        metered.complete(ASK)
+    assert provider.calls == 0
+
+
+def test_no_bytes_are_too_few():
+    with pytest.raises(ValueError, match='max_bytes'):
+        ReplyCache(max_bytes=0)
+
+
+def make(server, **settings):
+    llm = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
+    return LLMGANSynthesizer(
+        visits_metadata(), llm=llm, max_batches=2, **{'sampler': 'llm', **settings}
+    )
+
+
+def test_a_second_fit_and_sample_send_nothing_and_end_the_same():
+    with Server() as server:
+        first, second = make(server), make(server)
+        sdv_lines.fit(first, visits(20))
+        rows = sdv_lines.sample(first, 8)
+        sent = len(server.received)
+        sdv_lines.fit(second, visits(20))
+        again = sdv_lines.sample(second, 8)
+        assert len(server.received) == sent
+    assert again.equals(rows)
+    assert second.get_generation_process() == first.get_generation_process()
+    assert second.get_usage()['calls'].sum() == 0
+    assert second.get_usage()['replayed'].sum() == sent
+
+
+def test_without_a_cache_everything_is_asked_again():
+    with Server() as server:
+        for _ in range(2):
+            sdv_lines.fit(make(server, cache=False), visits(20))
+        assert len(server.bodies) == 2 * len({str(body) for body in server.bodies})
+
+
+def test_replay_only_is_offline_and_needs_no_key(tmp_path, monkeypatch):
+    path = tmp_path / 'c.sqlite'
+    monkeypatch.setenv('OPENAI_API_KEY', 'sk-once')
+    with Server() as server:
+        monkeypatch.setenv('OPENAI_BASE_URL', f'{server.url}/v1')
+        first = LLMGANSynthesizer(visits_metadata(), llm='openai/tiny', max_batches=1, cache=path)
+        sdv_lines.fit(first, visits(20))
+    monkeypatch.delenv('OPENAI_API_KEY')
+    replay = ReplyCache(path, replay_only=True)
+    second = LLMGANSynthesizer(visits_metadata(), llm='openai/tiny', max_batches=1, cache=replay)
+    sdv_lines.fit(second, visits(20))
+    assert second.get_generation_process() == first.get_generation_process()
+    other = LLMGANSynthesizer(visits_metadata(), llm='openai/tiny', cache=replay, seed=1)
+    with pytest.raises(ProviderError, match='has no reply to this generator request'):
+        sdv_lines.fit(other, visits(20))
+
+
+def test_a_fit_that_was_killed_goes_on_without_paying_twice(tmp_path):
+    script = (
+        'import sys; sys.path.insert(0, sys.argv[3])\n'
+        'import sdv_lines\n'
+        'from tables import visits, visits_metadata\n'
+        'from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider\n'
+        'llm = OpenAIProvider("tiny", base_url=sys.argv[1], max_concurrency=2)\n'
+        'made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=3, cache=sys.argv[2],\n'
+        '                         sampler="llm")\n'
+        'sdv_lines.fit(made, visits(20))\n'
+        'print(made.get_generation_process().to_json())\n'
+    )
+    reached, go_on = threading.Event(), threading.Event()
+    with Server() as server:
+
+        def answer(schema, prompt, seed, reply=server.answer):
+            if len(server.received) > 6 and not go_on.is_set():
+                reached.set()
+                go_on.wait(60)
+            return reply(schema, prompt, seed)
+
+        server.answer = answer
+        here = str(sdv_lines.__file__).rsplit('/', 1)[0]
+        run = [sys.executable, '-c', script, f'{server.url}/v1', str(tmp_path / 'c.sqlite'), here]
+        with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killed:
+            assert reached.wait(120), killed.stderr.read()
+            killed.send_signal(signal.SIGKILL)
+        in_flight = len(server.received) - 6
+        go_on.set()
+        resumed = subprocess.run(run, capture_output=True, text=True, timeout=240)
+        assert resumed.returncode == 0, resumed.stderr
+        paid = len(server.received)
+        again = subprocess.run(run, capture_output=True, text=True, timeout=240)
+        assert len(server.received) == paid
+    assert again.stdout == resumed.stdout
+    asked = [str(body) for body in server.bodies]
+    # Only what was out when it was killed was asked a second time.
+    assert len(asked) - len(set(asked)) == in_flight <= 2
