@@ -102,6 +102,19 @@ class FitOptions:
     patience: Annotated[
         int | None, typer.Option(help='Stop after so many steps that found nothing better.')
     ] = None
+    max_usd: Annotated[
+        float | None, typer.Option(help='US dollars that the fit may cost, as a hard stop.')
+    ] = None
+    max_tokens: Annotated[
+        int | None, typer.Option(help='Tokens that the fit may use, as a hard stop.')
+    ] = None
+    cache: Annotated[
+        bool | None,
+        typer.Option(help='Whether replies are kept, so that no call is paid for twice.'),
+    ] = None
+    audit_log: Annotated[
+        Path | None, typer.Option(help='A file that every request to a model is noted in.')
+    ] = None
     seed: Annotated[int | None, typer.Option(help='Makes a fit repeatable.')] = None
 
 

@@ -14,6 +14,7 @@ from sdv.utils import load_synthesizer
 
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
+from sdv_llmgan.budget import Budget
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan_cli.options import FitOptions
@@ -130,6 +131,9 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
         chosen['column_descriptions'] = dict(map(_description, described))
     if chosen.get('max_batches') == 0:
         chosen['max_batches'] = None
+    bounds = {name: chosen.pop(name) for name in ('max_usd', 'max_tokens') if name in chosen}
+    if bounds:
+        chosen['budget'] = Budget(**bounds)
     judges = chosen.get('discriminator', [])
     if len(judges) == 1:
         chosen['discriminator'] = judges[0]

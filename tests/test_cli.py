@@ -17,6 +17,7 @@ from tables import visits, visits_metadata
 from typer.testing import CliRunner, Result
 
 from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan.budget import Budget
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.schema import Column, TableSchema
@@ -121,17 +122,25 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'examples_per_call': 3,
         'max_batches': 1,
         'patience': 3,
+        'max_usd': 1.5,
+        'max_tokens': 100_000,
+        'audit_log': tmp_path / 'audit.jsonl',
         'seed': 7,
     }
-    assert set(options) == set(FitOptions.__dataclass_fields__)
+    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache'}
     given = [
         part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)
     ]
-    done = run('fit', data, '-o', model, *given)
+    done = run('fit', data, '-o', model, '--no-cache', *given)
     assert done.exit_code == 0, done.output
     kept = load_synthesizer(str(model)).get_parameters()
-    options |= {'column_descriptions': {'age': 'in years'}, 'causal_graph': [['age', 'pressure']]}
-    for name in ('preset', 'describe'):
+    options |= {
+        'column_descriptions': {'age': 'in years'},
+        'causal_graph': [['age', 'pressure']],
+        'budget': Budget(max_usd=1.5, max_tokens=100_000),
+        'cache': False,
+    }
+    for name in ('preset', 'describe', 'max_usd', 'max_tokens'):
         del options[name]
     assert {name: kept[name] for name in options} == options
     assert kept['optimizer_examples'] == 10  # of the preset
