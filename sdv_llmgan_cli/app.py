@@ -97,13 +97,7 @@ def fit(
     if as_json:
         answer(done)
         return
-    score = 'none' if done['score'] is None else f'{done["score"]:.3f}'
-    source = 'the language model' if done['sampler'] == 'llm' else 'the distilled sampler'
-    say(
-        f'Saved {output}: {done["steps"]} steps in {done["seconds"]:.0f} s, best score {score} '
-        f'(0 is chance, lower is better). Rows come from {source}.'
-    )
-    say(f'Next: sdv-llmgan sample {output} -n {done["rows"]} -o synthetic.csv')
+    say(f'Saved {output}. Next: sdv-llmgan sample {output} -n {done["rows"]} -o synthetic.csv')
 
 
 @app.command(

@@ -208,6 +208,16 @@ def test_a_tiny_odd_table_gets_a_report_and_no_gap_is_silent():
     assert 'Name 3' not in made.to_html()
 
 
+@pytest.mark.parametrize('missing', [None, 'north'])
+def test_a_category_that_the_real_table_lacks_stops_nothing(missing):
+    real, synthetic = visits(40), visits(40, seed=1)
+    real.loc[0, 'ward'] = missing
+    synthetic.loc[:3, 'ward'] = ['new', 'newer', None, 'newest']
+    made = make_report(real, synthetic, visits_metadata(), holdout=synthetic)
+    assert made['c2st'].value is not None
+    assert made['c2st'].reference is not None
+
+
 def test_a_category_of_few_rows_is_not_named():
     real = visits(40).assign(ward=['rare'] + ['north'] * 39)
     made = make_report(real, real, visits_metadata())

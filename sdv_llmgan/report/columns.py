@@ -36,12 +36,17 @@ def column_tables(inputs: Inputs, details: pd.DataFrame, of_holdout: pd.DataFram
         'Type': list(inputs.sdtypes.values()),
         'Likeness': [shapes.get(name) for name in inputs.sdtypes],
     }
+    note = 'Likeness is SDMetrics’ column shape: 1 where both are spread alike'
     if not of_holdout.empty:
         by_name = of_holdout.set_index('Column')['Score']
-        lines['Held-out rows'] = [by_name.get(name) for name in inputs.sdtypes]
-    for title, table in (('Missing, real', inputs.real), ('Missing, synthetic', inputs.synthetic)):
-        lines[title] = [percent(table[name].isna().mean()) for name in inputs.sdtypes]
-    note = 'Likeness is SDMetrics’ column shape: 1 where both are spread alike.'
+        lines['Held out'] = [by_name.get(name) for name in inputs.sdtypes]
+        note += '; “held out” is that of held-out real rows'
+    lines['Missing'] = [
+        f'{percent(inputs.real[name].isna().mean())} / '
+        f'{percent(inputs.synthetic[name].isna().mean())}'
+        for name in inputs.sdtypes
+    ]
+    note += '. Missing values: real / synthetic.'
     return [Table.from_frame('Column by column', pd.DataFrame(lines), note)]
 
 

@@ -175,6 +175,8 @@ class Section:
         scores: Its figures.
         notes: Further paragraphs.
         points: A list behind them.
+        revision: A text as it was rewritten: runs of words, each ``'kept'``, ``'removed'`` or
+            ``'added'``.
         tables: Its tables.
         figures: Its charts.
         small_figures: Charts that stand side by side.
@@ -187,6 +189,7 @@ class Section:
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+    revision: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     small_figures: tuple[Figure, ...] = field(default=())

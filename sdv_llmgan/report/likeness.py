@@ -63,13 +63,15 @@ def likeness(inputs: Inputs) -> Section:
         'Whether the synthetic table is well-formed; below 1, some values cannot be.',
         lambda: diagnostic.read(run_diagnostic, inputs, inputs.synthetic),
     )
+    detection, *supports = _row_scores(inputs)
     scores = [
         overall,
         *quality.scores(OF_QUALITY, of_holdout),
         valid,
         *diagnostic.scores(OF_DIAGNOSTIC),
-        *_row_scores(inputs),
+        detection,
         _forest_score(inputs),
+        *supports,
     ]
     shapes = quality.details('Column Shapes')
     notes, findings = _differences(inputs)
@@ -230,10 +232,14 @@ def _row_scores(inputs: Inputs) -> list[Score]:
 
 
 def _only_known(table: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
-    """A table without the categories that the real one lacks, which SDMetrics does not take."""
+    """A table with the real one's rarest category for those that it lacks.
+
+    SDMetrics stops at a category, or a missing value, that the real table has not.
+    """
     known = table.copy()
     for name in known.select_dtypes(exclude=['number', 'datetime']):
-        known[name] = known[name].where(known[name].isin(real[name]), None)
+        rarest = real[name].value_counts(dropna=False).index[-1]
+        known[name] = known[name].where(known[name].isin(real[name]), rarest)
     return known
 
 
@@ -252,7 +258,8 @@ def _forest_score(inputs: Inputs) -> Score:
         'c2st_forest',
         'Indistinguishability, to a forest',
         'higher is better',
-        'The same for a classifier that also sees how columns go together (random forest).',
+        'The same for a random forest, which also sees how columns go together: 1 where it '
+        'guesses, 0 where it is always right.',
         lambda: compute(synthetic),
         reference=reference,
     )

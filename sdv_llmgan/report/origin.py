@@ -27,7 +27,8 @@ from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
-CHANGED = 'From the first process to the best, with removed words in [- -], added ones in {+ +}:'
+UNPRICED = 'at prices that are not all known'
+CHANGED = 'From the first process to the best:'
 #: What a model outside is sent, by ``metadata_detail``.
 SENT = {
     'none': 'names of columns',
@@ -130,8 +131,12 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
         score = float(history['score'][best[0]])
         marked = (float(best[0]), score, f'best: {score:.2f}')
     changes: tuple[str, ...] = ()
+    revision: tuple[tuple[str, str], ...] = ()
     if len(best) and best[0] > 0:
-        changes = tuple(str(synthesizer.history.diff(0, int(best[0]))).splitlines())
+        change = synthesizer.history.diff(0, int(best[0]))
+        told = str(change).splitlines()
+        changes = tuple(line for line in told if not line.startswith('instruction: '))
+        revision = tuple(change.words('instruction'))
     line = Line(
         'score by the last discriminator',
         tuple(map(float, steps)),
@@ -147,6 +152,7 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
         lead,
         notes=(*_rejections(history), *([CHANGED] if changes else [])),
         points=changes,
+        revision=revision,
         tables=(Table.from_frame('Step by step', table),),
         figures=(Figure('Score by step', chart),) if history['score'].notna().any() else (),
     )
@@ -163,7 +169,7 @@ def bill(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesi
     frame = pd.concat([usage, pd.DataFrame([total], index=['all'])]).rename_axis('role')
     frame = frame.reset_index().rename(columns=lambda name: str(name).replace('_', ' '))
     usd = total.get('usd')
-    price = 'at prices that are not all known' if usd is None else f'for {usd:.4f} US dollars'
+    price = 'at no charge' if usd == 0 else f'for {usd:.4f} US dollars' if usd else UNPRICED
     lead = (
         f'{plural(int(total["calls"]), "call")} to language models, {price}, in fitting and '
         'sampling so far.'
@@ -178,8 +184,7 @@ def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthe
     title = 'What left the machine?'
     if not info['remote']:
         lead = (
-            f'Nothing. Every model that was asked ran on the machine that fitted ({info["llm"]} '
-            'wrote the rows).'
+            f'Nothing. Every model that was asked ran on the machine that fitted ({info["llm"]}).'
         )
         return Section('egress', title, lead)
     calls = int(usage['calls'].sum()) if len(usage) else 0
