@@ -101,6 +101,66 @@ def fit(
 
 
 @app.command(
+    help="""Show what a fit would send first, with nothing sent.
+
+\b
+  sdv-llmgan preview data.csv --llm openai/gpt-4o-mini --context 'Medical bills.'
+
+Takes the options of `fit`, and needs no key.
+"""
+)
+@takes(FitOptions)
+@command
+def preview(
+    data: Csv,
+    settings: FitOptions,
+    *,
+    metadata: Metadata = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what a fit would send first."""
+    from sdv_llmgan_cli import work
+
+    synthesizer, table = work.make_synthesizer(data, metadata, settings)
+    shown = synthesizer.preview(work.given(synthesizer.metadata, table))
+    typer.echo(shown.to_json() if as_json else str(shown))
+
+
+@app.command(
+    help="""Say what a fit and a sample would cost, with nothing sent.
+
+\b
+  sdv-llmgan estimate data.csv -n 500 --llm openai/gpt-4o-mini
+
+Takes the options of `fit`, and needs no key. --max-usd of `fit` is the hard stop.
+"""
+)
+@takes(FitOptions)
+@command
+def estimate(
+    data: Csv,
+    settings: FitOptions,
+    *,
+    num_rows: Annotated[
+        int, typer.Option('--num-rows', '-n', min=0, help='Rows to be sampled after the fit.')
+    ] = 0,
+    metadata: Metadata = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a fit and a sample would cost."""
+    from sdv_llmgan_cli import work
+
+    synthesizer, table = work.make_synthesizer(data, metadata, settings)
+    found = synthesizer.estimate(work.given(synthesizer.metadata, table), num_rows)
+    if as_json:
+        answer(found.to_dict())
+    else:
+        typer.echo(str(found))
+
+
+@app.command(
     help="""Draw synthetic rows from a model, as CSV.
 
 \b

@@ -102,6 +102,25 @@ class FitOptions:
     patience: Annotated[
         int | None, typer.Option(help='Stop after so many steps that found nothing better.')
     ] = None
+    withhold: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Tell no model of this column; may be repeated.'),
+    ] = None
+    bucket: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Send ranges in place of these numbers or dates.'),
+    ] = None
+    pseudonymize: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Send stand-in tokens in place of these categories.'),
+    ] = None
+    rows: Annotated[
+        bool | None,
+        typer.Option('--rows/--no-rows', help='Whether any row is sent to a model.'),
+    ] = None
+    max_rows: Annotated[
+        int | None, typer.Option(help='Different rows that are ever sent to a model, at most.')
+    ] = None
     max_usd: Annotated[
         float | None, typer.Option(help='US dollars that the fit may cost, as a hard stop.')
     ] = None

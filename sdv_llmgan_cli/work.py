@@ -15,6 +15,7 @@ from sdv.utils import load_synthesizer
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
 from sdv_llmgan.budget import Budget
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan_cli.options import FitOptions
@@ -134,6 +135,14 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     bounds = {name: chosen.pop(name) for name in ('max_usd', 'max_tokens') if name in chosen}
     if bounds:
         chosen['budget'] = Budget(**bounds)
+    treatments = {
+        name: treatment
+        for treatment in ('withhold', 'bucket', 'pseudonymize')
+        for name in chosen.pop(treatment, [])
+    }
+    sent = {name: chosen.pop(name) for name in ('rows', 'max_rows') if name in chosen}
+    if treatments or sent:
+        chosen['egress'] = EgressPolicy(treatments, **sent)
     judges = chosen.get('discriminator', [])
     if len(judges) == 1:
         chosen['discriminator'] = judges[0]

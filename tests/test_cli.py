@@ -20,6 +20,7 @@ from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.schema import Column, TableSchema
 from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
@@ -123,12 +124,16 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'examples_per_call': 3,
         'max_batches': 1,
         'patience': 3,
+        'withhold': 'weight',
+        'bucket': 'age',
+        'pseudonymize': 'ward',
+        'max_rows': 20,
         'max_usd': 1.5,
         'max_tokens': 100_000,
         'audit_log': tmp_path / 'audit.jsonl',
         'seed': 7,
     }
-    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache'}
+    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache', 'rows'}
     given = [
         part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)
     ]
@@ -139,9 +144,13 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'column_descriptions': {'age': 'in years'},
         'causal_graph': [['age', 'pressure']],
         'budget': Budget(max_usd=1.5, max_tokens=100_000),
+        'egress': EgressPolicy(
+            {'weight': 'withhold', 'age': 'bucket', 'ward': 'pseudonymize'}, max_rows=20
+        ),
         'cache': False,
     }
-    for name in ('preset', 'describe', 'max_usd', 'max_tokens'):
+    replaced = ('preset', 'describe', 'max_usd', 'max_tokens')
+    for name in (*replaced, 'withhold', 'bucket', 'pseudonymize', 'max_rows'):
         del options[name]
     assert {name: kept[name] for name in options} == options
     assert kept['optimizer_examples'] == 10  # of the preset
@@ -154,7 +163,8 @@ def test_help_names_every_choice():
 
 
 @pytest.mark.parametrize(
-    'command', ['fit', 'sample', 'report', 'split', 'providers', 'benchmark', 'demo']
+    'command',
+    ['fit', 'preview', 'estimate', 'sample', 'report', 'split', 'providers', 'benchmark', 'demo'],
 )
 def test_every_command_has_help(command):
     done = run(command, '--help')
@@ -211,6 +221,26 @@ def test_json_is_all_that_stdout_holds(desk, tmp_path):
     }
     failed = run('sample', tmp_path / 'gone.pkl', '--json')
     assert json.loads(failed.stdout) == {'error': f'There is no file {tmp_path / "gone.pkl"}.'}
+
+
+def test_preview_shows_the_first_requests_and_sends_nothing(desk):
+    arguments = ('preview', desk / 'data.csv', *QUICK, '--llm', 'openai/gpt-4o-mini', '--no-rows')
+    shown = run(*arguments)
+    assert shown.exit_code == 0, shown.output
+    assert '=== Request 1 of' in shown.stdout
+    requests = json.loads(run(*arguments, '--json').stdout)
+    assert requests[0]['role'] == 'generator'
+    assert {request['real_rows'] for request in requests} == {0}
+
+
+def test_estimate_says_what_a_fit_would_use(desk):
+    arguments = ('estimate', desk / 'data.csv', '-n', 50, *QUICK, '--llm', 'openai/gpt-4o-mini')
+    said = run(*arguments)
+    assert said.exit_code == 0, said.output
+    assert 'US dollars' in said.stdout
+    told = json.loads(run(*arguments, '--json').stdout)
+    assert told['total']['calls'] > told['fit']['calls'] > 0
+    assert told['total']['usd'] > 0
 
 
 def test_rows_meet_the_conditions(desk):
