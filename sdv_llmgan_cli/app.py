@@ -122,8 +122,7 @@ def preview(
     """Show what a fit would send first."""
     from sdv_llmgan_cli import work
 
-    synthesizer, table = work.make_synthesizer(data, metadata, settings)
-    shown = synthesizer.preview(work.given(synthesizer.metadata, table))
+    shown = work.preview(data, metadata, settings)
     typer.echo(shown.to_json() if as_json else str(shown))
 
 
@@ -152,8 +151,7 @@ def estimate(
     """Say what a fit and a sample would cost."""
     from sdv_llmgan_cli import work
 
-    synthesizer, table = work.make_synthesizer(data, metadata, settings)
-    found = synthesizer.estimate(work.given(synthesizer.metadata, table), num_rows)
+    found = work.estimate(data, metadata, settings, num_rows)
     if as_json:
         answer(found.to_dict())
     else:

@@ -15,7 +15,9 @@ from sdv.utils import load_synthesizer
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
 from sdv_llmgan.budget import Budget
-from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.egress import EgressPolicy, Treatment
+from sdv_llmgan.estimate import Estimate
+from sdv_llmgan.preview import Preview
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan_cli.options import FitOptions
@@ -28,6 +30,8 @@ DEMO = Path(__file__).parent / 'examples'
 EXAMPLES = Path(__file__).parent.parent / 'examples'
 DEMO_CONTEXT = 'People in the US census of 1994, one row a person.'
 MIN_SPLIT = 4
+#: What options may say of columns.
+TREATMENTS: tuple[Treatment, ...] = ('withhold', 'bucket', 'pseudonymize')
 PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesizer.synthia}
 
 
@@ -64,6 +68,20 @@ def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> di
         **{name: info[name] for name in kept},
         'usage': usage.to_dict('index'),
     }
+
+
+def preview(data: Path, metadata_path: Path | None, settings: FitOptions) -> Preview:
+    """What a fit would send first; see ``LLMGANSynthesizer.preview``."""
+    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    return synthesizer.preview(given(synthesizer.metadata, table))
+
+
+def estimate(
+    data: Path, metadata_path: Path | None, settings: FitOptions, num_rows: int
+) -> Estimate:
+    """What a fit and a sample would use; see ``LLMGANSynthesizer.estimate``."""
+    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    return synthesizer.estimate(given(synthesizer.metadata, table), num_rows)
 
 
 def load(model: Path) -> LLMGANSynthesizer:
@@ -135,10 +153,8 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     bounds = {name: chosen.pop(name) for name in ('max_usd', 'max_tokens') if name in chosen}
     if bounds:
         chosen['budget'] = Budget(**bounds)
-    treatments = {
-        name: treatment
-        for treatment in ('withhold', 'bucket', 'pseudonymize')
-        for name in chosen.pop(treatment, [])
+    treatments: dict[str, Treatment] = {
+        name: treatment for treatment in TREATMENTS for name in chosen.pop(treatment, [])
     }
     sent = {name: chosen.pop(name) for name in ('rows', 'max_rows') if name in chosen}
     if treatments or sent:

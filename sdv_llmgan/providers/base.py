@@ -38,7 +38,7 @@ class Request:
         max_tokens: The reply is cut here.
         seed: Makes the reply repeatable where the provider can.
         role: Which part of the loop asks; used for accounting only.
-        columns: Columns of which values stand in the messages; for the audit log only.
+        columns: Columns that the messages tell of; for the audit log only.
         real_rows: How many real rows stand in the messages, >= 0; for the audit log only.
     """
 
@@ -69,10 +69,12 @@ class Completion:
     Attributes:
         text: What the model wrote, raw.
         usage: What this call used.
+        price_factor: The call costs so many times the model's ordinary price, > 0.
     """
 
     text: str
     usage: Usage = Usage(calls=1)
+    price_factor: float = 1.0
 
 
 def is_loopback(url: str | None) -> bool:
