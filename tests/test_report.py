@@ -13,7 +13,7 @@ from sdv.errors import NotFittedError
 from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
-from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.report.charts import draw
 from sdv_llmgan.report.content import Figure, Line, Lines, Network
@@ -334,6 +334,56 @@ def test_what_cannot_be_reported_on_is_an_error(real, synthetic, target, message
 def test_a_report_needs_a_fit():
     with pytest.raises(NotFittedError):
         LLMGANSynthesizer(visits_metadata(), llm='scripted').report(visits(5), visits(5))
+
+
+class Outside(ScriptedProvider):
+    """A model that says it is not on this machine."""
+
+    remote = True
+
+
+def test_what_left_the_machine_is_told_by_column(tmp_path):
+    made = LLMGANSynthesizer(
+        visits_metadata(),
+        llm=Outside(),
+        max_batches=1,
+        sampler='llm',
+        causal_graph='none',
+        audit_log=tmp_path / 'audit.jsonl',
+        egress=EgressPolicy({'age': 'bucket', 'ward': 'pseudonymize', 'weight': 'withhold'}),
+    )
+    sdv_lines.fit(made, visits(40))
+    section = made.report(visits(40), visits(40, seed=1), path=None).sections[-1]
+    assert dict(section.tables[0].rows) == {
+        'patient': 'nothing',
+        'age': 'ranges in place of values',
+        'weight': 'nothing',
+        'ward': 'stand-ins in place of values',
+        **dict.fromkeys(['smoker', 'stage', 'admitted', 'pressure'], 'the values'),
+    }
+    assert 'A model outside was asked' in section.lead
+    assert any('hold real rows as examples' in note for note in section.notes)
+    assert any('audit log' in note for note in section.notes)
+
+
+@pytest.mark.parametrize(
+    ('policy', 'words'),
+    [
+        (EgressPolicy(rows=False), 'No row was sent'),
+        (EgressPolicy(max_rows=7), 'At most 7 different real rows were sent'),
+    ],
+)
+def test_rows_that_left_are_told(policy, words):
+    made = LLMGANSynthesizer(
+        visits_metadata(),
+        llm=Outside(),
+        max_batches=1,
+        sampler='llm',
+        causal_graph='none',
+        egress=policy,
+    )
+    sdv_lines.fit(made, visits(40))
+    assert words in made.report(visits(40), visits(40, seed=1), path=None).to_html()
 
 
 def test_a_graph_is_drawn_with_an_arrow_for_each_edge():

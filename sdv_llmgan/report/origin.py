@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import (
@@ -27,6 +28,13 @@ from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
+#: By the egress policy's treatment of a column.
+TREATED = {
+    'send': 'the values',
+    'bucket': 'ranges in place of values',
+    'pseudonymize': 'stand-ins in place of values',
+    'withhold': 'nothing',
+}
 UNPRICED = 'at prices that are not all known'
 CHANGED = 'From the first process to the best:'
 #: What a model outside is sent, by ``metadata_detail``.
@@ -187,15 +195,37 @@ def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthe
             f'Nothing. Every model that was asked ran on the machine that fitted ({info["llm"]}).'
         )
         return Section('egress', title, lead)
+    policy: EgressPolicy = synthesizer.egress or EgressPolicy()
     calls = int(usage['calls'].sum()) if len(usage) else 0
     lead = (
-        f'{plural(calls, "request")} went to a model outside; {info["llm"]} writes the rows. Each '
-        'request that asks for rows holds some real rows as examples. Keys and personal columns '
-        'never do.'
+        f'A model outside was asked: at least one role has one ({info["llm"]} writes rows). '
+        f'{plural(calls, "request")} were made in all, fitting and sampling together.'
     )
-    sent = f'Also sent: {SENT[synthesizer.metadata_detail]}, your context and descriptions'
-    rest = '; with constraints each rule in words, with conditions the values asked for.'
-    return Section('egress', title, lead, notes=(sent + rest,))
+    notes = [_rows_sent(policy)]
+    if policy.is_open:
+        notes.append(f'Of the columns: {SENT[synthesizer.metadata_detail]}.')
+    notes.append(
+        'With them: your context and descriptions, each constraint in words, and the values that '
+        'conditions ask for. Keys and personal columns never are.'
+    )
+    if synthesizer.audit_log is not None:
+        notes.append('Every request is noted in the audit log that was asked for.')
+    shown = synthesizer.get_generation_process().schema.names
+    rows = tuple(
+        (name, TREATED[policy.columns.get(name, policy.default)] if name in shown else 'nothing')
+        for name in next(iter(synthesizer._original_metadata.tables.values())).columns
+    )
+    table = Table('Column by column', ('Column', 'What a model is told of its values'), rows)
+    return Section('egress', title, lead, notes=tuple(notes), tables=(table,))
+
+
+def _rows_sent(policy: EgressPolicy) -> str:
+    if policy.is_open:
+        return 'Requests that ask for rows hold real rows as examples.'
+    statistics = 'only statistics: rounded ranges, and categories that at least five rows have'
+    if not policy.rows:
+        return f'No row was sent, {statistics}.'
+    return f'At most {policy.max_rows} different real rows were sent; of the others {statistics}.'
 
 
 def _rejections(history: pd.DataFrame) -> list[str]:
