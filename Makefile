@@ -47,7 +47,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 types: setup
-	$(BIN)/mypy sdv_llmgan $(wildcard plugins/*/sdv_llmgan_*)
+	$(BIN)/mypy sdv_llmgan sdv_llmgan_cli $(wildcard plugins/*/sdv_llmgan_*)
 
 check: lint types test
 

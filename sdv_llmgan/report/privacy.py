@@ -1,0 +1,176 @@
+"""What the synthetic rows give away: distances, copies, and attacks on single columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import fisher_exact
+from sklearn.neighbors import NearestNeighbors
+
+from sdv_llmgan.metrics import CopiedRows, DCRShare
+from sdv_llmgan.metrics.encoding import Numbers, encode
+from sdv_llmgan.report.attacks import choose_attacks, disclosure
+from sdv_llmgan.report.content import Figure, Line, Lines, Score, Section, plural
+from sdv_llmgan.report.inputs import NO_HOLDOUT, Inputs, attempt, measure
+
+DCR_SHARE = Score(
+    'dcr_share',
+    'DCR share (distance to closest record)',
+    'nearer to 0.5 is better',
+    'Share of synthetic rows that lie nearer to a row that was learned from than to equally many '
+    'rows that were not: one half is ideal, 1 means that all are too near.',
+)
+COPIED_ROWS = Score(
+    'copied_rows',
+    'Copied rows',
+    'lower is better',
+    'Share of synthetic rows that equal a real row in every column but keys and personal data.',
+)
+#: A chance below which a difference is not put down to chance.
+UNLIKELY = 0.01
+PLACES = np.linspace(0, 1, 60)
+
+
+def privacy(
+    inputs: Inputs, known: Sequence[str] | None = None, sensitive: Sequence[str] | None = None
+) -> Section:
+    """The section on what the synthetic rows give away.
+
+    Args:
+        inputs: The tables.
+        known: Columns that an attacker knows of a person; ``None``: those that tell most.
+        sensitive: Columns that the attacker wants to learn; ``None``: every suitable one.
+
+    Raises:
+        ValueError: A named column is not one that can be compared.
+    """
+    attacks = choose_attacks(inputs, known, sensitive)
+    protection, table = disclosure(inputs, attacks)
+    held_out = inputs.holdout is not None
+    lead = (
+        'Nothing can be learned from the table about a person beyond what rows of other people '
+        'tell as well: that is the mark. So every figure for the rows that were learned from '
+        'stands beside the same figure for held-out rows, which the synthesizer never saw.'
+        if held_out
+        else 'No held-out rows were given. So this section can show signs of copying, but '
+        'cannot say how much nearer the synthetic rows are to the people who were learned from '
+        'than to others: set real rows aside before the fit, and pass them as holdout.'
+    )
+    return Section(
+        key='privacy',
+        title='Does it give people away?',
+        lead=lead,
+        scores=(_dcr_share(inputs), _copies(inputs), protection),
+        notes=(
+            'None of these figures is a guarantee: they show leaks of the kinds looked for, in '
+            'these rows. A guarantee needs a method such as differential privacy, which this is '
+            'not.',
+        ),
+        tables=(table,) if table.rows else (),
+        figures=tuple(_distance_figures(inputs)),
+    )
+
+
+def _dcr_share(inputs: Inputs) -> Score:
+    def compute() -> float:
+        assert inputs.holdout is not None
+        tables = inputs.compared(inputs.real), inputs.compared(inputs.synthetic)
+        return DCRShare.compute(
+            *tables, inputs.declared, held_out_data=inputs.compared(inputs.holdout)
+        )
+
+    if inputs.holdout is None:
+        return replace(DCR_SHARE, reason=NO_HOLDOUT)
+    score = measure(DCR_SHARE, compute)
+    if score.value is None:
+        return score
+    num_rows = min(len(inputs.synthetic), len(inputs.holdout))
+    margin = 1 / math.sqrt(num_rows)
+    reading = f'With {plural(num_rows, "row")}, up to {0.5 + margin:.2f} arises by chance.'
+    if len(inputs.holdout) < len(inputs.real):
+        ceiling = (1 + len(inputs.holdout) / len(inputs.real)) / 2
+        reading += (
+            f' So few rows are held out that copying every row would reach only {ceiling:.2f}.'
+        )
+    return replace(score, reading=reading, look=score.value > 0.5 + margin)
+
+
+def _copies(inputs: Inputs) -> Score:
+    """Copies of real rows, held against those that chance makes."""
+    sizes: dict[str, float] = {}
+    compared = list(inputs.sdtypes)
+    real, synthetic = inputs.real[compared], inputs.synthetic[compared]
+
+    def compute() -> float:
+        sizes.update(CopiedRows.compute_breakdown(real, synthetic, inputs.declared))
+        return sizes['score']
+
+    score = measure(COPIED_ROWS, compute)
+    if score.value is None:
+        return score
+    copies = int(sizes['copies'])
+    if inputs.holdout is not None:
+        by_chance = attempt(
+            lambda: CopiedRows.compute(real, inputs.holdout[compared], inputs.declared)  # type: ignore[index]
+        )
+        others, what = len(inputs.holdout), 'held-out real rows do so by chance'
+    else:
+        by_chance, others = float(real.duplicated(keep=False).mean()), len(real)
+        what = 'real rows equal another real one'
+    reading = f'{copies:,} of {plural(len(synthetic), "synthetic row")} equal a real one'
+    if by_chance is None:
+        return replace(score, reading=f'{reading}.')
+    alike = round(by_chance * others)
+    table = [[copies, len(synthetic) - copies], [alike, others - alike]]
+    unlikely = fisher_exact(table, alternative='greater').pvalue < UNLIKELY
+    reading += f'; {alike:,} of {others:,} {what}.'
+    reading += ' That is more than chance explains.' if unlikely else ''
+    reference = by_chance if inputs.holdout is not None else None
+    return replace(score, reading=reading, reference=reference, look=bool(unlikely))
+
+
+def _distance_figures(inputs: Inputs) -> list[Figure]:
+    """How near synthetic rows lie to the real ones, held against real rows."""
+    try:
+        if inputs.holdout is None:
+            tables = [inputs.real, inputs.synthetic]
+        else:
+            tables = [inputs.real, inputs.synthetic, inputs.holdout]
+        points = [
+            table.one_hot()
+            for table in encode([inputs.compared(table) for table in tables], inputs.declared)
+        ]
+        to_real = [_nearest(points[0], part) for part in points[1:]]
+        if inputs.holdout is None:
+            to_real.append(_nearest(points[0], None))
+    except Exception:  # noqa: BLE001 - the scores say what failed; a picture of it adds nothing
+        return []
+    top = max(float(np.quantile(np.concatenate(to_real), 0.99)), 1e-9)
+    other = 'held-out real rows' if inputs.holdout is not None else 'real rows, to another one'
+    styles = (('synthetic rows', 'accent'), (other, 'plain'))
+    lines = tuple(
+        Line(
+            name,
+            tuple(float(top * place) for place in PLACES),
+            tuple(float((part <= top * place).mean()) for place in PLACES),
+            style,  # type: ignore[arg-type]
+        )
+        for (name, style), part in zip(styles, to_real, strict=True)
+    )
+    caption = (
+        'For each distance, the share of rows that have a real row of the training table within '
+        'it. Where the synthetic line runs above the other, synthetic rows are nearer than real '
+        'ones would be.'
+    )
+    chart = Lines(lines, 'distance to the nearest row that was learned from', 'share of rows')
+    return [Figure('How near the rows lie', chart, caption)]
+
+
+def _nearest(points: Numbers, queries: Numbers | None) -> Numbers:
+    """L1 distance to the nearest point; without queries, of each point to the nearest other."""
+    search = NearestNeighbors(n_neighbors=1, metric='manhattan', algorithm='brute').fit(points)
+    distances: Numbers = search.kneighbors(queries)[0][:, 0]
+    return distances
