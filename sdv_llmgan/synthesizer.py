@@ -7,35 +7,26 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-import networkx as nx
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from pandas.api.types import is_numeric_dtype
 from sdv.errors import NotFittedError
-from sdv.single_table.base import FIXED_RNG_SEED, BaseSingleTableSynthesizer
-from sdv.single_table.ctgan import CTGANSynthesizer, LossValuesMixin
+from sdv.single_table.ctgan import CTGANSynthesizer
 
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
-from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
+from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
-from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
-from sdv_llmgan.history import History
-from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
@@ -51,9 +42,6 @@ from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_ke
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
 
-if TYPE_CHECKING:
-    from sdv_llmgan.report import Report
-
 LOGGER = logging.getLogger(__name__)
 
 #: Rows that ``estimate`` has written; it counts on from there.
@@ -64,7 +52,7 @@ ROWS_PER_EXAMPLE = 4
 LLM = str | Provider | None
 
 
-class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
+class LLMGANSynthesizer(Conditional):
     """Synthesizer that learns how to have a language model write rows.
 
     It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
@@ -391,144 +379,6 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             seed=self.seed,
         )
 
-    def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        if conditions:
-            raise NotImplementedError  # SDV then draws rows until enough of them match
-        return self._draw(unconditioned(num_rows))
-
-    def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
-        model = self._fitted_model()
-        return model.schema.from_plain(model.sample(begun))
-
-    def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
-        # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
-        # begin anew up to max_tries times; it is left where only SDV can check a constraint.
-        tries = min(max_tries, 1 + self.max_top_ups) if self._has_unchecked_rules() else 1
-        rows = super()._sample_batch(batch_size, max_tries=tries, **rest)
-        if not len(rows):
-            raise SamplingError(f'No row of {tries} rounds kept all constraints.')
-        return rows
-
-    def _has_unchecked_rules(self) -> bool:
-        """Whether SDV drops rows that the sampler found good."""
-        model: LLMGAN | None = self._model
-        return bool(self._chained_constraints or (model and model.rules.unchecked))
-
-    def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
-        ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
-        others = [condition for condition in conditions if condition not in ranges]
-        return [
-            *super()._make_condition_dfs(others),
-            *(condition.to_frame() for condition in ranges),
-        ]
-
-    def _validate_conditions_unseen_columns(self, conditions: pd.DataFrame) -> None:
-        """Refuse conditions that no row can meet, before any call."""
-        super()._validate_conditions_unseen_columns(conditions)
-        if self._chained_constraints and has_choices(conditions):
-            raise ValueError(
-                'Ranges and sets do not go with a constraint on columns that another constraint '
-                'makes; single values do.'
-            )
-        self._fitted_model().rules.begin(self._begin(conditions), np.random.default_rng(0))
-
-    def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
-        """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
-        schema = self._fitted_model().schema
-        return to_allowed(wishes, schema, self.enforce_min_max_values)
-
-    def _sample_with_conditions(
-        self,
-        conditions: pd.DataFrame,
-        max_tries_per_batch: int,
-        batch_size: int | None,
-        progress_bar: Any = None,  # noqa: ANN401 - tqdm's
-        output_file_path: str | None = None,
-        keep_extra_columns: bool = False,
-    ) -> pd.DataFrame:
-        """Complete all rows together, where SDV would go condition by condition."""
-        if self._chained_constraints:
-            return super()._sample_with_conditions(
-                *(conditions, max_tries_per_batch, batch_size, progress_bar),
-                *(output_file_path, keep_extra_columns),
-            )
-        if not self._random_state_set:
-            self._set_random_state(FIXED_RNG_SEED)
-        wishes = conditions.reset_index(drop=True)
-        parts, left = [], wishes
-        for _ in range(1 + self.max_top_ups * self._has_unchecked_rules()):
-            parts.append(self._complete(left))
-            left = left.drop(parts[-1].index)
-            if not len(left):
-                break
-        rows = pd.concat(parts)
-        rows = rows.set_axis(conditions.index[rows.index]).sort_index(kind='stable')
-        if output_file_path:
-            is_new = not (os.path.exists(output_file_path) and os.path.getsize(output_file_path))
-            rows.to_csv(output_file_path, index=False, mode='a', header=is_new)
-        if progress_bar is not None:
-            progress_bar.update(len(rows))
-        return rows
-
-    def _complete(self, wishes: pd.DataFrame) -> pd.DataFrame:
-        """Rows for wishes, each with the index of the one that it meets."""
-        drawn = self._draw(self._begin(wishes))
-        wishes = wishes.loc[drawn.index].reset_index(drop=True)
-        rows = self._data_processor.reverse_transform(drawn.reset_index(drop=True))
-        for name in wishes:
-            # SDV rounds and clips numbers, and makes up what the model does not see.
-            if name not in drawn or is_numeric_dtype(drawn[name]):
-                rows[name] = exact_values(wishes[name], rows[name])
-        rows = self.reverse_transform_constraints(rows)
-        return rows.set_axis(drawn.index[rows.index])
-
-    def conditions_from_description(self, description: str, num_rows: int = 1) -> RangeCondition:
-        """Have the model turn words into a condition, in one call; print it to see it.
-
-        Args:
-            description: Which rows are wanted, such as ``'smokers over 60 with two children'``.
-            num_rows: How many, >= 1.
-
-        Raises:
-            ReplyError: The model did not answer in the form asked for.
-            ValueError: The words say what cannot be checked on the columns, or no row can meet.
-        """
-        self._validate_fit_before_sample()
-        model = self._fitted_model()
-        condition = interpret(
-            description,
-            num_rows,
-            model.schema,
-            model.generator.provider,
-            context=model.process.context,
-            told=model.view.named if model.view else None,
-        )
-        self._validate_conditions_unseen_columns(condition.to_frame())
-        return condition
-
-    def sample_from_description(
-        self,
-        description: str,
-        num_rows: int,
-        **sampling: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401 - what ``sample`` returns in the SDV line that is installed
-        """Sample rows that a description in words fits.
-
-        The words become a condition once, which is logged; every row is checked against it.
-
-        Args:
-            description: Which rows are wanted.
-            num_rows: How many, >= 1.
-            sampling: Other arguments of ``sample_from_conditions``.
-
-        Raises:
-            ReplyError: The model did not answer in the form asked for.
-            ValueError: The words say what cannot be checked on the columns, or no row can meet.
-        """
-        condition = self.conditions_from_description(description, num_rows)
-        LOGGER.warning('%r was read as %r.', description, condition)  # shown without set-up too
-        return self.sample_from_conditions([condition], **sampling)
-
     def _make_model(self) -> LLMGAN:
         made: dict[Any, MeteredProvider] = {}
         ledger, cache = Ledger(self.budget), to_cache(self.cache)
@@ -620,69 +470,6 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         named = isinstance(self.causal_graph, str)
         return CausalGraph() if named else CausalGraph.from_edges(self.causal_graph)
 
-    @property
-    def history(self) -> History:
-        """All steps of the last fit, also of one that was interrupted; see ``History``."""
-        return self._fitted_model().history
-
-    def get_history(self) -> pd.DataFrame:
-        """One line a step of the last fit, also of one that was interrupted.
-
-        ``score`` is in [0, 1], 0 is chance, lower is better; ``accuracy`` of the discriminator
-        stands beside it (0.5 is chance). See ``History.to_frame``; ``history`` has the steps.
-        """
-        return self.history.to_frame()
-
-    def get_generation_process(self) -> GenerationProcess:
-        """The best generation process: what ``sample`` follows."""
-        return self._fitted_model().process
-
-    def set_generation_process(self, process: GenerationProcess) -> None:
-        """Sample with another generation process, such as an edited one.
-
-        Rows then come from the language model, whatever ``sampler`` says. Under an egress policy
-        columns are told as the policy says, however the process describes them.
-
-        Raises:
-            ValueError: Its columns are not those that the synthesizer was fitted on.
-        """
-        if not isinstance(process, GenerationProcess):
-            raise ValueError(
-                f'A GenerationProcess is needed, got {process!r}. GenerationProcess.from_json() '
-                'reads a saved one.'
-            )
-        model = self._fitted_model()
-        fitted, given = set(model.process.schema.names), set(process.schema.names)
-        if fitted != given:
-            raise ValueError(
-                f'The process must have the columns of the fitted table. Missing: '
-                f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
-            )
-        if model.view is not None:
-            shown = model.process.schema.reordered(process.schema.names)
-            process = replace(process, schema=shown)
-        model.follow(process)
-
-    def get_causal_graph(self) -> nx.DiGraph:
-        """The best process's causal graph, with all columns that the model sees as nodes."""
-        return self.get_generation_process().to_networkx()
-
-    def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
-        """Calls, tokens and US dollars so far; see ``Usage``.
-
-        Args:
-            by_step: Whether there is a line for each step of the fit and role, instead of one a
-                role (``generator``, ``optimizer``, ...). Sampling has the step -1.
-        """
-        ledger = self._fitted_model().ledger
-        if not by_step:
-            lines = {role: asdict(used) for role, used in ledger.by_role().items()}
-            return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
-        return pd.DataFrame([
-            {'step': -1 if step is None else step, 'role': role, **asdict(used)}
-            for (step, role), used in ledger.used.items()
-        ])
-
     def estimate(self, data: Any, num_rows: int = 0) -> Estimate:  # noqa: ANN401 - as in ``fit``
         """What fitting and then sampling would use; sends nothing and needs no key.
 
@@ -717,95 +504,3 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         twin._stand_in, twin.verbose = stand_in, False
         twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
-
-    def get_info(self) -> dict[str, Any]:
-        """SDV's information, and how the fit ended.
-
-        Adds ``llm`` (the model that writes rows), ``remote`` (whether any
-        role's model is not on this machine),
-        ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
-        ``sampler`` (where rows come from) and ``told_apart`` (what that was decided by; see
-        ``Comparison``).
-        """
-        info: dict[str, Any] = super().get_info()
-        if self._model is None:
-            return info
-        best = self._model.history.best()
-        verdict = best.verdict if best else None
-        return {
-            **info,
-            'llm': self._model.generator.provider.name,
-            'remote': any(provider.remote for provider in self._model.providers()),
-            'steps': len(self._model.history),
-            'stopped': self._model.history.stopped,
-            'score': verdict.score if verdict else None,
-            'accuracy': verdict.accuracy if verdict else None,
-            'sampler': self._model.source,
-            'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
-        }
-
-    def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
-        """The loss by epoch as a plotly figure; see ``LLMGAN.loss_values``."""
-        figure = super().get_loss_values_plot(title)
-        # Markers show a fit of one epoch too; a legend beside the plot leaves it no room on a
-        # telephone.
-        figure.update_traces(mode='lines+markers')
-        figure.update_xaxes(tick0=0, dtick=1 + len(self.get_loss_values()) // 12)
-        below = {'orientation': 'h', 'yref': 'container', 'y': 0, 'yanchor': 'bottom'}
-        return figure.update_layout(legend=below, margin_b=110)
-
-    def report(
-        self,
-        real: Any,  # noqa: ANN401 - a table, or a dict of one
-        synthetic: Any,  # noqa: ANN401
-        holdout: Any = None,  # noqa: ANN401
-        path: str | Path | None = 'report.html',
-        *,
-        target: str | None = None,
-        known_columns: Sequence[str] | None = None,
-        sensitive_columns: Sequence[str] | None = None,
-    ) -> Report:
-        """Everything there is to say of a synthetic table, on one page.
-
-        Likeness, usefulness, privacy, constraints, the generation process and its graph, the
-        story of the fit, the bill, and what left the machine; each figure with its direction and
-        meaning, or with the reason why there is none.
-
-        Args:
-            real: The rows that were fitted on: a DataFrame, or ``{name: DataFrame}``.
-            synthetic: The synthetic rows, likewise.
-            holdout: Real rows that were not fitted on. Without them the report says what it
-                cannot say.
-            path: Where it is written, as .html or .json; ``None``: nowhere.
-            target: Column to predict; ``None``: the synthesizer's own, if it has one.
-            known_columns: What an attacker knows of a person; ``None``: the columns that tell
-                most about the attacked one.
-            sensitive_columns: What the attacker wants to learn; ``None``: every suitable column.
-
-        Raises:
-            NotFittedError: The synthesizer has not been fitted.
-            ValueError: A table is empty or lacks a column, or a named column cannot be compared.
-        """
-        from sdv_llmgan.report import make_report  # it brings SDMetrics' reports and Jinja
-
-        self._fitted_model()
-        made = make_report(
-            real,
-            synthetic,
-            self._original_metadata,
-            holdout=holdout,
-            target=target or self.target,
-            known_columns=known_columns,
-            sensitive_columns=sensitive_columns,
-            constraints=[*self._chained_constraints, *self._reject_sampling_constraints],
-            synthesizer=self,
-        )
-        if path is not None:
-            made.save(path)
-        return made
-
-    def _fitted_model(self) -> LLMGAN:
-        if self._model is None:
-            raise NotFittedError('There is nothing to show yet. Please fit your synthesizer first.')
-        model: LLMGAN = self._model
-        return model

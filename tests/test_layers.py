@@ -127,6 +127,8 @@ ORDER = [
     'report.result',
     'report.make',
     'report.__init__',
+    'fitted',
+    'conditional',
     'synthesizer',
     '__init__',
     'plots.look',

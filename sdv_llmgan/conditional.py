@@ -1,0 +1,170 @@
+"""Sampling through SDV: all rows of a request together, under conditions of any kind."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+from sdv.single_table.base import FIXED_RNG_SEED
+
+from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
+from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.fitted import Fitted
+from sdv_llmgan.gan import LLMGAN, unconditioned
+from sdv_llmgan.interpreter import interpret
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Conditional(Fitted):
+    """The part of ``LLMGANSynthesizer`` that samples."""
+
+    enforce_min_max_values: bool
+    max_top_ups: int
+
+    # Of SDV's base class.
+    _reject_sampling_constraints: list[Any]
+    _chained_constraints: list[Any]
+
+    def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        if conditions:
+            raise NotImplementedError  # SDV then draws rows until enough of them match
+        return self._draw(unconditioned(num_rows))
+
+    def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
+        model = self._fitted_model()
+        return model.schema.from_plain(model.sample(begun))
+
+    def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
+        # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
+        # begin anew up to max_tries times; it is left where only SDV can check a constraint.
+        tries = min(max_tries, 1 + self.max_top_ups) if self._has_unchecked_rules() else 1
+        rows = super()._sample_batch(batch_size, max_tries=tries, **rest)
+        if not len(rows):
+            raise SamplingError(f'No row of {tries} rounds kept all constraints.')
+        return rows
+
+    def _has_unchecked_rules(self) -> bool:
+        """Whether SDV drops rows that the sampler found good."""
+        model: LLMGAN | None = self._model
+        return bool(self._chained_constraints or (model and model.rules.unchecked))
+
+    def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
+        ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
+        others = [condition for condition in conditions if condition not in ranges]
+        return [
+            *super()._make_condition_dfs(others),
+            *(condition.to_frame() for condition in ranges),
+        ]
+
+    def _validate_conditions_unseen_columns(self, conditions: pd.DataFrame) -> None:
+        """Refuse conditions that no row can meet, before any call."""
+        super()._validate_conditions_unseen_columns(conditions)
+        if self._chained_constraints and has_choices(conditions):
+            raise ValueError(
+                'Ranges and sets do not go with a constraint on columns that another constraint '
+                'makes; single values do.'
+            )
+        self._fitted_model().rules.begin(self._begin(conditions), np.random.default_rng(0))
+
+    def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
+        """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
+        schema = self._fitted_model().schema
+        return to_allowed(wishes, schema, self.enforce_min_max_values)
+
+    def _sample_with_conditions(
+        self,
+        conditions: pd.DataFrame,
+        max_tries_per_batch: int,
+        batch_size: int | None,
+        progress_bar: Any = None,  # noqa: ANN401 - tqdm's
+        output_file_path: str | None = None,
+        keep_extra_columns: bool = False,
+    ) -> pd.DataFrame:
+        """Complete all rows together, where SDV would go condition by condition."""
+        if self._chained_constraints:
+            return super()._sample_with_conditions(
+                *(conditions, max_tries_per_batch, batch_size, progress_bar),
+                *(output_file_path, keep_extra_columns),
+            )
+        if not self._random_state_set:
+            self._set_random_state(FIXED_RNG_SEED)
+        wishes = conditions.reset_index(drop=True)
+        parts, left = [], wishes
+        for _ in range(1 + self.max_top_ups * self._has_unchecked_rules()):
+            parts.append(self._complete(left))
+            left = left.drop(parts[-1].index)
+            if not len(left):
+                break
+        rows = pd.concat(parts)
+        rows = rows.set_axis(conditions.index[rows.index]).sort_index(kind='stable')
+        if output_file_path:
+            is_new = not (os.path.exists(output_file_path) and os.path.getsize(output_file_path))
+            rows.to_csv(output_file_path, index=False, mode='a', header=is_new)
+        if progress_bar is not None:
+            progress_bar.update(len(rows))
+        return rows
+
+    def _complete(self, wishes: pd.DataFrame) -> pd.DataFrame:
+        """Rows for wishes, each with the index of the one that it meets."""
+        drawn = self._draw(self._begin(wishes))
+        wishes = wishes.loc[drawn.index].reset_index(drop=True)
+        rows = self._data_processor.reverse_transform(drawn.reset_index(drop=True))
+        for name in wishes:
+            # SDV rounds and clips numbers, and makes up what the model does not see.
+            if name not in drawn or is_numeric_dtype(drawn[name]):
+                rows[name] = exact_values(wishes[name], rows[name])
+        rows = self.reverse_transform_constraints(rows)
+        return rows.set_axis(drawn.index[rows.index])
+
+    def conditions_from_description(self, description: str, num_rows: int = 1) -> RangeCondition:
+        """Have the model turn words into a condition, in one call; print it to see it.
+
+        Args:
+            description: Which rows are wanted, such as ``'smokers over 60 with two children'``.
+            num_rows: How many, >= 1.
+
+        Raises:
+            ReplyError: The model did not answer in the form asked for.
+            ValueError: The words say what cannot be checked on the columns, or no row can meet.
+        """
+        self._validate_fit_before_sample()
+        model = self._fitted_model()
+        condition = interpret(
+            description,
+            num_rows,
+            model.schema,
+            model.generator.provider,
+            context=model.process.context,
+            told=model.view.named if model.view else None,
+        )
+        self._validate_conditions_unseen_columns(condition.to_frame())
+        return condition
+
+    def sample_from_description(
+        self,
+        description: str,
+        num_rows: int,
+        **sampling: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - what ``sample`` returns in the SDV line that is installed
+        """Sample rows that a description in words fits.
+
+        The words become a condition once, which is logged; every row is checked against it.
+
+        Args:
+            description: Which rows are wanted.
+            num_rows: How many, >= 1.
+            sampling: Other arguments of ``sample_from_conditions``.
+
+        Raises:
+            ReplyError: The model did not answer in the form asked for.
+            ValueError: The words say what cannot be checked on the columns, or no row can meet.
+        """
+        condition = self.conditions_from_description(description, num_rows)
+        LOGGER.warning('%r was read as %r.', description, condition)  # shown without set-up too
+        return self.sample_from_conditions([condition], **sampling)

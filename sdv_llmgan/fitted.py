@@ -1,0 +1,184 @@
+"""What a fitted synthesizer tells: its history, process, bill, pictures and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import pandas as pd
+import plotly.graph_objects as go
+from sdv.errors import NotFittedError
+from sdv.single_table.base import BaseSingleTableSynthesizer
+from sdv.single_table.ctgan import LossValuesMixin
+
+from sdv_llmgan.gan import LLMGAN
+from sdv_llmgan.history import History
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.usage import Usage
+
+if TYPE_CHECKING:
+    from sdv_llmgan.report import Report
+
+
+class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
+    """The part of ``LLMGANSynthesizer`` that shows how a fit went."""
+
+    _model: LLMGAN | None
+
+    @property
+    def history(self) -> History:
+        """All steps of the last fit, also of one that was interrupted; see ``History``."""
+        return self._fitted_model().history
+
+    def get_history(self) -> pd.DataFrame:
+        """One line a step of the last fit, also of one that was interrupted.
+
+        ``score`` is in [0, 1], 0 is chance, lower is better; ``accuracy`` of the discriminator
+        stands beside it (0.5 is chance). See ``History.to_frame``; ``history`` has the steps.
+        """
+        return self.history.to_frame()
+
+    def get_generation_process(self) -> GenerationProcess:
+        """The best generation process: what ``sample`` follows."""
+        return self._fitted_model().process
+
+    def set_generation_process(self, process: GenerationProcess) -> None:
+        """Sample with another generation process, such as an edited one.
+
+        Rows then come from the language model, whatever ``sampler`` says. Under an egress policy
+        columns are told as the policy says, however the process describes them.
+
+        Raises:
+            ValueError: Its columns are not those that the synthesizer was fitted on.
+        """
+        if not isinstance(process, GenerationProcess):
+            raise ValueError(
+                f'A GenerationProcess is needed, got {process!r}. GenerationProcess.from_json() '
+                'reads a saved one.'
+            )
+        model = self._fitted_model()
+        fitted, given = set(model.process.schema.names), set(process.schema.names)
+        if fitted != given:
+            raise ValueError(
+                f'The process must have the columns of the fitted table. Missing: '
+                f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
+            )
+        if model.view is not None:
+            shown = model.process.schema.reordered(process.schema.names)
+            process = replace(process, schema=shown)
+        model.follow(process)
+
+    def get_causal_graph(self) -> nx.DiGraph:
+        """The best process's causal graph, with all columns that the model sees as nodes."""
+        return self.get_generation_process().to_networkx()
+
+    def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
+        """Calls, tokens and US dollars so far; see ``Usage``.
+
+        Args:
+            by_step: Whether there is a line for each step of the fit and role, instead of one a
+                role (``generator``, ``optimizer``, ...). Sampling has the step -1.
+        """
+        ledger = self._fitted_model().ledger
+        if not by_step:
+            lines = {role: asdict(used) for role, used in ledger.by_role().items()}
+            return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
+        return pd.DataFrame([
+            {'step': -1 if step is None else step, 'role': role, **asdict(used)}
+            for (step, role), used in ledger.used.items()
+        ])
+
+    def get_info(self) -> dict[str, Any]:
+        """SDV's information, and how the fit ended.
+
+        Adds ``llm`` (the model that writes rows), ``remote`` (whether any
+        role's model is not on this machine),
+        ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
+        ``sampler`` (where rows come from) and ``told_apart`` (what that was decided by; see
+        ``Comparison``).
+        """
+        info: dict[str, Any] = super().get_info()
+        if self._model is None:
+            return info
+        best = self._model.history.best()
+        verdict = best.verdict if best else None
+        return {
+            **info,
+            'llm': self._model.generator.provider.name,
+            'remote': any(provider.remote for provider in self._model.providers()),
+            'steps': len(self._model.history),
+            'stopped': self._model.history.stopped,
+            'score': verdict.score if verdict else None,
+            'accuracy': verdict.accuracy if verdict else None,
+            'sampler': self._model.source,
+            'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
+        }
+
+    def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
+        """The loss by epoch as a plotly figure; see ``LLMGAN.loss_values``."""
+        figure = super().get_loss_values_plot(title)
+        # Markers show a fit of one epoch too; a legend beside the plot leaves it no room on a
+        # telephone.
+        figure.update_traces(mode='lines+markers')
+        figure.update_xaxes(tick0=0, dtick=1 + len(self.get_loss_values()) // 12)
+        below = {'orientation': 'h', 'yref': 'container', 'y': 0, 'yanchor': 'bottom'}
+        return figure.update_layout(legend=below, margin_b=110)
+
+    def report(
+        self,
+        real: Any,  # noqa: ANN401 - a table, or a dict of one
+        synthetic: Any,  # noqa: ANN401
+        holdout: Any = None,  # noqa: ANN401
+        path: str | Path | None = 'report.html',
+        *,
+        target: str | None = None,
+        known_columns: Sequence[str] | None = None,
+        sensitive_columns: Sequence[str] | None = None,
+    ) -> Report:
+        """Everything there is to say of a synthetic table, on one page.
+
+        Likeness, usefulness, privacy, constraints, the generation process and its graph, the
+        story of the fit, the bill, and what left the machine; each figure with its direction and
+        meaning, or with the reason why there is none.
+
+        Args:
+            real: The rows that were fitted on: a DataFrame, or ``{name: DataFrame}``.
+            synthetic: The synthetic rows, likewise.
+            holdout: Real rows that were not fitted on. Without them the report says what it
+                cannot say.
+            path: Where it is written, as .html or .json; ``None``: nowhere.
+            target: Column to predict; ``None``: the synthesizer's own, if it has one.
+            known_columns: What an attacker knows of a person; ``None``: the columns that tell
+                most about the attacked one.
+            sensitive_columns: What the attacker wants to learn; ``None``: every suitable column.
+
+        Raises:
+            NotFittedError: The synthesizer has not been fitted.
+            ValueError: A table is empty or lacks a column, or a named column cannot be compared.
+        """
+        from sdv_llmgan.report import make_report  # it brings SDMetrics' reports and Jinja
+
+        self._fitted_model()
+        made = make_report(
+            real,
+            synthetic,
+            self._original_metadata,
+            holdout=holdout,
+            target=target or self.target,
+            known_columns=known_columns,
+            sensitive_columns=sensitive_columns,
+            constraints=[*self._chained_constraints, *self._reject_sampling_constraints],
+            synthesizer=self,
+        )
+        if path is not None:
+            made.save(path)
+        return made
+
+    def _fitted_model(self) -> LLMGAN:
+        if self._model is None:
+            raise NotFittedError('There is nothing to show yet. Please fit your synthesizer first.')
+        model: LLMGAN = self._model
+        return model
