@@ -124,7 +124,12 @@ def test_a_fit_that_reaches_its_budget_keeps_the_best_process_and_says_so():
     with Server() as server:
         llm = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm=llm, max_batches=6, sampler='llm', budget=Budget(max_calls=12)
+            visits_metadata(),
+            llm=llm,
+            max_batches=6,
+            rows_per_example=1,
+            sampler='llm',
+            budget=Budget(max_calls=12),
         )
         with pytest.warns(UserWarning, match='ended in step 3, and keeps the best process'):
             sdv_lines.fit(synthesizer, visits(20))
@@ -139,7 +144,7 @@ def test_a_fit_that_reaches_its_budget_keeps_the_best_process_and_says_so():
 
 def test_a_distilled_sampler_costs_nothing_after_the_budget_is_spent():
     synthesizer = LLMGANSynthesizer(
-        visits_metadata(), llm='scripted', sampler='distilled', budget=Budget(max_calls=12)
+        visits_metadata(), llm='scripted', sampler='distilled', budget=Budget(max_calls=3)
     )
     with pytest.warns(UserWarning, match='keeps the best process'):
         sdv_lines.fit(synthesizer, visits(20))

@@ -231,6 +231,7 @@ def test_words_about_real_values_are_understood_whatever_left(policy):
 def scripted(policy: EgressPolicy | None, **arguments: Any) -> LLMGANSynthesizer:
     llm = ScriptedProvider(script=lambda r: answer(r.json_schema, r.messages[-1].content, r.seed))
     settings = {'llm': llm, 'max_batches': 2, 'batch_size': 20, 'sampler': 'llm'}
+    settings['rows_per_example'] = 1
     return LLMGANSynthesizer(metadata(), egress=policy, **{**settings, **arguments})
 
 

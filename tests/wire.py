@@ -136,6 +136,7 @@ def run(
     make = getattr(LLMGANSynthesizer, preset) if preset else LLMGANSynthesizer
     with Server(answer=answer) as server:
         settings = {
+            'rows_per_example': 1,
             **{'max_batches': 3, 'batch_size': 20, 'examples_per_call': 5, 'sampler': 'llm'},
             **{'llm': OpenAIProvider('gpt-x', base_url=f'{server.url}/v1'), 'egress': egress},
             **arguments,
