@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
@@ -77,6 +78,7 @@ class Distillation:
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         enforce_range: Whether numbers stay within the training table's range.
         seed: Seeds every fit.
+        target: The column to be predicted later, if there is one.
     """
 
     training: pd.DataFrame
@@ -85,6 +87,7 @@ class Distillation:
     weights: np.ndarray
     enforce_range: bool
     seed: int
+    target: str | None = None
 
     @classmethod
     def of(
@@ -96,6 +99,7 @@ class Distillation:
         *,
         enforce_range: bool,
         seed: int,
+        target: str | None = None,
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
 
@@ -115,7 +119,7 @@ class Distillation:
                 weights.append(np.full(len(step.rows), 1 - step.verdict.score))
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
-        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed)
+        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, target)
 
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones."""
@@ -169,7 +173,7 @@ class Distillation:
 
     def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
         # Many small models: threads that wait for each other take longer than one that works.
-        with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
             return DistilledSampler.fit(
                 training,
                 self.process.schema,
@@ -178,6 +182,7 @@ class Distillation:
                 extra=self.extra if with_extra else None,
                 extra_weights=self.weights if with_extra else None,
                 enforce_range=self.enforce_range,
+                target=self.target,
             )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:

@@ -194,6 +194,7 @@ class LLMGAN:
             self.discriminator,
             enforce_range=self.generator.enforce_range,
             seed=self.settings.seed,
+            target=self.settings.target,
         )
         if self.settings.sampler == 'auto':
             best = self.history.best()
