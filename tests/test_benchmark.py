@@ -139,6 +139,13 @@ def test_a_failure_is_a_result_and_is_tried_again(tmp_path):
     assert '| failed |' in markdown
 
 
+def test_what_a_failed_fit_used_is_billed(tmp_path):
+    entry = parse_entry('own_synthesizers:FailingAtACost')
+    results = run([adult()], [entry], [0], ['copied_rows'], tmp_path / 'results.csv')
+    assert results['error'].tolist() == ['RuntimeError: no rows, sorry']
+    assert results['calls'].tolist() == [7]
+
+
 def test_results_of_another_version_are_not_mixed_in(tmp_path):
     (tmp_path / 'results.csv').write_text('table,seed\nadult,0\n')
     with pytest.raises(ValueError, match='Name another folder with --out'):
@@ -236,14 +243,15 @@ def test_a_csv_is_split_alike_every_time_without_overlap():
 )
 def test_synthesizers_of_ones_own_are_found_by_path(name):
     training = adult().training
-    made = make_rows(parse_entry(name), training, 0)
+    bill = {}
+    made = make_rows(parse_entry(name), training, 0, bill)
     assert made.rows.shape == training.rows.shape
-    assert made.usage == {}
+    assert bill == {}
 
 
 def test_other_seeds_make_other_rows_and_the_same_seed_the_same():
     entry, training = parse_entry('gaussian-copula'), adult().training
-    first, again, other = (make_rows(entry, training, seed).rows for seed in (0, 0, 1))
+    first, again, other = (make_rows(entry, training, seed, {}).rows for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
@@ -275,7 +283,7 @@ def test_any_setting_reaches_llmgan_and_the_presets_are_its_settings(monkeypatch
     monkeypatch.setattr('sdv_llmgan.synthesizer.LLMGANSynthesizer', Recorder)
     for name in ('llmgan:sampler=distilled,epochs=2', 'mallm-gan:epochs=3', 'synthia'):
         with pytest.raises(RuntimeError, match='enough'):
-            make_rows(parse_entry(name), adult().training, 7)
+            make_rows(parse_entry(name), adult().training, 7, {})
         if name.startswith('llmgan'):
             assert seen == {'sampler': 'distilled', 'epochs': 2, 'seed': 7, 'target': 'Income'}
         if name.startswith('mallm'):
@@ -433,5 +441,5 @@ def test_one_class_serves_both_lines_of_sdv(monkeypatch):
 
     for takes_dict in (True, False):
         monkeypatch.setattr(synthesizers, 'TAKES_DICT', takes_dict)
-        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0)
+        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0, {})
     assert given == [dict, pd.DataFrame]

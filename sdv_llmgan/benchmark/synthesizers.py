@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import sdv
+from sdv.errors import NotFittedError
 
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
@@ -65,28 +66,42 @@ class Made:
         rows: Shape (n_rows, n_columns).
         fit_seconds: Wall-clock time of the fit.
         sample_seconds: Wall-clock time of sampling.
-        usage: ``calls``, ``prompt_tokens``, ``completion_tokens``, ``usd`` where the synthesizer
-            keeps count; an unknown price is ``None``.
     """
 
     rows: pd.DataFrame
     fit_seconds: float
     sample_seconds: float
-    usage: Mapping[str, float | None]
 
 
-def make_rows(entry: Entry, training: TrainingTable, seed: int) -> Made:
-    """Fit a synthesizer and sample as many rows as it was trained on."""
+def make_rows(
+    entry: Entry, training: TrainingTable, seed: int, bill: dict[str, float | None]
+) -> Made:
+    """Fit a synthesizer and sample as many rows as it was trained on.
+
+    Args:
+        entry: The synthesizer.
+        training: All that it is given.
+        seed: Of this replicate.
+        bill: Is given ``calls``, ``prompt_tokens``, ``completion_tokens`` and ``usd`` where the
+            synthesizer keeps count, whether it fails or not; an unknown price is ``None``.
+
+    Raises:
+        ValueError: There are no rows.
+        Exception: Whatever the synthesizer raises.
+    """
     _seed_everything(seed)
     synthesizer = entry.make()
-    start = time.perf_counter()
-    synthesizer.fit(training, seed)
-    fitted = time.perf_counter()
-    rows = synthesizer.sample(len(training.rows))
-    sampled = time.perf_counter()
+    try:
+        start = time.perf_counter()
+        synthesizer.fit(training, seed)
+        fitted = time.perf_counter()
+        rows = synthesizer.sample(len(training.rows))
+        sampled = time.perf_counter()
+    finally:
+        bill.update(getattr(synthesizer, 'usage', dict)())
     if rows.empty:
         raise ValueError('No rows were sampled.')
-    return Made(rows, fitted - start, sampled - fitted, getattr(synthesizer, 'usage', dict)())
+    return Made(rows, fitted - start, sampled - fitted)
 
 
 class SDVSynthesizer:
@@ -118,10 +133,12 @@ class SDVSynthesizer:
         return next(iter(sampled.values())) if isinstance(sampled, dict) else sampled
 
     def usage(self) -> dict[str, float | None]:
-        """Sums of ``get_usage()``, where the synthesizer has it."""
-        if not hasattr(self.model, 'get_usage'):
+        """Sums of ``get_usage()``, where the synthesizer has it and got so far."""
+        try:
+            used = self.model.get_usage()
+        except (AttributeError, NotFittedError):
             return {}
-        sums = self.model.get_usage().apply(pd.to_numeric, errors='coerce').sum(skipna=False)
+        sums = used.apply(pd.to_numeric, errors='coerce').sum(skipna=False)
         return {name: None if np.isnan(value) else float(value) for name, value in sums.items()}
 
 
