@@ -93,6 +93,7 @@ ORDER = [
     'benchmark.runner',
     'benchmark.printed',
     'benchmark.report',
+    'benchmark.targets',
     'benchmark.plots',
     'benchmark.cli',
     'benchmark.__main__',

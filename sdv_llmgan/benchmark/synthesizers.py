@@ -31,6 +31,8 @@ from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 
 LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
+#: The local sampler alone: one batch of random rows, which are told from real ones and left out.
+WITHOUT_LLM = {'llm': 'scripted', 'sampler': 'distilled', 'max_batches': 1}
 TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
 SDGYM = ('get_trained_synthesizer', 'sample_from_synthesizer')
 
@@ -166,6 +168,7 @@ NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
     'ctgan': lambda settings: _from_path('sdv.single_table:CTGANSynthesizer', settings),
     'tvae': lambda settings: _from_path('sdv.single_table:TVAESynthesizer', settings),
     'llmgan': lambda settings: _from_path(LLMGAN, settings),
+    'distilled': lambda settings: _from_path(LLMGAN, {**WITHOUT_LLM, **settings}),
     'mallm-gan': lambda settings: _from_path(LLMGAN, {**MALLM_GAN, **settings}),
     'synthia': lambda settings: _from_path(LLMGAN, {**SYNTHIA, **settings}),
 }
