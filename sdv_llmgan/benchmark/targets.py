@@ -20,6 +20,8 @@ MARGIN = 0.03
 #: Largest DCR share, where the table has fewer training rows than ``MANY`` and where not.
 MANY = 100
 DCR_FEW, DCR_MANY = 0.60, 0.55
+#: Means of equal scores differ by less.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Cell:
     @property
     def loses_to_rival(self) -> bool:
         """Whether the best of SDV's is above."""
-        return self._mean(self.best_rival) > self._mean(self.ours)
+        return self._mean(self.best_rival) - self._mean(self.ours) > ROUNDING
 
     @property
     def most_dcr(self) -> float:
