@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
@@ -78,8 +79,12 @@ class Distillation:
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         enforce_range: Whether numbers stay within the training table's range.
         seed: Seeds every fit.
+<<<<<<< HEAD
         view: What the model saw of the table; ``None``: all of it. Sources are compared by that
             part: what is completed here is so whatever the source.
+=======
+        target: The column to be predicted later, if there is one.
+>>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
     """
 
     training: pd.DataFrame
@@ -88,7 +93,11 @@ class Distillation:
     weights: np.ndarray
     enforce_range: bool
     seed: int
+<<<<<<< HEAD
     view: View | None = None
+=======
+    target: str | None = None
+>>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
 
     @classmethod
     def of(
@@ -100,7 +109,11 @@ class Distillation:
         *,
         enforce_range: bool,
         seed: int,
+<<<<<<< HEAD
         view: View | None = None,
+=======
+        target: str | None = None,
+>>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
 
@@ -129,7 +142,11 @@ class Distillation:
             weights.append(weight[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
+<<<<<<< HEAD
         return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, view)
+=======
+        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, target)
+>>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
 
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones."""
@@ -188,7 +205,7 @@ class Distillation:
 
     def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
         # Many small models: threads that wait for each other take longer than one that works.
-        with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
             return DistilledSampler.fit(
                 training,
                 self.process.schema,
@@ -197,6 +214,7 @@ class Distillation:
                 extra=self.extra if with_extra else None,
                 extra_weights=self.weights if with_extra else None,
                 enforce_range=self.enforce_range,
+                target=self.target,
             )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:

@@ -72,7 +72,8 @@ class LLMGANSynthesizer(Conditional):
         metadata_detail: How much of the columns the models are told: ``'none'`` (names only),
             ``'schema'`` (types, categories, ranges) or ``'full'`` (also how common categories
             are, example values and a pattern of the row).
-        target: Column to predict later, if there is one: examples are stratified by it.
+        target: Column to predict later, if there is one: examples are stratified by it, and small
+            tables from the local sampler are picked so that what predicts it is kept best.
         causal_graph: ``'hill-climb'`` learns a first one from the data, a list of (cause, effect)
             pairs is the first one (it may be empty), ``'none'`` does without.
         instruction: How rows are to be written at first; ``None``: a general text.

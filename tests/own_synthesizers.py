@@ -34,6 +34,13 @@ class Failing(Bootstrap):
         raise RuntimeError('no rows,\nsorry')
 
 
+class FailingAtACost(Failing):
+    """One that had called a model seven times by then."""
+
+    def get_usage(self) -> pd.DataFrame:
+        return pd.DataFrame({'calls': [3, 4]}, index=['generator', 'optimizer'])
+
+
 class SDGymPair:
     """SDGym's kind."""
 

@@ -37,6 +37,7 @@ from sdv_llmgan.benchmark.tables import (
     load_own,
     metadata_by_dtypes,
 )
+from sdv_llmgan.benchmark.targets import against_paper
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
 pytestmark = pytest.mark.filterwarnings('ignore')
@@ -139,6 +140,13 @@ def test_a_failure_is_a_result_and_is_tried_again(tmp_path):
     assert '| failed |' in markdown
 
 
+def test_what_a_failed_fit_used_is_billed(tmp_path):
+    entry = parse_entry('own_synthesizers:FailingAtACost')
+    results = run([adult()], [entry], [0], ['copied_rows'], tmp_path / 'results.csv')
+    assert results['error'].tolist() == ['RuntimeError: no rows, sorry']
+    assert results['calls'].tolist() == [7]
+
+
 def test_results_of_another_version_are_not_mixed_in(tmp_path):
     (tmp_path / 'results.csv').write_text('table,seed\nadult,0\n')
     with pytest.raises(ValueError, match='Name another folder with --out'):
@@ -236,14 +244,15 @@ def test_a_csv_is_split_alike_every_time_without_overlap():
 )
 def test_synthesizers_of_ones_own_are_found_by_path(name):
     training = adult().training
-    made = make_rows(parse_entry(name), training, 0)
+    bill = {}
+    made = make_rows(parse_entry(name), training, 0, bill)
     assert made.rows.shape == training.rows.shape
-    assert made.usage == {}
+    assert bill == {}
 
 
 def test_other_seeds_make_other_rows_and_the_same_seed_the_same():
     entry, training = parse_entry('gaussian-copula'), adult().training
-    first, again, other = (make_rows(entry, training, seed).rows for seed in (0, 0, 1))
+    first, again, other = (make_rows(entry, training, seed, {}).rows for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
@@ -273,11 +282,15 @@ def test_any_setting_reaches_llmgan_and_the_presets_are_its_settings(monkeypatch
             raise RuntimeError('enough')
 
     monkeypatch.setattr('sdv_llmgan.synthesizer.LLMGANSynthesizer', Recorder)
-    for name in ('llmgan:sampler=distilled,epochs=2', 'mallm-gan:epochs=3', 'synthia'):
+    names = ('distilled', 'llmgan:sampler=distilled,epochs=2', 'mallm-gan:epochs=3', 'synthia')
+    for name in names:
+        seen.clear()
         with pytest.raises(RuntimeError, match='enough'):
-            make_rows(parse_entry(name), adult().training, 7)
+            make_rows(parse_entry(name), adult().training, 7, {})
         if name.startswith('llmgan'):
             assert seen == {'sampler': 'distilled', 'epochs': 2, 'seed': 7, 'target': 'Income'}
+        if name == 'distilled':
+            assert (seen['llm'], seen['sampler']) == ('scripted', 'distilled')
         if name.startswith('mallm'):
             assert seen['epochs'] == 3
             assert seen['row_format'] == 'objects'
@@ -386,6 +399,34 @@ def test_printed_figures_stand_beside_measured_ones(tmp_path):
     assert 'paper' not in to_markdown(read_results(path))
 
 
+def test_cells_are_held_against_the_paper_and_the_best_of_sdv(tmp_path):
+    path = tmp_path / 'results.csv'
+    measured = {
+        ('adult', 25): (0.83, 0.61),  # the paper has 0.82; a DCR share above 0.60
+        ('asia', 25): (0.75, 0.50),  # 0.74
+        ('asia_cpt', 25): (0.70, 0.50),  # the same figure, by 0.04
+        ('insurance', 100): (0.70, 0.55),  # 0.72
+        ('insurance', 200): (0.60, 0.50),  # 0.69
+    }
+    for (table, rows), (mle, dcr) in measured.items():
+        cell = {'table': table, 'rows': rows}
+        append(path, line(**cell, synthesizer='distilled', mle=mle, dcr_share=dcr))
+        append(path, line(**cell, synthesizer='tvae', mle=0.65))
+    markdown = against_paper(read_results(path), 'distilled', {'asia_cpt': 'asia'})
+    lines = [row[2:-2].split(' | ') for row in markdown.splitlines() if row.startswith('|')]
+    misses = {(row[0], row[1]): row[-1].strip() for row in lines[2:7]}
+    assert misses == {
+        ('adult', '25'): 'DCR share',
+        ('asia', '25'): '',
+        ('asia_cpt', '25'): 'paper by 0.040',
+        ('insurance', '100'): 'paper by 0.020',
+        ('insurance', '200'): 'paper by 0.090, TVAE',
+    }
+    counts = [row[1:] for row in lines[9:]]
+    assert counts == [['1', '4'], ['2', '4'], ['4', '5'], ['4', '5']]
+    assert against_paper(read_results(path), 'ctgan', {}) == ''
+
+
 def test_the_plot_has_a_panel_a_table_and_a_line_a_synthesizer(tmp_path):
     path = tmp_path / 'results.csv'
     for seed, table, rows in ((0, 'adult', 25), (1, 'adult', 25), (0, 'adult', 50), (0, 'x', 50)):
@@ -433,5 +474,5 @@ def test_one_class_serves_both_lines_of_sdv(monkeypatch):
 
     for takes_dict in (True, False):
         monkeypatch.setattr(synthesizers, 'TAKES_DICT', takes_dict)
-        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0)
+        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0, {})
     assert given == [dict, pd.DataFrame]

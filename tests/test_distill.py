@@ -28,7 +28,7 @@ def beds(num_rows: int = 60, seed: int = 0) -> pd.DataFrame:
         'city': city,
         'low': low,
         'high': low + rng.integers(1, 30, num_rows),
-        'price': rng.integers(1, 9, num_rows) * 25,
+        'price': (1 + low // 7 + rng.integers(0, 2, num_rows)) * 25,
         'day': pd.to_datetime('2024-01-01') + pd.to_timedelta(rng.integers(0, 300, num_rows), 'D'),
     })
 

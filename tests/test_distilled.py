@@ -11,6 +11,7 @@ from tables import visits, visits_metadata
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.members import Forest
 from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.thinning import AIM, thin
 from sdv_llmgan.samplers.uniforms import spread_uniforms
@@ -207,10 +208,39 @@ def test_thinning_keeps_means_better_than_chance_and_every_row_as_likely():
 def test_thinning_lowers_nearness_to_its_aim_and_keeps_the_means():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(512, 2))
-    near = rng.random(512) ** 0.5
+    near = rng.random(512) ** 0.8
     picked = thin(features, near, 4, rng)
     assert near[picked].mean() == pytest.approx(AIM, abs=0.05)
     assert np.abs(features[picked].mean(0) - features.mean(0)).max() < 0.1
+
+
+def test_thinning_keeps_best_what_predicts_the_target():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(1024, 12))
+    features[:, 0] = features[:, 1] + rng.normal(size=1024)
+    features[:, 0] /= features[:, 0].std()
+    near, target = np.zeros(1024), np.arange(12) == 0
+
+    def error(target: np.ndarray | None) -> float:
+        with_target = features[:, 1:] * features[:, :1]
+        picked = [thin(features, near, 5, rng, target) for _ in range(20)]
+        return float(
+            np.mean([np.abs(with_target[c].mean(0) - with_target.mean(0)) for c in picked])
+        )
+
+    assert error(target) < 0.8 * error(None)
+
+
+def test_a_forest_gives_shares_of_the_levels_it_has_seen():
+    rng = np.random.default_rng(0)
+    features = rng.random((200, 2))
+    levels = np.where(features[:, 0] < 0.5, 3, 1)
+    forest = Forest(0)
+    forest.fit(features, levels, np.where(features[:, 1] < 0.9, 1.0, 0.0))
+    shares = forest.predict_proba(np.array([[0.1, 0.5], [0.9, 0.5]]))
+    assert shares.sum(1) == pytest.approx(1.0)
+    assert shares[0, 1] > 0.9
+    assert shares[1, 0] > 0.9
 
 
 def test_rows_that_repeat_training_rows_are_nearer_than_new_ones():

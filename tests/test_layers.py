@@ -144,6 +144,7 @@ ORDER = [
     'benchmark.runner',
     'benchmark.printed',
     'benchmark.report',
+    'benchmark.targets',
     'benchmark.plots',
     'benchmark.cli',
     'benchmark.__main__',

@@ -27,6 +27,7 @@ TITLES = {
     'mallm-gan': 'MALLM-GAN',
     'synthia': 'SYNTHIA',
     'llmgan': 'LLMGAN',
+    'distilled': 'LLMGAN (distilled, no LLM)',
 }
 
 

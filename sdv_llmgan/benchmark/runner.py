@@ -108,16 +108,17 @@ def _measure(
     table: BenchmarkTable, entry: Entry, seed: int, metrics: Sequence[str]
 ) -> dict[str, Any]:
     line: dict[str, Any] = {'version': version('sdv-llmgan')}
+    bill: dict[str, float | None] = {}
     try:
-        made = make_rows(entry, table.training, seed)
-        usage = {name: made.usage.get(name) for name in USAGE}
-        line |= {'sampled': len(made.rows), **usage}
+        made = make_rows(entry, table.training, seed, bill)
+        line |= {'sampled': len(made.rows)}
         line |= {'fit_seconds': made.fit_seconds, 'sample_seconds': made.sample_seconds}
         line |= score(table, made.rows, metrics, seed)
     except Exception as error:  # noqa: BLE001 - one synthesizer's failure is a result, not the end
         logger.debug('%s failed', entry.label, exc_info=True)
         words = ' '.join(f'{type(error).__name__}: {error}'.split())
         line['error'] = words[:MAX_ERROR_LENGTH]
+    line |= {name: bill.get(name) for name in USAGE}
     return {
         name: round(value, 6) if isinstance(value, float) else value for name, value in line.items()
     }

@@ -24,12 +24,15 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import sdv
+from sdv.errors import NotFittedError
 
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 
 LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
+#: The local sampler alone: one batch of random rows, which are told from real ones and left out.
+WITHOUT_LLM = {'llm': 'scripted', 'sampler': 'distilled', 'max_batches': 1}
 TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
 SDGYM = ('get_trained_synthesizer', 'sample_from_synthesizer')
 
@@ -65,28 +68,42 @@ class Made:
         rows: Shape (n_rows, n_columns).
         fit_seconds: Wall-clock time of the fit.
         sample_seconds: Wall-clock time of sampling.
-        usage: ``calls``, ``prompt_tokens``, ``completion_tokens``, ``usd`` where the synthesizer
-            keeps count; an unknown price is ``None``.
     """
 
     rows: pd.DataFrame
     fit_seconds: float
     sample_seconds: float
-    usage: Mapping[str, float | None]
 
 
-def make_rows(entry: Entry, training: TrainingTable, seed: int) -> Made:
-    """Fit a synthesizer and sample as many rows as it was trained on."""
+def make_rows(
+    entry: Entry, training: TrainingTable, seed: int, bill: dict[str, float | None]
+) -> Made:
+    """Fit a synthesizer and sample as many rows as it was trained on.
+
+    Args:
+        entry: The synthesizer.
+        training: All that it is given.
+        seed: Of this replicate.
+        bill: Is given ``calls``, ``prompt_tokens``, ``completion_tokens`` and ``usd`` where the
+            synthesizer keeps count, whether it fails or not; an unknown price is ``None``.
+
+    Raises:
+        ValueError: There are no rows.
+        Exception: Whatever the synthesizer raises.
+    """
     _seed_everything(seed)
     synthesizer = entry.make()
-    start = time.perf_counter()
-    synthesizer.fit(training, seed)
-    fitted = time.perf_counter()
-    rows = synthesizer.sample(len(training.rows))
-    sampled = time.perf_counter()
+    try:
+        start = time.perf_counter()
+        synthesizer.fit(training, seed)
+        fitted = time.perf_counter()
+        rows = synthesizer.sample(len(training.rows))
+        sampled = time.perf_counter()
+    finally:
+        bill.update(getattr(synthesizer, 'usage', dict)())
     if rows.empty:
         raise ValueError('No rows were sampled.')
-    return Made(rows, fitted - start, sampled - fitted, getattr(synthesizer, 'usage', dict)())
+    return Made(rows, fitted - start, sampled - fitted)
 
 
 class SDVSynthesizer:
@@ -118,10 +135,12 @@ class SDVSynthesizer:
         return next(iter(sampled.values())) if isinstance(sampled, dict) else sampled
 
     def usage(self) -> dict[str, float | None]:
-        """Sums of ``get_usage()``, where the synthesizer has it."""
-        if not hasattr(self.model, 'get_usage'):
+        """Sums of ``get_usage()``, where the synthesizer has it and got so far."""
+        try:
+            used = self.model.get_usage()
+        except (AttributeError, NotFittedError):
             return {}
-        sums = self.model.get_usage().apply(pd.to_numeric, errors='coerce').sum(skipna=False)
+        sums = used.apply(pd.to_numeric, errors='coerce').sum(skipna=False)
         return {name: None if np.isnan(value) else float(value) for name, value in sums.items()}
 
 
@@ -149,6 +168,7 @@ NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
     'ctgan': lambda settings: _from_path('sdv.single_table:CTGANSynthesizer', settings),
     'tvae': lambda settings: _from_path('sdv.single_table:TVAESynthesizer', settings),
     'llmgan': lambda settings: _from_path(LLMGAN, settings),
+    'distilled': lambda settings: _from_path(LLMGAN, {**WITHOUT_LLM, **settings}),
     'mallm-gan': lambda settings: _from_path(LLMGAN, {**MALLM_GAN, **settings}),
     'synthia': lambda settings: _from_path(LLMGAN, {**SYNTHIA, **settings}),
 }

@@ -135,13 +135,15 @@ def num_folds(num_rows: int) -> int:
 def _mixture_weights(shares: Floats) -> Floats:
     """Weights that give held-out rows the highest likelihood, by EM, held back from extremes.
 
-    A prior as strong as one row for each candidate keeps 25 rows from electing one by luck.
+    A prior as strong as one row for each candidate keeps 25 rows from electing one by luck; the
+    marginal, first among them, has none, since the others are drawn towards it already.
     """
+    prior = np.arange(shares.shape[1]) > 0
     weights = np.full(shares.shape[1], 1 / shares.shape[1])
     for _ in range(EM_STEPS):
         joint = shares * weights
-        counts = (joint / joint.sum(1, keepdims=True)).sum(0)
-        weights = (counts + 1.0) / (counts + 1.0).sum()
+        counts = (joint / joint.sum(1, keepdims=True)).sum(0) + prior
+        weights = counts / counts.sum()
     return weights
 
 

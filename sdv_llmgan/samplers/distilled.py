@@ -67,6 +67,7 @@ class DistilledSampler:
         is_real: Which of them are training rows, shape (n_rows,).
         texts: Training values of free-text columns.
         seed: Seeds every fit.
+        target: The column to be predicted later, if there is one: see ``thin``.
         chain: The columns in order, each with its model.
     """
 
@@ -78,6 +79,7 @@ class DistilledSampler:
     is_real: Booleans
     texts: Mapping[str, pd.Series]
     seed: int
+    target: str | None = None
     chain: list[Link] = field(default_factory=list)
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
 
@@ -92,6 +94,7 @@ class DistilledSampler:
         extra: pd.DataFrame | None = None,
         extra_weights: Floats | None = None,
         enforce_range: bool = True,
+        target: str | None = None,
     ) -> DistilledSampler:
         """Fit a model for each column.
 
@@ -104,6 +107,8 @@ class DistilledSampler:
             extra: Plain generated rows to learn from, too, shape (n_extra, n_columns).
             extra_weights: How real each of them is, in [0, 1], shape (n_extra,); default 1.
             enforce_range: Whether numbers stay within the training table's range.
+            target: The column to be predicted later, if there is one: what predicts it is kept
+                best where rows are few.
 
         Raises:
             ValueError: There are no rows, or weights that do not fit the extra rows.
@@ -130,6 +135,7 @@ class DistilledSampler:
             is_real,
             {c.name: training[c.name] for c in schema if c.kind == 'text'},
             seed,
+            target,
         )
         order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
         sampler.chain = sampler._better_chain(order)
@@ -306,7 +312,11 @@ class DistilledSampler:
             real = {name: values[self.is_real] for name, values in self.codes.items()}
             near = nearness(self.coding, codes, real)
         chosen = thin(
-            (features - features.mean(0)) / np.where(spread > 0, spread, 1), near, halvings, rng
+            (features - features.mean(0)) / np.where(spread > 0, spread, 1),
+            near,
+            halvings,
+            rng,
+            np.array([owner == self.target for owner in self.coding.owners(list(codes))]),
         )
         return {name: values[chosen] for name, values in codes.items()}
 

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import ARDRegression, LogisticRegression, RidgeCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
-from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats
+from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats, Integers
 
 LANDMARKS = 150
 TREES = 24
@@ -68,6 +69,40 @@ class RadialBasis(TransformerMixin, BaseEstimator):
         return scaled
 
 
+class Forest:
+    """A random forest (Breiman, 2001) for tables so small that scikit-learn's checks take longest.
+
+    ``TREES`` trees with leaves of two rows or more, each on rows drawn with replacement.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def fit(self, features: Floats, levels: Integers, sample_weight: Floats) -> None:
+        """Grow the trees."""
+        rng = np.random.default_rng(self.seed)
+        features, count = features.astype(np.float32), len(levels)
+        seen, codes = np.unique(levels, return_inverse=True)
+        self.num_levels, self.trees = len(seen), []
+        for _ in range(TREES):
+            weights = sample_weight * np.bincount(rng.integers(count, size=count), minlength=count)
+            drawn = weights > 0
+            tree = DecisionTreeClassifier(
+                max_features='sqrt', min_samples_leaf=2, random_state=int(rng.integers(2**31))
+            )
+            tree.fit(features[drawn], codes[drawn], weights[drawn], check_input=False)
+            self.trees.append(tree)
+
+    def predict_proba(self, features: Floats) -> Floats:
+        """Mean of the trees' shares of the levels seen, shape (n_rows, n_levels)."""
+        shares = np.zeros((len(features), self.num_levels))
+        features = features.astype(np.float32)
+        for tree in self.trees:
+            found = tree.tree_.predict(features).reshape(len(features), -1)
+            shares[:, tree.classes_] += found / TREES
+        return shares
+
+
 def _squared_distances(a: Floats, b: Floats) -> Floats:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
     return np.maximum(squares, 0.0)
@@ -111,7 +146,7 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
             _logistic(1.0), e, num_levels, e.parents
         )
     few = num_levels <= MAX_KERNEL_CLASSES
-    for strength in (0.1, 1.0) if few else (0.3,):
+    for strength in (0.1, 1.0, 10.0) if few else (0.3,):
         members[f'logistic {strength}'] = partial(_logistic_shares, strength, num_levels)
     if few:
         members['radial basis'] = lambda e, seed: _shares(
@@ -120,12 +155,7 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
             num_levels,
             name='logisticregression__sample_weight',
         )
-    members['forest'] = lambda e, seed: _shares(
-        RandomForestClassifier(TREES, min_samples_leaf=2, random_state=seed),
-        e,
-        num_levels,
-        e.for_trees,
-    )
+    members['forest'] = lambda e, seed: _shares(Forest(seed), e, num_levels, e.for_trees)
     return members
 
 
