@@ -238,13 +238,12 @@ def kill(arguments: argparse.Namespace) -> None:
         deaths = 0
         with Serving(Behaviour(delay=0.2), log):
             begin = time.perf_counter()
-            reference = subprocess.run([*run, '--progress'], capture_output=True, text=True)
+            reference = subprocess.run(run, capture_output=True, text=True)
             whole = time.perf_counter() - begin
             if reference.returncode:
                 raise SystemExit(reference.stderr)
             Path(cache).unlink()
             Path(log).unlink()
-            answered: list[tuple[float, float]] = []
             while deaths < arguments.kills:
                 with subprocess.Popen(run, stdout=subprocess.DEVNULL) as process:
                     try:
@@ -252,7 +251,6 @@ def kill(arguments: argparse.Namespace) -> None:
                     except subprocess.TimeoutExpired:
                         process.send_signal(signal.SIGKILL)
                         deaths += 1
-                        answered.append((time.time(), deaths))
                         continue
                 Path(cache).unlink()  # it ended before it was killed: begin anew
                 Path(log).unlink()
