@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pages
+import pandas as pd
 import pytest
 import sdv_lines
 
