@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
-import itertools
 import json
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ import sys
 import tempfile
 import time
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,15 +104,14 @@ def _sdv2() -> bool:
 def serve(behaviour: Behaviour, log: str | None = None) -> None:
     """Answer until killed; ``log`` gets the hash of each request that was answered whole."""
     rng = random.Random(0)
-    replies: dict[str, itertools.cycle[str]] = {}
+    replies: dict[str, list[str]] = {}
 
-    def reply(body: dict) -> str:
-        schema = body['response_format']['json_schema']['schema']
+    def reply(raw: bytes) -> str:
+        schema = json.loads(raw)['response_format']['json_schema']['schema']
         kind = json.dumps(schema)
         if kind not in replies:  # a pool of replies, so that the server takes little time
-            made = (random_json(schema, np.random.default_rng(n)) for n in range(500))
-            replies[kind] = itertools.cycle(list(made))
-        return next(replies[kind])
+            replies[kind] = [random_json(schema, np.random.default_rng(n)) for n in range(500)]
+        return replies[kind][zlib.crc32(raw) % 500]  # the same request, the same reply
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -132,7 +131,7 @@ def serve(behaviour: Behaviour, log: str | None = None) -> None:
                 if luck < behaviour.limited:
                     status, payload = 429, {'error': {'message': 'Rate limit reached'}}
                 else:
-                    text = reply(json.loads(raw))
+                    text = reply(raw)
                     if luck - behaviour.limited < behaviour.broken:
                         text = text[: len(text) // 2]
                     status, payload = 200, completion(text, len(raw))

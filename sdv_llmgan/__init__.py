@@ -5,6 +5,7 @@ import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must 
 
 # isort: on
 from sdv_llmgan.budget import Budget
+from sdv_llmgan.callbacks import Callback
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.discriminators.base import (
@@ -24,6 +25,7 @@ from sdv_llmgan.errors import (
     TransientError,
 )
 from sdv_llmgan.estimate import Estimate
+from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.prices import Prices
 from sdv_llmgan.process import GenerationProcess
@@ -45,12 +47,14 @@ __all__ = [
     'AzureOpenAIProvider',
     'Budget',
     'BudgetError',
+    'Callback',
     'CausalGraph',
     'Completion',
     'Discriminator',
     'EgressError',
     'Estimate',
     'GenerationProcess',
+    'History',
     'LLMGANError',
     'LLMGANSynthesizer',
     'Message',
@@ -66,6 +70,7 @@ __all__ = [
     'Request',
     'SamplingError',
     'ScriptedProvider',
+    'Step',
     'TableSchema',
     'TransientError',
     'Usage',

@@ -8,10 +8,12 @@ from numbers import Integral, Real
 from typing import Any, get_args
 
 from sdv_llmgan.budget import Budget
+from sdv_llmgan.callbacks import check_callbacks
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.examples import Selection
+from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.registry import find_discriminator, find_provider
@@ -53,6 +55,13 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
             )
+    if arguments['batch'] not in (True, False):
+        raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
+    if arguments['batch'] and arguments['sampler'] != 'llm':
+        raise ValueError(
+            "batch=True sends sampling through the provider's batch API, so it needs "
+            f"sampler='llm', got {arguments['sampler']!r}."
+        )
     for name in ('context', 'instruction'):
         if not isinstance(arguments[name] or '', str):
             raise ValueError(f'{name} must be text, got {arguments[name]!r}.')
@@ -72,6 +81,8 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     ):
         find_provider(arguments['llm'] if llm is None else llm)
     find_discriminator(arguments['discriminator'])
+    check_callbacks(arguments['callbacks'])
+    _check_process(arguments)
     _check_safeguards(arguments)
 
 
@@ -85,6 +96,20 @@ def _check_safeguards(arguments: Mapping[str, Any]) -> None:
         if not isinstance(arguments[name], allowed):
             names = ', '.join(kind.__name__ for kind in allowed)
             raise ValueError(f'{name} must be one of {names}, got {arguments[name]!r}.')
+
+
+def _check_process(arguments: Mapping[str, Any]) -> None:
+    process = arguments['generation_process']
+    if not isinstance(process, (GenerationProcess, type(None))):
+        raise ValueError(
+            f'generation_process must be a GenerationProcess, got {process!r}. '
+            'GenerationProcess.from_json() reads a saved one.'
+        )
+    if process is not None and (arguments['instruction'] or arguments['context']):
+        raise ValueError(
+            'generation_process has a context and an instruction of its own: leave those arguments '
+            'out, or give dataclasses.replace(process, context=...).'
+        )
 
 
 def _check_number(name: str, value: Any, least: int, kind: type[Any]) -> None:  # noqa: ANN401

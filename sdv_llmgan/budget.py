@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -80,6 +80,8 @@ class Ledger:
 
     def _prepare(self) -> None:
         self._in_flight: list[Usage] = []
+        self._watch: Callable[[int, int], None] | None = None
+        self._answered = self._asked = 0
         self._waiting_since: float | None = None
         self._changed = threading.Condition()
 
@@ -108,6 +110,27 @@ class Ledger:
         with self._changed:
             key = self.step, role
             self.used[key] = self.used.get(key, Usage()) + usage
+            self._answered += 1
+            answered, watch = self._answered, self._watch
+        if watch is not None:
+            watch(answered, self._asked)
+
+    def ask(self, num_calls: int) -> None:
+        """Begin with so many calls, which are answered together."""
+        self._answered, self._asked = 0, num_calls
+
+    @contextmanager
+    def watched(self, watch: Callable[[int, int], None]) -> Iterator[None]:
+        """Tell ``watch`` of each call that is answered.
+
+        Args:
+            watch: Gets how many were answered of how many that were asked together.
+        """
+        before, self._watch = self._watch, watch
+        try:
+            yield
+        finally:
+            self._watch = before
 
     @contextmanager
     def clock(self) -> Iterator[None]:

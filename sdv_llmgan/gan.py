@@ -13,16 +13,16 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from sdv_llmgan.budget import Ledger
+from sdv_llmgan.callbacks import tell_end, tell_step
 from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
@@ -33,6 +33,7 @@ from sdv_llmgan.history import History, Step
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.progress import fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.rules import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
@@ -65,7 +66,7 @@ class LoopSettings:
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
         sampler: Where rows come from after the fit; see ``SamplerName``.
         seed: Makes the loop repeatable where the provider is.
-        verbose: Whether a progress bar is shown.
+        verbose: Whether progress bars are shown, and a line at the end of a fit.
     """
 
     epochs: int = 5
@@ -92,6 +93,7 @@ class LLMGAN:
         optimizer: Rewrites the process; ``None``: the process stays as it is.
         settings: How long the loop runs and on what.
         ledger: Where the models' calls are counted.
+        sampling: Writes rows after the fit; ``None``: ``generator`` does.
 
     Attributes:
         history: What happened so far; readable after an interrupted fit too.
@@ -113,17 +115,23 @@ class LLMGAN:
         optimizer: Optimizer | None,
         settings: LoopSettings,
         ledger: Ledger | None = None,
+        sampling: Generator | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.optimizer = optimizer
         self.settings = settings
         self.ledger = ledger or Ledger()
+        self.sampling = sampling
         self.history = History()
         self.set_random_state(settings.seed)
 
     def fit(
-        self, training: pd.DataFrame, process: GenerationProcess, rules: Rules | None = None
+        self,
+        training: pd.DataFrame,
+        process: GenerationProcess,
+        rules: Rules | None = None,
+        callbacks: Sequence[Any] = (),
     ) -> None:
         """Run the loop, and keep the best process.
 
@@ -131,11 +139,11 @@ class LLMGAN:
             training: Plain training rows, shape (n_rows, n_columns), n_rows >= 2.
             process: The process to begin with.
             rules: What every row keeps to; ``None``: there are no rules.
+            callbacks: Told of every step and of the end; see ``callbacks``.
 
         Raises:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
-        rng = np.random.default_rng(self.settings.seed)
         self.process, self.history, self.comparison = process, History(), None
         self.writer = Writer(
             self.generator,
@@ -150,18 +158,29 @@ class LLMGAN:
             ],
         )
         self.discriminator.start(training, process.schema, self.settings.seed)
+        self.go_on(callbacks)
+
+    def go_on(self, callbacks: Sequence[Any] = ()) -> None:
+        """Run the loop on the rows of the fit, from the process that is set, and keep the best.
+
+        Steps that there are stay, and are judged again with each new one. ``epochs``,
+        ``max_batches`` and ``patience`` begin anew. Arguments and errors are those of ``fit``.
+        """
+        process, begun, training = self.process, len(self.history), self.writer.examples.training
+        rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
+        self.history.stopped = ''
         try:
             for epoch, batch, rows in self._batches(len(training), rng):
                 step = Step(epoch, batch, process)
                 with self._accounted(step):
                     # Rewriting here, not at the end, pays for no process that nobody judges.
-                    if self.optimizer is not None and self.history.best() is not None:
+                    if self.optimizer is not None and self.history.has_judged(process):
                         step.process, step.note = self.optimizer.rewrite(
                             self.history, rng, self._optimizer_examples(process, rng)
                         )
                     self._try_process(step, rows, rng)
                     self.history.add(step, self.discriminator)
-                if self._is_done(step):
+                if tell_step(callbacks, step, self.history) or self._is_done(step, begun):
                     break
         except BudgetError as error:
             self.history.stopped = 'budget'
@@ -180,7 +199,10 @@ class LLMGAN:
             self.follow(best.process if best else process)
         if self.settings.sampler != 'llm' and not process.schema.texts:
             self._distill(training)
-        LOGGER.info('Fit ended after %d steps: %s.', len(self.history), self.history.stopped)
+        ended = summary(self.history, self.source)
+        LOGGER.info(ended)
+        if self.settings.verbose:
+            say(ended)
         if best is None:
             warnings.warn(
                 f'None of {len(self.history)} batches had enough valid rows to judge the '
@@ -188,11 +210,19 @@ class LLMGAN:
                 'the reasons.',
                 stacklevel=2,
             )
+        tell_end(callbacks, self.history)
+
+    @property
+    def source(self) -> Literal['llm', 'distilled']:
+        """Where ``sample`` takes rows from."""
+        return 'llm' if isinstance(self.sampler, LLMSampler) else 'distilled'
 
     def follow(self, process: GenerationProcess) -> None:
         """Have the model write rows with this process from now on."""
         self.process = process
-        self.sampler = LLMSampler(self.writer, process, self.settings.max_top_ups)
+        writer = replace(self.writer, generator=self.sampling or self.generator)
+        shown = self.ledger if self.settings.verbose else None
+        self.sampler = LLMSampler(writer, process, self.settings.max_top_ups, shown)
 
     def _distill(self, training: pd.DataFrame) -> None:
         """Have rows drawn from a local sampler, if that is wanted or hard to beat."""
@@ -290,20 +320,29 @@ class LLMGAN:
             'This fit pays for at most %d batches (%d epochs of %d, max_batches=%s).',
             *(total, settings.epochs, per_epoch, settings.max_batches),
         )
-        with tqdm(total=total, desc='Fitting', disable=not settings.verbose) as progress:
+        first = self.history.steps[-1].epoch + 1 if self.history.steps else 0
+        with fit_bar(
+            total, settings.epochs, self.ledger, self.history, enabled=settings.verbose
+        ) as show:
             for number in range(total):
                 epoch, batch = divmod(number, per_epoch)
                 if batch == 0:
                     shuffled = np.array_split(rng.permutation(num_rows), per_epoch)
-                yield epoch, batch, shuffled[batch]
-                progress.update()
+                show(epoch)
+                try:
+                    yield first + epoch, batch, shuffled[batch]
+                finally:  # reached too where the loop ends with this batch
+                    show(epoch)
         self.history.stopped = 'max_batches' if total < planned else 'epochs'
 
-    def _is_done(self, step: Step) -> bool:
+    def _is_done(self, step: Step, begun: int) -> bool:
         """Whether the fit may stop before its last batch; the history then says why."""
         if step.verdict is not None and step.verdict.is_real:
             self.history.stopped = 'verdict: real'
-        elif self.history.steps_since_best() >= self.settings.patience:
+        elif (
+            min(self.history.steps_since_best(), len(self.history) - begun)
+            >= self.settings.patience
+        ):
             self.history.stopped = f'no better process in {self.settings.patience} steps'
         else:
             return False
@@ -347,7 +386,10 @@ class LLMGAN:
 
     def _interrupted(self, error: BaseException) -> str:
         """Note and log how far the fit came."""
-        self.history.stopped = f'interrupted in step {len(self.history) + 1}'
+        # A callback that failed has said so itself.
+        self.history.stopped = (
+            self.history.stopped or f'interrupted in step {len(self.history) + 1}'
+        )
         said = str(error).rstrip('.') or 'Interrupted'
         message = (
             f'{said}. The fit was {self.history.stopped}; get_history() has the '

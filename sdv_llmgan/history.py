@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from operator import index
 
 import pandas as pd
 
-from sdv_llmgan.discriminators.base import Discriminator, Verdict
+from sdv_llmgan.changes import Change
+from sdv_llmgan.closed_json import a_list, count, one_of, parse, read_object, text
+from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.step import Step
+from sdv_llmgan.story import tell
+
+__all__ = ['History', 'Step']
 
 LOGGER = logging.getLogger(__name__)
 
-
-@dataclass
-class Step:
-    """One batch: a process, the rows it led to, and what was said of them.
-
-    Attributes:
-        epoch: Counted from 0.
-        batch: Batch within the epoch, counted from 0.
-        process: The generation process that was tried.
-        accepted: Rows that passed validation.
-        rejected: Rows that did not, by reason.
-        usage: Calls and tokens of generating, judging, and of the rewrite that led here.
-        seconds: Wall time of the same.
-        rows: All accepted rows, plain; ``None`` where there were too few to judge.
-        real: Held-out real rows, plain.
-        synthetic: Held-out synthetic rows, plain.
-        verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
-            were too few rows to judge.
-        first_score: The score when the step was made; ``verdict`` changes as the discriminator
-            learns.
-        note: What went otherwise than planned; may be empty.
-    """
-
-    epoch: int
-    batch: int
-    process: GenerationProcess
-    accepted: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
-    seconds: float = 0.0
-    rows: pd.DataFrame | None = None
-    real: pd.DataFrame | None = None
-    synthetic: pd.DataFrame | None = None
-    verdict: Verdict | None = None
-    first_score: float | None = None
-    note: str = ''
-
-    def add_note(self, note: str) -> None:
-        """Put a note behind those there are; an empty one changes nothing."""
-        self.note = '; '.join(filter(None, [self.note, note]))
+#: What the JSON form begins with.
+FORMAT = 'sdv-llmgan history'
+VERSION = 1
 
 
 class History:
-    """All steps of a fit in order.
+    """All steps of a fit in order, counted from 0.
 
     Attributes:
         stopped: Why the fit ended; empty while it runs.
@@ -110,6 +78,10 @@ class History:
         ranked = self.ranked()
         return ranked[-1] if ranked else None
 
+    def has_judged(self, process: GenerationProcess) -> bool:
+        """Whether some step judged this process."""
+        return any(step.verdict is not None and step.process == process for step in self.steps)
+
     def feedback(self) -> str:
         """What the newest verdict says is wrong; empty where it says nothing."""
         verdicts = [step.verdict for step in self.steps if step.verdict is not None]
@@ -119,6 +91,79 @@ class History:
         """How many steps were made after the best one."""
         best = self.best()
         return 0 if best is None else len(self.steps) - 1 - self.steps.index(best)
+
+    def records(self) -> list[Step]:
+        """Steps that were better than all before them, by the newest scores; the best is last."""
+        found: list[Step] = []
+        for step in self.steps:
+            if step.verdict is not None and (not found or _rank(step) < _rank(found[-1])):
+                found.append(step)
+        return found
+
+    def diff(self, before: int, after: int) -> Change:
+        """What changed between the processes of two steps, and what that did to the score.
+
+        Args:
+            before: Number of a step, counted from 0; negative ones count from the end.
+            after: Likewise.
+
+        Raises:
+            IndexError: There is no such step.
+        """
+        numbers = self._number(before), self._number(after)
+        one, other = (self.steps[number] for number in numbers)
+        return Change.between(numbers, (one.score, other.score), (one.process, other.process))
+
+    def _number(self, step: int) -> int:
+        found = index(step) + (len(self.steps) if index(step) < 0 else 0)
+        if not 0 <= found < len(self.steps):
+            there = f'0 to {len(self.steps) - 1}' if self.steps else 'none'
+            raise IndexError(f'There is no step {step}; steps are counted from 0: {there}.')
+        return found
+
+    def to_json(self) -> str:
+        """The story as indented JSON: processes, scores, counts, feedback; no rows.
+
+        See ``Step.to_dict`` for what it says of the training table nevertheless.
+        """
+        steps = [step.to_dict() for step in self.steps]
+        saved = {'format': FORMAT, 'version': VERSION, 'stopped': self.stopped, 'steps': steps}
+        return json.dumps(saved, ensure_ascii=False, indent=2, default=str, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, saved: str) -> History:
+        """Read what ``to_json`` wrote, edited or not; nothing in it is executed.
+
+        Returns:
+            A history without rows: ``diagnostics`` and ``p_real`` of its verdicts are empty.
+
+        Raises:
+            ValueError: It is no JSON, of another version, has keys that are not known, or a value
+                is out of range.
+        """
+        values = parse(saved, 'history')
+        if isinstance(values, dict) and values.get('version', 1) != VERSION:
+            raise ValueError(
+                f'This history has version {values["version"]!r}; {VERSION} is what '
+                'this version of sdv-llmgan reads.'
+            )
+        read = read_object(
+            values,
+            'history',
+            {
+                'format': one_of((FORMAT,)),
+                'version': count,
+                'stopped': text,
+                'steps': a_list(Step.from_dict),
+            },
+        )
+        made = cls()
+        made.steps, made.stopped = read['steps'], read['stopped']
+        return made
+
+    def to_markdown(self) -> str:
+        """The story for a person to read: all steps, and how the best process came about."""
+        return tell(self.steps, self.records(), self.stopped)
 
     def to_frame(self) -> pd.DataFrame:
         """One line a step.
@@ -132,8 +177,8 @@ class History:
             {
                 'epoch': step.epoch,
                 'batch': step.batch,
-                'score': step.verdict.score if step.verdict else float('nan'),
-                'first_score': float('nan') if step.first_score is None else step.first_score,
+                'score': _number(step.score),
+                'first_score': _number(step.first_score),
                 'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
                 'phi': _phi(step),
                 'verdict': VERDICTS[step.verdict.is_real if step.verdict else None],
@@ -179,6 +224,10 @@ def _rank(step: Step) -> tuple[bool, float]:
     if step.verdict is None:
         return True, float('inf')
     return not step.verdict.is_real, step.verdict.score
+
+
+def _number(value: float | None) -> float:
+    return float('nan') if value is None else value
 
 
 def _phi(step: Step) -> float:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+import networkx as nx
+
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
@@ -123,6 +125,10 @@ class GenerationProcess:
         return replace(
             self, schema=self.schema.reordered(names), causal_graph=CausalGraph(tuple(edges))
         )
+
+    def to_networkx(self) -> nx.DiGraph:
+        """A new ``networkx.DiGraph`` of the causal graph, with all columns as nodes."""
+        return self.causal_graph.to_networkx(self.schema.names)
 
     def to_text(self) -> str:
         """The process for a person to read."""

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import networkx as nx
@@ -32,6 +32,7 @@ from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.history import History
 from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
@@ -43,7 +44,6 @@ from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
 from sdv_llmgan.usage import Usage
 
@@ -106,13 +106,19 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
             real rows; the local one in doubt). Free text is written by the model only.
+        batch: Whether sampling goes through the provider's batch API, with ``sampler='llm'``: half
+            the price, minutes to a day of waiting, and a process that was killed goes on waiting
+            when it samples the same again. The fit's calls follow one another and do not.
         budget: What a fit and the sampling after it may use. A fit that reaches it keeps the best
             process so far, with a warning; sampling raises ``BudgetError``.
         cache: Whether replies are kept on disk, so that no call is paid for twice; a file, or a
             ``ReplyCache``, says where.
         audit_log: File that every request to a model is noted in; ``None``: none.
         seed: Makes a fit repeatable where the provider is.
-        verbose: Whether a progress bar is shown.
+        verbose: Whether progress bars are shown, and a line at the end of a fit.
+        callbacks: Told of every step of a fit, which they can stop; see ``Callback``.
+        generation_process: Process to begin with, such as an edited one: its context, causal graph
+            and instruction stand for those arguments. Columns and rules are the table's own.
 
     Raises:
         PluginError: There is no such provider or discriminator.
@@ -167,11 +173,14 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
         sampler: SamplerName = 'auto',
+        batch: bool = False,
         budget: Budget | None = None,
         cache: bool | str | os.PathLike[str] | ReplyCache = True,
         audit_log: str | os.PathLike[str] | AuditLog | None = None,
         seed: int = 0,
         verbose: bool = False,
+        callbacks: Sequence[Any] = (),
+        generation_process: GenerationProcess | None = None,
     ) -> None:
         self.llm = llm
         self.context = context
@@ -199,11 +208,14 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.row_format = row_format
         self.reject_copies = reject_copies
         self.sampler = sampler
+        self.batch = batch
         self.budget = budget
         self.cache = cache
         self.audit_log = audit_log
         self.seed = seed
         self.verbose = verbose
+        self.callbacks = callbacks
+        self.generation_process = generation_process
         check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
@@ -298,7 +310,29 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
-        model.fit(training, process, rules)
+        model.fit(training, process, rules, self.callbacks)
+
+    def continue_fit(self) -> None:
+        """Go on with the last fit, on the same rows, from the process that is set.
+
+        Such as one that ``set_generation_process`` was given: it is tried as it is, then rewritten.
+        The steps so far stay in the history and compete with the new ones; the discriminator has
+        learned from them all. ``epochs``, ``max_batches`` and ``patience`` begin anew, ``budget``
+        goes on. In the end rows come from what ``sampler`` says.
+
+        Raises:
+            NotFittedError: There is no fit to go on with, or it was interrupted.
+            LLMGANError: A model could not be reached.
+        """
+        if not self._fitted:
+            raise NotFittedError(
+                'There is no fit to go on with. Call fit; after one that was interrupted again, '
+                'replies in the cache are not paid for twice.'
+            )
+        model = self._fitted_model()
+        model.ledger.budget = self.budget or Budget()
+        model.go_on(self.callbacks)
+        self.reset_sampling()
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
@@ -432,7 +466,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         return self.sample_from_conditions([condition], **sampling)
 
     def _make_model(self) -> LLMGAN:
-        metered: dict[Any, MeteredProvider] = {}
+        made: dict[Any, MeteredProvider] = {}
         ledger, cache = Ledger(self.budget), to_cache(self.cache)
         audit = self.audit_log
         audit = AuditLog(audit) if isinstance(audit, (str, os.PathLike)) else audit
@@ -441,24 +475,25 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             """Roles that name the same model share one provider, and so its limits."""
             llm = self.llm if llm is None else llm
             key = llm if isinstance(llm, str) else id(llm)
-            if key not in metered:
+            if key not in made:
                 played = self._stand_in(find_provider(llm))
-                metered[key] = MeteredProvider(played, ledger, cache, audit)
-                metered[key].check()
-            return metered[key]
+                made[key] = MeteredProvider(played, ledger, cache, audit)
+                made[key].check()
+            return made[key]
 
-        generator = provider(self.generator_llm)
+        metered = provider(self.generator_llm)
+        generator = Generator(
+            metered,
+            self.generator_temperature,
+            self.row_format or metered.row_format,
+            self.enforce_min_max_values,
+        )
         discriminator = deepcopy(find_discriminator(self.discriminator))
         if discriminator.asks_model:
             discriminator.provider = provider(self.discriminator_llm)
         discriminator.target, discriminator.detail = self.target, self.metadata_detail
         return LLMGAN(
-            Generator(
-                generator,
-                self.generator_temperature,
-                self.row_format or generator.row_format,
-                self.enforce_min_max_values,
-            ),
+            generator,
             discriminator,
             self._make_optimizer(provider) if self.optimize else None,
             LoopSettings(
@@ -477,6 +512,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 verbose=self.verbose,
             ),
             ledger,
+            replace(generator, provider=metered.batched()) if self.batch else None,
         )
 
     def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
@@ -490,13 +526,12 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _first_process(
         self, schema: TableSchema, training: pd.DataFrame, rules: tuple[str, ...]
     ) -> GenerationProcess:
+        given = self.generation_process
         process = GenerationProcess(
-            self.context,
+            given.context if given else self.context,
             schema,
-            CausalGraph()
-            if isinstance(self.causal_graph, str)
-            else CausalGraph.from_edges(self.causal_graph),
-            self.instruction or DEFAULT_INSTRUCTION,
+            given.causal_graph if given else self._given_graph(),
+            given.instruction if given else self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
             rules,
         )
@@ -505,17 +540,26 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'The target must be a column that the model sees, got {self.target!r}. '
                 f'It can be: {", ".join(schema.names)}.'
             )
-        if self.causal_graph != 'hill-climb':
+        if given or self.causal_graph != 'hill-climb':
             return process
         return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
+
+    def _given_graph(self) -> CausalGraph:
+        named = isinstance(self.causal_graph, str)
+        return CausalGraph() if named else CausalGraph.from_edges(self.causal_graph)
+
+    @property
+    def history(self) -> History:
+        """All steps of the last fit, also of one that was interrupted; see ``History``."""
+        return self._fitted_model().history
 
     def get_history(self) -> pd.DataFrame:
         """One line a step of the last fit, also of one that was interrupted.
 
         ``score`` is in [0, 1], 0 is chance, lower is better; ``accuracy`` of the discriminator
-        stands beside it (0.5 is chance). See ``History.to_frame``.
+        stands beside it (0.5 is chance). See ``History.to_frame``; ``history`` has the steps.
         """
-        return self._fitted_model().history.to_frame()
+        return self.history.to_frame()
 
     def get_generation_process(self) -> GenerationProcess:
         """The best generation process: what ``sample`` follows."""
@@ -545,8 +589,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""
-        process = self.get_generation_process()
-        return process.causal_graph.to_networkx(process.schema.names)
+        return self.get_generation_process().to_networkx()
 
     def get_usage(self, *, by_step: bool = False) -> pd.DataFrame:
         """Calls, tokens and US dollars so far; see ``Usage``.
@@ -593,10 +636,10 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         )
 
     def _twin(self, stand_in: Callable[[Provider], Provider]) -> LLMGANSynthesizer:
-        """An unfitted copy whose models are played by others: no budget, no cache, no log."""
-        twin = deepcopy(self, {id(self._model): None})
+        """An unfitted copy whose models are played by others: no budget, cache, log, callbacks."""
+        twin = deepcopy(self, {id(self._model): None, id(self.callbacks): ()})
         twin._stand_in, twin.verbose = stand_in, False
-        twin.budget, twin.cache, twin.audit_log = None, False, None
+        twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
 
     def get_info(self) -> dict[str, Any]:
@@ -621,7 +664,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
-            'sampler': 'llm' if isinstance(self._model.sampler, LLMSampler) else 'distilled',
+            'sampler': self._model.source,
             'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
         }
 

@@ -50,7 +50,7 @@ REWRITE = '{"add": [], "remove": [], "instruction": "Keep age and ward as they c
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a status, a body (bytes as they are), and headers besides the usual ones."""
+    """What goes back: a status, a body (text as it is), and headers besides the usual ones."""
 
     status: int
     body: Any
@@ -72,6 +72,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    method: str = 'POST'
 
 
 def openai_error(status: int, message: str, **more: str | None) -> Answer:
@@ -543,16 +544,23 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 pass  # the connection was cut
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers['content-length'])))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = server.reply(Received(self.path, headers, body))
+            sent = self.rfile.read(int(headers.get('content-length', 0)))
+            if headers.get('content-type', '').startswith('multipart/'):
+                body = {'parts': sent}
+            else:
+                body = json.loads(sent or b'{}')
+            answer = server.reply(Received(self.path, headers, body, self.command))
             if not isinstance(answer, Answer):
                 self.close_connection = True
                 _cut(self.connection)
                 return
-            raw = isinstance(answer.body, bytes)
-            payload = answer.body if raw else json.dumps(answer.body).encode()
+            text = answer.body if isinstance(answer.body, (str, bytes)) else json.dumps(answer.body)
+            payload = text if isinstance(text, bytes) else text.encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pages
 import pandas as pd
 import pytest
 import sdv_lines
+
+import sdv_llmgan
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 SDV_PAGE = pages.ROOT / 'docs' / 'sdv.md'
@@ -74,3 +79,16 @@ def test_conditional_sampling():
     assert some['sex'].tolist() == ['Female'] * 5 + ['Male'] * 5
     assert (some['Income'][5:] == '>50K').all()
     pd.testing.assert_frame_equal(completed[['sex', 'workclass']], made['known'])
+
+
+def test_the_story_page_edits_and_reads_back_a_history():
+    made = pages.run(pages.ROOT / 'docs' / 'story.md')
+    assert made['edited'] in [step.process for step in made['history']]
+    assert made['other'].history.steps[0].process.instruction == made['saved'].instruction
+    assert Path('story.md').read_text().startswith('# The story')
+
+
+def test_the_reference_has_every_public_name():
+    page = (pages.ROOT / 'docs' / 'reference.md').read_text(encoding='utf-8')
+    named = set(re.findall(r'sdv_llmgan\.(\w+)(?:$|`)', page, re.MULTILINE))
+    assert set(sdv_llmgan.__all__) <= named

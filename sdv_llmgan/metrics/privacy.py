@@ -85,7 +85,8 @@ class DCRShare(SingleTableMetric):
                 f'{len(held_out_data)} held out.'
             )
         train, synthetic, held_out = encode([real_data, synthetic_data, held_out_data], metadata)
-        to_train, to_held_out = _nearest(synthetic, train), _nearest(synthetic, held_out)
+        to_train = nearest_distances(synthetic, train)
+        to_held_out = nearest_distances(synthetic, held_out)
         if len(real_data) <= len(held_out_data):
             share = _share_nearer(to_train, synthetic, held_out, len(real_data))
         else:
@@ -181,7 +182,7 @@ def _chance_of_none(marked: Numbers, total: int, draw: int) -> Numbers:
     return np.where(possible, np.exp(np.minimum(log_chance, 0.0)), 0.0)
 
 
-def _nearest(queries: EncodedTable, table: EncodedTable) -> Numbers:
+def nearest_distances(queries: EncodedTable, table: EncodedTable) -> Numbers:
     """Distance of each query to its nearest row of the table, shape (n_queries,)."""
     nearest = np.empty(len(queries.numbers))
     for rows, distances in _distance_blocks(queries, table):

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.prices import Prices, list_prices
-from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback, place
+from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
+from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
+from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI
 from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
 from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
@@ -26,7 +28,7 @@ KEYS = ('ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN')
 REFUSAL_WORDS = {'output_config': ('output_config', 'format', 'schema', 'structured', 'grammar')}
 
 
-class AnthropicProvider(Provider):
+class AnthropicProvider(BatchableProvider):
     """A model behind Anthropic's API.
 
     The environment holds the key, ``ANTHROPIC_API_KEY``, and may name another server,
@@ -95,34 +97,27 @@ class AnthropicProvider(Provider):
 
         return anthropic.Anthropic(timeout=self.timeout, max_retries=0)
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one request; see ``Provider.complete``."""
-        import anthropic
+    def client(self) -> anthropic.Anthropic:
+        """The SDK's client, made when it is first needed."""
+        with CLIENT_LOCK:
+            return self._client
 
+    def body(self, request: Request) -> dict[str, Any]:
+        """A request as the API takes it."""
         system = '\n'.join(m.content for m in request.messages if m.role == 'system')
-        turns: list[Any] = [
+        turns = [
             {'role': m.role, 'content': m.content} for m in request.messages if m.role != 'system'
         ]
-        options = self.settings.wanted(output_config=_output_config(request))
-        if system:
-            options['system'] = system
-        try:
-            with CLIENT_LOCK:
-                client = self._client
-            reply = client.messages.create(
-                model=self.model,
-                max_tokens=request.max_tokens,
-                messages=turns,
-                **options,
-            )
-        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
-            said = error.response.text[:LONGEST_ERROR]
-            if self.settings.drop_refused(options, said, self.name):
-                return self.complete(request)
-            said = without_keys(said)
-            raise ProviderError(f'{self.name} refused the request: {said}') from None
-        except (anthropic.AnthropicError, ValueError) as error:
-            raise provider_error(error, self.name) from None  # its words may hold the key
+        return {
+            'model': self.model,
+            'max_tokens': request.max_tokens,
+            'messages': turns,
+            **({'system': system} if system else {}),
+            **self.settings.wanted(output_config=_output_config(request)),
+        }
+
+    def read(self, reply: anthropic.types.Message) -> Completion:
+        """A reply of the API as a completion."""
         return Completion(
             text=''.join(block.text for block in reply.content if block.type == 'text'),
             usage=Usage(
@@ -131,6 +126,27 @@ class AnthropicProvider(Provider):
                 completion_tokens=reply.usage.output_tokens,
             ),
         )
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        import anthropic
+
+        body = self.body(request)
+        try:
+            reply: anthropic.types.Message = self.client().messages.create(**body)
+        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
+            said = error.response.text[:LONGEST_ERROR]
+            if self.settings.drop_refused(body, said, self.name):
+                return self.complete(request)
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (anthropic.AnthropicError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
+        return self.read(reply)
+
+    def batch_api(self) -> BatchAPI:
+        """Anthropic's Message Batches."""
+        return AnthropicBatches(self.name, self.client, self.body, self.read)
 
 
 def _output_config(request: Request) -> dict[str, Any] | None:

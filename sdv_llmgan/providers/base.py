@@ -69,10 +69,12 @@ class Completion:
     Attributes:
         text: What the model wrote, raw.
         usage: What this call used.
+        price_factor: The call costs so many times the model's ordinary price, > 0.
     """
 
     text: str
     usage: Usage = Usage(calls=1)
+    price_factor: float = 1.0
 
 
 def is_loopback(url: str | None) -> bool:

@@ -19,16 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.folder import CACHE_VARIABLE, cache_folder
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
 
-#: Names a folder for the cache in place of the user's own.
-CACHE_VARIABLE = 'SDV_LLMGAN_CACHE'
 GIBIBYTE = 2**30
 #: Part of every hash: replies to prompts of another format are never found.
 FORMAT = 1
@@ -45,17 +42,11 @@ create table if not exists replies (
 """
 
 
-def default_folder() -> Path:
-    """Where replies are kept: ``$SDV_LLMGAN_CACHE``, else the user's cache folder."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named) if named else user_cache_path('sdv-llmgan')
-
-
 class ReplyCache:
     """Replies by what was asked, in one SQLite file.
 
     Args:
-        path: The file; ``None``: ``replies.sqlite`` in ``default_folder()``.
+        path: The file; ``None``: ``replies.sqlite`` in ``cache_folder()``.
         max_bytes: The replies least recently used are deleted beyond this, >= 1.
         replay_only: Whether a request that is not in the cache is an error: such a run is
             offline, free and repeats another one exactly.
@@ -101,7 +92,7 @@ class ReplyCache:
     @property
     def file(self) -> Path:
         """The SQLite file."""
-        return Path(self.path) if self.path is not None else default_folder() / 'replies.sqlite'
+        return Path(self.path) if self.path is not None else cache_folder() / 'replies.sqlite'
 
     def get(self, provider: Provider, request: Request) -> Completion | None:
         """The reply to a request, if it is known; its usage is one replayed call.

@@ -19,6 +19,7 @@ from sdv_llmgan.budget import Ledger
 from sdv_llmgan.errors import BudgetError, ProviderError
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.batches import BatchedProvider
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.gate import Gate
 from sdv_llmgan.providers.retries import patiently
@@ -91,6 +92,15 @@ class MeteredProvider(Provider):
         """The inner provider's price."""
         return self.provider.usd(usage)
 
+    def batched(self) -> MeteredProvider:
+        """The same provider by its batch API; what both use is counted together.
+
+        Raises:
+            ProviderError: The provider has no batch API.
+        """
+        batched = BatchedProvider(self.provider)
+        return MeteredProvider(batched, self.ledger, self.cache, self.audit)
+
     def complete(self, request: Request) -> Completion:
         """Answer one request."""
         return self.complete_many([request])[0]
@@ -105,6 +115,7 @@ class MeteredProvider(Provider):
             BudgetError: The next call might pass the budget.
             ProviderError: A call failed, and trying again did not help.
         """
+        self.ledger.ask(len(requests))
         known = [self._known(request) for request in requests]
         unknown = [request for request, reply in zip(requests, known, strict=True) if reply is None]
         with self.ledger.clock():
@@ -158,8 +169,9 @@ class MeteredProvider(Provider):
     def _keep(self, request: Request, completion: Completion) -> None:
         if self.cache is not None:
             self.cache.put(self.provider, request, completion)
-        usage = completion.usage
-        self.ledger.add(request.role, replace(usage, usd=self.usd(usage)))
+        usage, usd = completion.usage, self.usd(completion.usage)
+        billed = None if usd is None else usd * completion.price_factor
+        self.ledger.add(request.role, replace(usage, usd=billed))
 
     def _at_most(self, requests: Sequence[Request]) -> Usage:
         """An upper bound: a token is at least one byte, and replies are cut."""

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.prices import Prices, list_prices
-from sdv_llmgan.providers.base import Completion, Provider, Request, is_loopback, place
+from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
+from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
 from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.openai_batches import OpenAIBatches
 from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
     import openai
+    from openai.types.chat import ChatCompletion
 
 #: Words by which servers name a setting that they refuse.
 REFUSAL_WORDS = {
@@ -28,7 +31,7 @@ REFUSAL_WORDS = {
 }
 
 
-class OpenAIProvider(Provider):
+class OpenAIProvider(BatchableProvider):
     """A model behind OpenAI's API or a compatible server (vLLM, llama.cpp, LM Studio).
 
     Args:
@@ -116,11 +119,13 @@ class OpenAIProvider(Provider):
             max_retries=0,  # the meter retries: it knows of budgets and of other calls
         )
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one request; see ``Provider.complete``."""
-        import openai
+    def client(self) -> openai.OpenAI:
+        """The SDK's client, made when it is first needed."""
+        with CLIENT_LOCK:
+            return self._client
 
-        turns: list[Any] = [{'role': m.role, 'content': m.content} for m in request.messages]
+    def body(self, request: Request) -> dict[str, Any]:
+        """A request as the API takes it."""
         options = self.settings.wanted(
             response_format=_response_format(request),
             temperature=request.temperature,
@@ -129,23 +134,11 @@ class OpenAIProvider(Provider):
         )
         if 'max_completion_tokens' not in options:
             options['max_tokens'] = request.max_tokens  # the older name of the same setting
-        try:
-            with CLIENT_LOCK:
-                client = self._client
-            reply = client.chat.completions.create(
-                model=self.model,
-                messages=turns,
-                **options,
-            )
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            # The SDK's message leaves out what it does not know; the body has it all.
-            said = error.response.text[:LONGEST_ERROR]
-            if self.settings.drop_refused(options, said, self.name, error.param):
-                return self.complete(request)
-            said = without_keys(said)
-            raise ProviderError(f'{self.name} refused the request: {said}') from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise provider_error(error, self.name) from None  # its words may hold the key
+        turns = [{'role': m.role, 'content': m.content} for m in request.messages]
+        return {'model': self.model, 'messages': turns, **options}
+
+    def read(self, reply: ChatCompletion) -> Completion:
+        """A reply of the API as a completion."""
         if not reply.choices:
             raise TransientError(f'{self.name} answered without a reply in it.')
         usage = reply.usage
@@ -157,6 +150,28 @@ class OpenAIProvider(Provider):
                 completion_tokens=usage.completion_tokens if usage else 0,
             ),
         )
+
+    def complete(self, request: Request) -> Completion:
+        """Answer one request; see ``Provider.complete``."""
+        import openai
+
+        body = self.body(request)
+        try:
+            reply: ChatCompletion = self.client().chat.completions.create(**body)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            # The SDK's message leaves out what it does not know; the body has it all.
+            said = error.response.text[:LONGEST_ERROR]
+            if self.settings.drop_refused(body, said, self.name, error.param):
+                return self.complete(request)
+            said = without_keys(said)
+            raise ProviderError(f'{self.name} refused the request: {said}') from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise provider_error(error, self.name) from None  # its words may hold the key
+        return self.read(reply)
+
+    def batch_api(self) -> BatchAPI:
+        """OpenAI's Batch API."""
+        return OpenAIBatches(self.name, self.client, self.body, self.read)
 
 
 class AzureOpenAIProvider(OpenAIProvider):
@@ -214,6 +229,10 @@ class AzureOpenAIProvider(OpenAIProvider):
         import openai
 
         return openai.AzureOpenAI(timeout=self.timeout, max_retries=0)
+
+    def batch_api(self) -> BatchAPI:
+        """None: Azure takes batches only for deployments made for them, in a form of its own."""
+        raise ProviderError(no_batches(self.name))
 
 
 def _response_format(request: Request) -> dict[str, Any] | None:

@@ -15,6 +15,15 @@ _LOCK = threading.Lock()
 #: Held while a client is made: the first calls come from many threads at once.
 CLIENT_LOCK = threading.Lock()
 
+#: Statuses after which the same call may go through later: timeout, conflict, rate limit.
+PASSING_STATUSES = (408, 409, 429)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an SDK's error (no connection, rate limit, 5xx) may be gone at another try."""
+    status: int = getattr(error, 'status_code', 500)  # of no answer at all there is none
+    return status in PASSING_STATUSES or status >= 500
+
 
 class OptionalSettings:
     """Which optional settings a server takes.

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.budget import Ledger
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.progress import rows_bar
 from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.writer import Writer
@@ -24,11 +26,13 @@ class LLMSampler(Sampler):
         writer: Who writes.
         process: What to follow.
         max_top_ups: See ``Sampler``.
+        shown: Whose calls a progress bar shows; ``None``: there is none.
     """
 
     writer: Writer
     process: GenerationProcess
     max_top_ups: int = 3
+    shown: Ledger | None = None
 
     def agree(self, rows: pd.DataFrame) -> np.ndarray:
         """Which rows go together by the rules; see ``Sampler.agree``."""
@@ -37,4 +41,5 @@ class LLMSampler(Sampler):
     def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
         """Ask once for each begun row; see ``Sampler.draw``."""
         pieces = self.writer.examples.draw(len(begun), rng)
-        return self.writer.write(self.process, begun, pieces, rng)
+        with rows_bar(len(begun), len(self.process.parts(tuple(begun.columns))), self.shown):
+            return self.writer.write(self.process, begun, pieces, rng)

@@ -1,0 +1,116 @@
+"""Reading JSON that a person may have edited: closed objects, each value checked, none executed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+#: Ends of ranges are met but for so much: scores are sums of many parts.
+SLACK = 1e-9
+#: Gets a value and where it stands; returns it as the program keeps it, or raises ``ValueError``.
+Reader = Callable[[Any, str], Any]
+
+
+def parse(text: str, where: str) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON text as values; ``ValueError`` where it is none."""
+    try:
+        return json.loads(text, parse_constant=lambda name: _refuse(where, 'finite numbers', name))
+    except (json.JSONDecodeError, RecursionError, TypeError) as error:
+        raise ValueError(f'{where}: this is no JSON text ({error}).') from error
+
+
+def read_object(saved: Any, where: str, readers: Mapping[str, Reader]) -> dict[str, Any]:  # noqa: ANN401
+    """The values of an object that has exactly these keys.
+
+    Args:
+        saved: Any JSON value.
+        where: What it is, for errors.
+        readers: Who reads the value of each key.
+
+    Raises:
+        ValueError: It is no object, lacks a key, has another, or a value is not what it has to be.
+    """
+    if not isinstance(saved, Mapping):
+        _refuse(where, 'an object', saved)
+    missing, unknown = readers.keys() - saved.keys(), saved.keys() - readers.keys()
+    if missing or unknown:
+        raise ValueError(
+            f'{where}: needs the keys {", ".join(sorted(readers))}. '
+            f'Missing: {sorted(missing)}; unknown: {sorted(map(str, unknown))}.'
+        )
+    return {key: read(saved[key], f'{where}, {key}') for key, read in readers.items()}
+
+
+def a_list(read: Reader) -> Reader:
+    """A reader of lists."""
+
+    def read_list(saved: Any, where: str) -> list[Any]:  # noqa: ANN401
+        if not isinstance(saved, list):
+            _refuse(where, 'a list', saved)
+        return [read(value, f'{where} {number}') for number, value in enumerate(saved)]
+
+    return read_list
+
+
+def optional(read: Reader) -> Reader:
+    """A reader of what may also be null."""
+    return lambda saved, where: None if saved is None else read(saved, where)
+
+
+def text(saved: Any, where: str) -> str:  # noqa: ANN401
+    """Text."""
+    return saved if isinstance(saved, str) else _refuse(where, 'text', saved)
+
+
+def boolean(saved: Any, where: str) -> bool:  # noqa: ANN401
+    """True or false."""
+    return saved if isinstance(saved, bool) else _refuse(where, 'true or false', saved)
+
+
+def count(saved: Any, where: str) -> int:  # noqa: ANN401
+    """A whole number of at least 0."""
+    if isinstance(saved, bool) or not isinstance(saved, int) or saved < 0:
+        _refuse(where, 'a whole number of at least 0', saved)
+    return int(saved)
+
+
+def number(least: float, most: float = math.inf) -> Reader:
+    """A reader of finite numbers in a range."""
+
+    def read_number(saved: Any, where: str) -> float:  # noqa: ANN401
+        is_number = isinstance(saved, (int, float)) and not isinstance(saved, bool)
+        if not is_number or not least - SLACK <= saved <= most + SLACK or math.isinf(saved):
+            _refuse(where, f'a number from {least} to {most}', saved)
+        return saved
+
+    return read_number
+
+
+def scalar(saved: Any, where: str) -> Any:  # noqa: ANN401
+    """Text, a finite number, true, false or null."""
+    if isinstance(saved, (str, bool, int, type(None))):
+        return saved
+    return number(-math.inf)(saved, where)
+
+
+def one_of(names: Collection[str]) -> Reader:
+    """A reader of one of a few words."""
+
+    def read_word(saved: Any, where: str) -> str:  # noqa: ANN401
+        return saved if saved in names else _refuse(where, f'one of {", ".join(names)}', saved)
+
+    return read_word
+
+
+def counts(saved: Any, where: str) -> dict[str, int]:  # noqa: ANN401
+    """Counts by name."""
+    if not isinstance(saved, Mapping):
+        _refuse(where, 'an object', saved)
+    return {str(key): count(value, f'{where}, {key}') for key, value in saved.items()}
+
+
+def _refuse(where: str, needed: str, found: Any) -> Any:  # noqa: ANN401 - never returns
+    shown = repr(found)
+    raise ValueError(f'{where}: needs {needed}, got {shown if len(shown) < 80 else shown[:80]}.')

@@ -1,0 +1,156 @@
+"""Anthropic's Message Batches: requests and replies in one body each.
+
+https://platform.claude.com/docs/en/build-with-claude/batch-processing
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.providers.base import Completion, Request
+from sdv_llmgan.providers.batch_api import CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.faults import LONGEST_ERROR
+from sdv_llmgan.providers.settings import is_passing
+
+if TYPE_CHECKING:
+    import anthropic
+
+PAGE = 100
+_T = TypeVar('_T')
+#: A batch that was being sent when the process died is there so many seconds later at most.
+SENDING = 1_800.0
+
+
+class AnthropicBatches(BatchAPI):
+    """See ``BatchAPI``.
+
+    Args:
+        name: The provider's name, for errors.
+        client: Gives the SDK's client.
+        body: Turns a request into the body of an ordinary call.
+        read: Turns a reply's body into a completion.
+    """
+
+    # "limited to either 100,000 Message requests or 256 MB in size", and "reducing costs by 50%"
+    # (the address above).
+    max_requests = 100_000
+    max_bytes = 256 * 10**6
+    price_factor = 0.5
+
+    def __init__(
+        self,
+        name: str,
+        client: Callable[[], anthropic.Anthropic],
+        body: Callable[[Request], dict[str, Any]],
+        read: Callable[[anthropic.types.Message], Completion],
+    ) -> None:
+        self.name = name
+        self.client = client
+        self.body = body
+        self.read = read
+
+    @property
+    def address(self) -> str:
+        """Where batches are sent."""
+        return str(self.client().base_url)
+
+    def entry(self, custom_id: str, request: Request) -> dict[str, Any]:
+        """A request as it stands in a batch."""
+        return {'custom_id': custom_id, 'params': self.body(request)}
+
+    def submit(self, token: str, entries: Sequence[Any]) -> str | None:
+        """Start a batch of the requests once."""
+
+        def start() -> str:
+            # A second try of the SDK, after an answer that was lost, would be a second batch.
+            client = self.client().with_options(max_retries=0)
+            return client.messages.batches.create(requests=entries).id
+
+        return self._asked(start, 'take a batch')
+
+    def find(self, token: str, size: int, since: float, others: Collection[str]) -> str | None:
+        """A batch of this size from about this time.
+
+        Batches carry no label and show their custom ids only in the results. Another batch's
+        results fit none of ours, and its requests then count as not answered.
+        """
+
+        def search() -> str:
+            near: dict[float, str] = {}
+            for batch in self.client().messages.batches.list(limit=PAGE):  # newest first
+                late = batch.created_at.timestamp() - since
+                if late < -CLOCK_SKEW:
+                    break
+                total = sum(map(int, batch.request_counts.model_dump().values()))
+                if total == size and late < SENDING and batch.id not in others:
+                    near[abs(late)] = batch.id
+            return near[min(near)] if near else ''
+
+        return self._asked(search, 'list batches')
+
+    def poll(self, batch: str) -> BatchProgress | None:
+        """How far a batch is."""
+
+        def look() -> BatchProgress:
+            import anthropic
+
+            try:
+                found = self.client().messages.batches.retrieve(batch)
+            except anthropic.NotFoundError:
+                return BatchProgress(True, 0, UNKNOWN)
+            counts = found.request_counts
+            answered = counts.succeeded + counts.errored + counts.canceled + counts.expired
+            problem = 'it was cancelled' if found.cancel_initiated_at else ''
+            if found.archived_at:
+                problem = 'its results are no longer kept'
+            return BatchProgress(
+                bool(problem) or found.processing_status == 'ended', answered, problem
+            )
+
+        return self._asked(look, f'know the batch {batch}')
+
+    def results(self, batch: str) -> dict[str, Completion | str] | None:
+        """By custom id the completion, or why there is none."""
+
+        def fetch() -> dict[str, Completion | str]:
+            # The SDK's own method streams, and a stream that breaks off is not tried again.
+            path = f'/v1/messages/batches/{batch}/results'
+            text = self.client().get(
+                path, cast_to=str, options={'headers': {'Accept': 'application/binary'}}
+            )
+            return {
+                custom_id: result
+                for line in text.split('\n')
+                if line.strip()
+                for custom_id, result in self._read_line(line).items()
+            }
+
+        return self._asked(fetch, f'give the results of batch {batch}')
+
+    def _read_line(self, line: str) -> dict[str, Completion | str]:
+        """A line's custom id and result; nothing where the line is broken."""
+        import anthropic
+
+        try:
+            entry = json.loads(line)
+            custom_id, result = str(entry['custom_id']), entry['result']
+            if result['type'] == 'succeeded':
+                message = anthropic.types.Message.construct(**result['message'])
+                return {custom_id: self.read(message)}
+            error = (result.get('error') or {}).get('error') or {}
+            return {custom_id: str(error.get('message') or result['type'])[:LONGEST_ERROR]}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def _asked(self, question: Callable[[], _T], what: str) -> _T | None:
+        import anthropic
+
+        try:
+            return question()
+        except anthropic.AnthropicError as error:
+            if is_passing(error):
+                return None
+            raise ProviderError(f'{self.name} did not {what}: {error}') from error

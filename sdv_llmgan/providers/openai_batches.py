@@ -1,0 +1,170 @@
+"""OpenAI's Batch API: a file of requests goes up, a file of replies and one of errors come down.
+
+https://developers.openai.com/api/docs/guides/batch
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.providers.base import Completion, Request
+from sdv_llmgan.providers.batch_api import CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.faults import LONGEST_ERROR
+from sdv_llmgan.providers.settings import is_passing
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletion
+
+ENDPOINT: Final = '/v1/chat/completions'
+#: The entry of a batch's metadata that holds our token.
+LABEL = 'sdv-llmgan'
+PAGE = 100
+_T = TypeVar('_T')
+
+
+class OpenAIBatches(BatchAPI):
+    """See ``BatchAPI``.
+
+    Args:
+        name: The provider's name, for errors.
+        client: Gives the SDK's client.
+        body: Turns a request into the body of an ordinary call.
+        read: Turns a reply's body into a completion.
+    """
+
+    # The reference of POST /v1/batches: "up to 50,000 requests, and can be up to 200 MB in size".
+    max_requests = 50_000
+    max_bytes = 200 * 10**6
+    # "Each model will be offered at 50% cost discount vs. the synchronous APIs."
+    # (https://help.openai.com/en/articles/9197833-batch-api-faq)
+    price_factor = 0.5
+
+    def __init__(
+        self,
+        name: str,
+        client: Callable[[], openai.OpenAI],
+        body: Callable[[Request], dict[str, Any]],
+        read: Callable[[ChatCompletion], Completion],
+    ) -> None:
+        self.name = name
+        self.client = client
+        self.body = body
+        self.read = read
+
+    @property
+    def address(self) -> str:
+        """Where batches are sent."""
+        return str(self.client().base_url)
+
+    def entry(self, custom_id: str, request: Request) -> dict[str, Any]:
+        """A request as it stands in a batch."""
+        return {
+            'custom_id': custom_id,
+            'method': 'POST',
+            'url': ENDPOINT,
+            'body': self.body(request),
+        }
+
+    def submit(self, token: str, entries: Sequence[dict[str, Any]]) -> str | None:
+        """Upload the requests, and start a batch of them once."""
+        lines = '\n'.join(json.dumps(entry) for entry in entries)
+
+        def start() -> str:
+            client = self.client()
+            file = client.files.create(file=(f'{token}.jsonl', lines.encode()), purpose='batch')
+            # A second try of the SDK, after an answer that was lost, would be a second batch.
+            batch = client.with_options(max_retries=0).batches.create(
+                input_file_id=file.id,
+                endpoint=ENDPOINT,
+                completion_window='24h',
+                metadata={LABEL: token},
+            )
+            return batch.id
+
+        return self._asked(start, 'take a batch')
+
+    def find(self, token: str, size: int, since: float, others: Collection[str]) -> str | None:
+        """The batch with this token in its metadata."""
+
+        def search() -> str:
+            for batch in self.client().batches.list(limit=PAGE):  # newest first
+                if batch.created_at < since - CLOCK_SKEW:
+                    break
+                if (batch.metadata or {}).get(LABEL) == token:
+                    return batch.id
+            return ''
+
+        return self._asked(search, 'list batches')
+
+    def poll(self, batch: str) -> BatchProgress | None:
+        """How far a batch is."""
+
+        def look() -> BatchProgress:
+            import openai
+
+            try:
+                found = self.client().batches.retrieve(batch)
+            except openai.NotFoundError:
+                return BatchProgress(True, 0, UNKNOWN)
+            counts = found.request_counts
+            answered = counts.completed + counts.failed if counts else 0
+            if found.status in ('cancelling', 'cancelled'):
+                return BatchProgress(True, answered, 'it was cancelled')
+            if found.status == 'failed':
+                errors = found.errors.data if found.errors else None
+                said = {error.message or error.code or '' for error in errors or ()}
+                return BatchProgress(True, answered, '; '.join(sorted(said)) or 'no reason given')
+            return BatchProgress(found.status in ('completed', 'expired'), answered)
+
+        return self._asked(look, f'know the batch {batch}')
+
+    def results(self, batch: str) -> dict[str, Completion | str] | None:
+        """By custom id the completion, or why there is none."""
+
+        def fetch() -> dict[str, Completion | str]:
+            import openai
+
+            client = self.client()
+            found = client.batches.retrieve(batch)
+            files = filter(None, (found.error_file_id, found.output_file_id))
+            try:
+                texts = [client.files.content(file).content.decode() for file in files]
+            except openai.NotFoundError:
+                texts = []  # no longer kept
+            return {
+                custom_id: result
+                for text in texts
+                for line in text.split('\n')
+                if line.strip()
+                for custom_id, result in self._read_line(line).items()
+            }
+
+        return self._asked(fetch, f'give the results of batch {batch}')
+
+    def _read_line(self, line: str) -> dict[str, Completion | str]:
+        """A line's custom id and result; nothing where the line is broken."""
+        from openai.types.chat import ChatCompletion
+
+        try:
+            entry = json.loads(line)
+            custom_id, response = str(entry['custom_id']), entry.get('response') or {}
+            if response.get('status_code') == 200:
+                return {custom_id: self.read(ChatCompletion.construct(**response['body']))}
+            error = entry.get('error') or response['body'].get('error') or response['body']
+            return {custom_id: str(error.get('message') or error)[:LONGEST_ERROR]}
+        except (ValueError, KeyError, TypeError, AttributeError, ProviderError):
+            return {}
+
+    def _asked(self, question: Callable[[], _T], what: str) -> _T | None:
+        import openai
+
+        try:
+            return question()
+        except openai.OpenAIError as error:
+            if is_passing(error):
+                return None
+            raise ProviderError(f'{self.name} did not {what}: {error}') from error

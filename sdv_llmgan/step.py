@@ -1,0 +1,192 @@
+"""One step of a fit, and its form as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.closed_json import (
+    Reader,
+    a_list,
+    boolean,
+    count,
+    counts,
+    number,
+    one_of,
+    optional,
+    read_object,
+    scalar,
+    text,
+)
+from sdv_llmgan.column import Column, Kind
+from sdv_llmgan.discriminators.base import Verdict
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.usage import Usage
+
+#: What a verdict is in JSON: nothing by row, and no statistics of the tables.
+VERDICT: dict[str, Reader] = {
+    'score': optional(number(0, 1)),
+    'accuracy': optional(number(0, 1)),
+    'log_loss': optional(number(0)),
+    'feedback': text,
+    'is_real': optional(boolean),
+    'note': text,
+}
+
+
+@dataclass(eq=False)  # tables and arrays have no plain equality
+class Step:
+    """One batch: a process, the rows it led to, and what was said of them.
+
+    Attributes:
+        epoch: Counted from 0.
+        batch: Batch within the epoch, counted from 0.
+        process: The generation process that was tried.
+        accepted: Rows that passed validation.
+        rejected: Rows that did not, by reason.
+        usage: Calls and tokens of generating, judging, and of the rewrite that led here.
+        seconds: Wall time of the same.
+        rows: All accepted rows, plain; ``None`` where there were too few to judge.
+        real: Held-out real rows, plain.
+        synthetic: Held-out synthetic rows, plain.
+        verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
+            were too few rows to judge.
+        first_score: The score when the step was made; ``verdict`` changes as the discriminator
+            learns.
+        note: What went otherwise than planned; may be empty.
+    """
+
+    epoch: int
+    batch: int
+    process: GenerationProcess
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    rows: pd.DataFrame | None = None
+    real: pd.DataFrame | None = None
+    synthetic: pd.DataFrame | None = None
+    verdict: Verdict | None = None
+    first_score: float | None = None
+    note: str = ''
+
+    @property
+    def score(self) -> float | None:
+        """The newest discriminator's score, in [0, 1]; 0 is chance, lower is better."""
+        return self.verdict.score if self.verdict else None
+
+    def add_note(self, note: str) -> None:
+        """Put a note behind those there are; an empty one changes nothing."""
+        self.note = '; '.join(filter(None, [self.note, note]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form: the process, scores, counts and words; no row, and no example of a value.
+
+        The process holds categories and ranges of the training table, and feedback is what the
+        discriminator wrote: data, not only text. What is not finite becomes null.
+        """
+        process = replace(
+            self.process,
+            schema=self.process.schema.replaced(
+                replace(column, examples=()) for column in self.process.schema
+            ),
+        )
+        verdict = self.verdict and {name: _finite(getattr(self.verdict, name)) for name in VERDICT}
+        return {
+            'epoch': self.epoch,
+            'batch': self.batch,
+            'process': process.to_dict(),
+            'accepted': int(self.accepted),
+            'rejected': {str(reason): int(count) for reason, count in self.rejected.items()},
+            'usage': asdict(self.usage),
+            'seconds': self.seconds,
+            'verdict': verdict,
+            'first_score': _finite(self.first_score),
+            'note': self.note,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Any, where: str = 'step') -> Step:  # noqa: ANN401 - any JSON value
+        """Read the JSON form; ``ValueError`` where it is none."""
+        read = read_object(
+            saved,
+            where,
+            {
+                'epoch': count,
+                'batch': count,
+                'process': _read_process,
+                'accepted': count,
+                'rejected': counts,
+                'usage': _read_usage,
+                'seconds': number(0),
+                'verdict': optional(_read_verdict),
+                'first_score': optional(number(0, 1)),
+                'note': text,
+            },
+        )
+        return cls(**{**read, 'rejected': Counter(read['rejected'])})
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - what a verdict holds
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _read_verdict(saved: Any, where: str) -> Verdict:  # noqa: ANN401 - any JSON value
+    read = read_object(saved, where, VERDICT)
+    scores = {
+        name: math.nan if read[name] is None else read[name]
+        for name in ('score', 'accuracy', 'log_loss')
+    }
+    return Verdict(p_real=np.empty(0), **{**read, **scores})
+
+
+def _read_usage(saved: Any, where: str) -> Usage:  # noqa: ANN401 - any JSON value
+    readers = {
+        entry.name: count if isinstance(entry.default, int) else optional(number(0))
+        for entry in fields(Usage)
+    }
+    return Usage(**read_object(_with_defaults(saved, Usage()), where, readers))
+
+
+def _read_process(saved: Any, where: str) -> GenerationProcess:  # noqa: ANN401 - any JSON value
+    read = read_object(
+        saved,
+        where,
+        {
+            'context': text,
+            'schema': a_list(_read_column),
+            'causal_graph': a_list(a_list(text)),
+            'instruction': text,
+            'detail': text,
+            'rules': a_list(text),
+        },
+    )
+    try:
+        return GenerationProcess.from_dict(read)
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from error
+
+
+def _read_column(saved: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    readers = {entry.name: _reader(entry.default) for entry in fields(Column)}
+    readers |= {'name': text, 'kind': one_of(get_args(Kind)), 'only': optional(a_list(scalar))}
+    return read_object(_with_defaults(saved, Column('', 'text')), where, readers)
+
+
+def _reader(default: Any) -> Reader:  # noqa: ANN401 - of any field
+    """Who reads what is like this default of a column's attribute."""
+    readers: dict[type, Reader] = {bool: boolean, int: count, str: text, tuple: a_list(scalar)}
+    return readers.get(type(default), scalar)
+
+
+def _with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """An object with the keys it lacks; files of earlier versions lack what came later."""
+    return {**asdict(defaults), **saved} if isinstance(saved, Mapping) else saved
