@@ -13,6 +13,7 @@ from sdv_llmgan.discriminators.base import (
     Verdict,
     verdict_from_probabilities,
 )
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.errors import (
     BudgetError,
     EgressError,
@@ -27,6 +28,7 @@ from sdv_llmgan.errors import (
 from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.preview import Preview
 from sdv_llmgan.prices import Prices
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
@@ -52,6 +54,7 @@ __all__ = [
     'Completion',
     'Discriminator',
     'EgressError',
+    'EgressPolicy',
     'Estimate',
     'GenerationProcess',
     'History',
@@ -60,6 +63,7 @@ __all__ = [
     'Message',
     'OpenAIProvider',
     'PluginError',
+    'Preview',
     'Prices',
     'Provider',
     'ProviderError',

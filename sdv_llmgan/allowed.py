@@ -51,6 +51,16 @@ class Allowed:
             return value in self.values
         return value is not None and self.minimum <= value <= self.maximum
 
+    def both(self, other: Allowed) -> Allowed | None:
+        """What this and another condition allow together; ``None`` where that is nothing."""
+        if self.values is None and other.values is None:
+            ends: Any = ((self.minimum, other.minimum), (self.maximum, other.maximum))
+            low, high = max(ends[0]), min(ends[1])
+            return Allowed(minimum=low, maximum=high) if low <= high else None
+        listed, rest = (other, self) if self.values is None else (self, other)
+        values = tuple(value for value in listed.values or () if rest.meets(value))
+        return Allowed(values) if values else None
+
 
 def choices(cells: Iterable[Allowed]) -> tuple[Allowed | None, ...]:
     """The cells that leave a choice; ``None`` in place of those that allow one value only."""

@@ -12,6 +12,7 @@ from sdv_llmgan.callbacks import check_callbacks
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.egress import check_settings
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
@@ -27,6 +28,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Every argument of ``LLMGANSynthesizer`` by name.
 
     Raises:
+        EgressError: The settings would send rows that the egress policy lets no model see.
         PluginError: There is no such provider or discriminator.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
@@ -80,7 +82,12 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         arguments['optimizer_llm'],
     ):
         find_provider(arguments['llm'] if llm is None else llm)
-    find_discriminator(arguments['discriminator'])
+    discriminator = find_discriminator(arguments['discriminator'])
+    check_settings(
+        arguments['egress'],
+        asks_model=discriminator.asks_model,
+        optimizer_examples=arguments['optimizer_examples'],
+    )
     check_callbacks(arguments['callbacks'])
     _check_process(arguments)
     _check_safeguards(arguments)

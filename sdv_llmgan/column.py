@@ -58,6 +58,7 @@ class Column:
         examples: Some values as JSON, from small to large where they have an order.
         only: JSON values that a condition allows; ``None``: there is no such condition.
         bounded: Whether ``minimum`` and ``maximum`` are a condition, which holds in any case.
+        coarse: Whether figures of it are told rounded only, so that none is a real record's.
         dtype: How the training table stores it.
         stored_format: ``strftime`` format of datetimes that the table stores as text.
     """
@@ -78,6 +79,7 @@ class Column:
     examples: tuple[Any, ...] = ()
     only: tuple[Any, ...] | None = None
     bounded: bool = False
+    coarse: bool = False
     dtype: str = 'object'
     stored_format: str | None = None
 
@@ -111,10 +113,11 @@ class Column:
 
     def filled(self) -> Column:
         """The column without missing values, unless it has nothing else."""
-        return self if self._is_empty else replace(self, nullable=False)
+        return self if self.is_empty else replace(self, nullable=False)
 
     @property
-    def _is_empty(self) -> bool:
+    def is_empty(self) -> bool:
+        """Whether the training table has no value here at all."""
         return self.kind == 'categorical' and not self.categories
 
     def describe(self, detail: MetadataDetail = 'schema') -> str:
@@ -131,7 +134,7 @@ class Column:
             'datetime': f'{self._date_words()}{self._range_words()}',
             'text': f'free text, {self.min_length} to {self.max_length} characters',
         }[self.kind]
-        if self.nullable and not self._is_empty:
+        if self.nullable and not self.is_empty:
             words += ', or null where the value is missing'
         if detail == 'full':
             words += self._example_words()
@@ -140,7 +143,7 @@ class Column:
         return f'{quote(self.name)}: {words}'
 
     def _category_words(self, detail: MetadataDetail) -> str:
-        if self._is_empty:
+        if self.is_empty:
             return ALWAYS_NULL
         names = self._listed_categories()
         hidden = len(self.categories) - len(names)
@@ -165,7 +168,8 @@ class Column:
             return f'. {len(self.categories)} different values'
         if self.kind == 'boolean':
             return f'. {self.shares[0]:.0%} are true'
-        return f'. For example {", ".join(quote(value) for value in self.examples)}'
+        examples = ', '.join(quote(value) for value in self.examples)
+        return f'. For example {examples}' if examples else ''
 
     def pattern(self) -> str:
         """A regular expression that every value of the column matches, written as JSON."""
@@ -210,7 +214,7 @@ class Column:
         if enforce_range and self.minimum is not None:
             bounds = {'minimum': self.minimum, 'maximum': self.maximum}
         if self.kind == 'categorical':
-            if self._is_empty:
+            if self.is_empty:
                 return {'type': 'null'}
             if list_categories:
                 return enum(map(to_json, self.categories))

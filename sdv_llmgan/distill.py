@@ -7,7 +7,7 @@ told apart from real rows: the model's rows | those of a sampler that saw half o
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,6 +22,7 @@ from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class Distillation:
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         enforce_range: Whether numbers stay within the training table's range.
         seed: Seeds every fit.
+        view: What the model saw of the table; ``None``: all of it. Sources are compared by that
+            part: what is completed here is so whatever the source.
     """
 
     training: pd.DataFrame
@@ -85,6 +88,7 @@ class Distillation:
     weights: np.ndarray
     enforce_range: bool
     seed: int
+    view: View | None = None
 
     @classmethod
     def of(
@@ -96,26 +100,36 @@ class Distillation:
         *,
         enforce_range: bool,
         seed: int,
+        view: View | None = None,
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
 
         A row's weight is the odds p / (1 - p) of being real, at most 1: what makes generated rows
         stand for real ones (Azadi et al., Discriminator Rejection Sampling, 2019). A
-        discriminator that does not learn is not asked again; its rows weigh 1 - score.
+        discriminator that does not learn is not asked again; its rows weigh 1 - score. Rows of a
+        view that does not say all of a row are left out.
         """
+        if view is not None:
+            training = view.training
+            process = replace(process, schema=view.whole)
         parts, weights = [training.iloc[:0]], [np.zeros(0)]
         for step in history:
             if step.rows is None or step.real is None or step.verdict is None:
                 continue
-            parts.append(step.rows)
+            if view is not None and not view.is_complete:
+                continue
+            rows = step.rows.reset_index(drop=True)
             if discriminator.learns:
-                p_real = np.clip(discriminator.judge(step.real, step.rows).p_real, 0, 0.999)
-                weights.append(np.minimum(p_real / (1 - p_real), 1))
+                p_real = np.clip(discriminator.judge(step.real, rows).p_real, 0, 0.999)
+                weight = np.minimum(p_real / (1 - p_real), 1)
             else:
-                weights.append(np.full(len(step.rows), 1 - step.verdict.score))
+                weight = np.full(len(rows), 1 - step.verdict.score)
+            rows = rows if view is None else view.restored(rows)
+            parts.append(rows)
+            weights.append(weight[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
-        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed)
+        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, view)
 
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones."""
@@ -125,7 +139,8 @@ class Distillation:
         """Compare both sources on held-out rows.
 
         Args:
-            generated: The model's rows under the best process, plain; ``None``: there are none.
+            generated: The model's rows under the best process, plain, as it sees them; ``None``:
+                there are none.
         """
         rng = np.random.default_rng(self.seed)
         order = rng.permutation(len(self.training))
@@ -138,8 +153,8 @@ class Distillation:
         own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
         return Comparison(
-            llm=self._told_apart(real, theirs),
-            distilled=self._told_apart(real, own),
+            llm=self._told_apart(self._seen(real), theirs),
+            distilled=self._told_apart(self._seen(real), self._seen(own)),
             # Of |2 AUC - 1|: 2 sqrt((2n + 1) / 12 n^2) for one score, sqrt(2) for a difference.
             margin=float(4 * np.sqrt(2 * (2 * num_rows + 1) / (12 * num_rows**2))),
             num_rows=num_rows,
@@ -155,7 +170,11 @@ class Distillation:
 
     @cached_property
     def _features(self) -> Features:
-        return Features(self.training, self.process.schema)
+        schema = self.process.schema if self.view is None else self.view.schema
+        return Features(self._seen(self.training), schema)
+
+    def _seen(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table if self.view is None else self.view.table(table)
 
     @cached_property
     def _extra_passes(self) -> bool:
@@ -165,7 +184,7 @@ class Distillation:
             return False
         extra = self.extra[self.weights > 0].sample(num_rows, random_state=self.seed)
         real = self.training.sample(num_rows, random_state=self.seed)
-        return self._told_apart(real, extra) <= MAX_TOLD_APART
+        return self._told_apart(self._seen(real), self._seen(extra)) <= MAX_TOLD_APART
 
     def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
         # Many small models: threads that wait for each other take longer than one that works.

@@ -17,6 +17,19 @@ Selection = Literal['random', 'stratified']
 
 
 @dataclass(frozen=True)
+class Piece:
+    """The few-shot examples of one prompt.
+
+    Attributes:
+        rows: Plain training rows to show; may be empty.
+        num_rows: How many rows are asked for, >= 1.
+    """
+
+    rows: pd.DataFrame
+    num_rows: int
+
+
+@dataclass(frozen=True)
 class Examples:
     """Cuts training rows into pieces, one piece a prompt.
 
@@ -24,13 +37,16 @@ class Examples:
         training: Plain training rows, shape (n_rows, n_columns).
         per_call: Rows in a piece at most, >= 1.
         strata: Stratum of each training row, shape (n_rows,); ``None``: pieces are cut at random.
+        pool: Numbers of the training rows that may be shown, shape (n_shown,): pieces show them in
+            place of their own rows. ``None``: all may.
     """
 
     training: pd.DataFrame
     per_call: int
     strata: np.ndarray | None = None
+    pool: np.ndarray | None = None
 
-    def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[pd.DataFrame]:
+    def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[Piece]:
         """Cut these rows into pieces; together every row once.
 
         Args:
@@ -43,14 +59,17 @@ class Examples:
         else:
             count = math.ceil(len(rows) / self.per_call)
             hands = [rows[hand] for hand in deal(self.strata[rows], count, rng)]
-        return [self.training.iloc[hand] for hand in hands]
+        if self.pool is None:
+            return [Piece(self.training.iloc[hand], len(hand)) for hand in hands]
+        return [Piece(self.sample(len(hand), rng), len(hand)) for hand in hands]
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """So many different rows (fewer if there are not so many), of all strata alike."""
         strata = np.zeros(len(self.training)) if self.strata is None else self.strata
-        return self.training.iloc[stratified_sample(strata, num_rows, rng)]
+        pool = np.arange(len(strata)) if self.pool is None else self.pool
+        return self.training.iloc[pool[stratified_sample(strata[pool], num_rows, rng)]]
 
-    def draw(self, num_rows: int, rng: np.random.Generator) -> list[pd.DataFrame]:
+    def draw(self, num_rows: int, rng: np.random.Generator) -> list[Piece]:
         """Pieces with ``num_rows`` rows in all: the training rows, shuffled anew in every pass."""
         passes = math.ceil(num_rows / len(self.training))
         rows = np.concatenate([rng.permutation(len(self.training)) for _ in range(passes)])

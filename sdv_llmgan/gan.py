@@ -37,9 +37,12 @@ from sdv_llmgan.progress import fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.rules import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.completing import CompletingSampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.samplers.local import LocalSampler
+from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.strata import find_strata
+from sdv_llmgan.view import View
 from sdv_llmgan.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
@@ -99,6 +102,8 @@ class LLMGAN:
         history: What happened so far; readable after an interrupted fit too.
         process: The best process; set by ``fit``.
         sampler: Where ``sample`` takes rows from; set by ``fit``.
+        view: What models see of the table; ``None``: all of it. Set by ``fit``.
+        local: Draws rows without a model; ``None``: not asked for. Set by ``fit``.
         comparison: How well the sources of rows were told from real ones; ``None`` where only one
             was asked for.
     """
@@ -107,6 +112,8 @@ class LLMGAN:
     writer: Writer
     sampler: Sampler
     comparison: Comparison | None
+    view: View | None
+    local: LocalSampler | None
 
     def __init__(
         self,
@@ -131,6 +138,7 @@ class LLMGAN:
         training: pd.DataFrame,
         process: GenerationProcess,
         rules: Rules | None = None,
+        view: View | None = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
         """Run the loop, and keep the best process.
@@ -139,12 +147,14 @@ class LLMGAN:
             training: Plain training rows, shape (n_rows, n_columns), n_rows >= 2.
             process: The process to begin with.
             rules: What every row keeps to; ``None``: there are no rules.
+            view: What these are a view of; ``None``: they are the table itself.
             callbacks: Told of every step and of the end; see ``callbacks``.
 
         Raises:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
         self.process, self.history, self.comparison = process, History(), None
+        self.view, self.local = view, None
         self.writer = Writer(
             self.generator,
             self._examples(training, process),
@@ -157,6 +167,7 @@ class LLMGAN:
                 if column.is_unlisted
             ],
         )
+        self.discriminator.pool = self.writer.examples.pool
         self.discriminator.start(training, process.schema, self.settings.seed)
         self.go_on(callbacks)
 
@@ -197,8 +208,7 @@ class LLMGAN:
         finally:
             best = self.history.best()
             self.follow(best.process if best else process)
-        if self.settings.sampler != 'llm' and not process.schema.texts:
-            self._distill(training)
+        self._distill(training)
         ended = summary(self.history, self.source)
         LOGGER.info(ended)
         if self.settings.verbose:
@@ -215,17 +225,34 @@ class LLMGAN:
     @property
     def source(self) -> Literal['llm', 'distilled']:
         """Where ``sample`` takes rows from."""
-        return 'llm' if isinstance(self.sampler, LLMSampler) else 'distilled'
+        return 'distilled' if isinstance(self.sampler, LocalSampler) else 'llm'
 
     def follow(self, process: GenerationProcess) -> None:
         """Have the model write rows with this process from now on."""
         self.process = process
         writer = replace(self.writer, generator=self.sampling or self.generator)
         shown = self.ledger if self.settings.verbose else None
-        self.sampler = LLMSampler(writer, process, self.settings.max_top_ups, shown)
+        rows = LLMSampler(writer, process, self.settings.max_top_ups, shown)
+        self.sampler = rows
+        if self.view is not None:
+            self.sampler = CompletingSampler(self.view, rows, self.local, rows.max_top_ups)
+
+    @property
+    def schema(self) -> TableSchema:
+        """The columns of ``sample``."""
+        return self.process.schema if self.view is None else self.view.whole
+
+    @property
+    def rules(self) -> Rules:
+        """What the rows of ``sample`` keep to."""
+        return self.writer.rules if self.view is None else self.view.rules
 
     def _distill(self, training: pd.DataFrame) -> None:
-        """Have rows drawn from a local sampler, if that is wanted or hard to beat."""
+        """Have rows drawn, or completed, by a local sampler where that is wanted."""
+        may_draw = self.settings.sampler != 'llm' and not self.schema.texts
+        completes = self.view is not None and not self.view.is_complete
+        if not may_draw and not completes:
+            return
         distillation = Distillation.of(
             training,
             self.history,
@@ -233,16 +260,26 @@ class LLMGAN:
             self.discriminator,
             enforce_range=self.generator.enforce_range,
             seed=self.settings.seed,
+            view=self.view,
         )
-        if self.settings.sampler == 'auto':
-            best = self.history.best()
-            self.comparison = distillation.compare(best.rows if best else None)
-            LOGGER.info('Rows will come from %s: %s.', self.comparison.chosen, self.comparison)
-            if best is not None:
-                best.add_note(f'sampler: {self.comparison.chosen}')
-            if self.comparison.chosen == 'llm':
-                return
-        self.sampler = LocalSampler(distillation.fit(), self.writer.rules)
+        draws = may_draw and self._local_wins(distillation)
+        if not draws and not completes:
+            return
+        self.local = LocalSampler(distillation.fit(), self.rules)
+        self.follow(self.process)
+        if draws:
+            self.sampler = self.local
+
+    def _local_wins(self, distillation: Distillation) -> bool:
+        """Whether rows are to be drawn locally: because the user says so, or by comparison."""
+        if self.settings.sampler != 'auto':
+            return True
+        best = self.history.best()
+        self.comparison = distillation.compare(best.rows if best else None)
+        LOGGER.info('Rows will come from %s: %s.', self.comparison.chosen, self.comparison)
+        if best is not None:
+            best.add_note(f'sampler: {self.comparison.chosen}')
+        return self.comparison.chosen == 'distilled'
 
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
@@ -353,7 +390,8 @@ class LLMGAN:
         strata = None
         if settings.selection == 'stratified':
             strata = find_strata(training, process.schema, settings.target, settings.seed)
-        return Examples(training, settings.examples_per_call, strata)
+        pool = None if self.view is None else self.view.pool
+        return Examples(training, settings.examples_per_call, strata, pool)
 
     def _optimizer_examples(
         self, process: GenerationProcess, rng: np.random.Generator

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.allowed import Allowed, alike, choices
-from sdv_llmgan.column import dump
+from sdv_llmgan.column import Column, dump, to_json
+from sdv_llmgan.examples import Piece
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
@@ -66,7 +67,7 @@ class Generator:
         self,
         process: GenerationProcess,
         begun: pd.DataFrame,
-        pieces: Sequence[pd.DataFrame],
+        pieces: Sequence[Piece],
         rng: np.random.Generator,
     ) -> ParsedRows:
         """Ask for complete rows (see ``missing``), as many as there are begun ones.
@@ -75,8 +76,7 @@ class Generator:
             process: What to follow.
             begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
                 without columns where nothing is settled. Its index counts from 0.
-            pieces: Plain real rows, a few each and n_rows in all: the few-shot examples of one
-                prompt. As many begun rows belong to each of them.
+            pieces: The few-shot examples of one prompt each; they ask for n_rows rows in all.
             rng: Seeds the requests.
 
         Returns:
@@ -101,11 +101,11 @@ class Generator:
         self,
         process: GenerationProcess,
         begun: pd.DataFrame,
-        pieces: Sequence[pd.DataFrame],
+        pieces: Sequence[Piece],
         rng: np.random.Generator,
     ) -> list[Task]:
         """Requests for the rows in ``begun``, whose index says which piece each belongs to."""
-        ends = np.cumsum([len(piece) for piece in pieces])
+        ends = np.cumsum([piece.num_rows for piece in pieces])
         tasks = []
         for group, shared in _groups(begun):
             alike = process.conditioned(shared)
@@ -114,7 +114,7 @@ class Generator:
             schema = alike.written_schema(varying).admitting(values)
             piece_of = np.searchsorted(ends, group.index, side='right')
             for number, rows in group[list(varying)].groupby(piece_of):
-                examples = schema.to_json_rows(pieces[int(number)])
+                examples = schema.to_json_rows(pieces[int(number)].rows)
                 at_most = self.provider.rows_per_reply or len(rows)
                 for start in range(0, len(rows), at_most):
                     tasks.append(
@@ -149,8 +149,10 @@ class Generator:
                 len(begun), self.row_format, enforce_range=self.enforce_range
             ),
             temperature=self.temperature,
-            max_tokens=self._max_tokens(examples, len(begun)),
+            max_tokens=self._max_tokens(schema, examples, len(begun)),
             seed=int(rng.integers(2**31)),
+            columns=schema.names,
+            real_rows=len(examples),
         )
         return Task(request, asked, begun)
 
@@ -176,11 +178,21 @@ class Generator:
         ]
         return ParsedRows(concat(list(map(ParsedRows, tables))).rows, rejected)
 
-    def _max_tokens(self, examples: Sequence[Sequence[Any]], num_rows: int) -> int:
+    def _max_tokens(
+        self, schema: TableSchema, examples: Sequence[Sequence[Any]], num_rows: int
+    ) -> int:
         """A cut for replies that never end; a token is at least a character or so of JSON."""
-        keys = 0 if self.row_format == 'arrays' else 6 * len(examples[0])
-        longest = max(len(dump(row)) for row in examples) + keys
+        keys = 0 if self.row_format == 'arrays' else 6 * len(schema.columns)
+        lengths = [len(dump(row)) for row in examples] or [sum(map(_longest, schema))]
+        longest = max(lengths) + keys
         return int(LENGTH_MARGIN * longest * num_rows) + EXTRA_TOKENS
+
+
+def _longest(column: Column) -> int:
+    """Characters of the longest value that a column is known to have, with a comma."""
+    told = [*map(to_json, column.categories), column.minimum, column.maximum, *(column.only or ())]
+    text = 2 + column.max_length if column.kind == 'text' else 0
+    return 1 + max(text, column.decimals + 1, *(len(dump(value)) for value in told))
 
 
 def _completed(rows: Sequence[Sequence[Any]], task: Task) -> list[int | None]:

@@ -13,11 +13,11 @@ import pandas as pd
 from sdv_llmgan.column import Column, closed_object, quote, to_json
 from sdv_llmgan.conditions import RangeCondition, check_num_rows, next_to
 from sdv_llmgan.errors import ReplyError
-from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import interpreter_messages
 from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.replies import read_json
 from sdv_llmgan.rows import read_leniently
+from sdv_llmgan.schema import TableSchema
 
 MAX_TOKENS = 1024
 #: A condition on a column is of one of these kinds, said by these keys.
@@ -35,15 +35,24 @@ VALUES = {'anyOf': [{'type': 'array', 'items': VALUE}, NULL]}
 
 
 def interpret(
-    description: str, num_rows: int, process: GenerationProcess, provider: Provider
+    description: str,
+    num_rows: int,
+    schema: TableSchema,
+    provider: Provider,
+    *,
+    context: str = '',
+    told: TableSchema | None = None,
 ) -> RangeCondition:
     """Have a model turn words into a condition.
 
     Args:
         description: Which rows are wanted.
         num_rows: How many, >= 1.
-        process: Knows the columns and the context.
+        schema: The columns.
         provider: Who is asked, once.
+        context: What the data is, in the user's words; may be empty.
+        told: What the model is told of them, where that is not all; in the user's words there
+            are real values, so what it answers is read as such.
 
     Raises:
         ReplyError: The model did not answer in the form asked for.
@@ -52,21 +61,23 @@ def interpret(
     if not isinstance(description, str) or not description.strip():
         raise ValueError(f'A description of the rows in words is needed, got {description!r}.')
     check_num_rows(num_rows)
+    told = told or schema
     completion = provider.complete(
         Request(
-            messages=interpreter_messages(process.schema, process.context, description),
-            json_schema=conditions_schema(process.schema.names),
+            messages=interpreter_messages(told, context, description),
+            json_schema=conditions_schema(told.names),
             temperature=0.0,
             max_tokens=MAX_TOKENS,
             seed=0,
             role='interpreter',
+            columns=told.names,
         )
     )
     try:
         reply = read_json(completion.text)
         missed = [text for text in reply['not_expressible'] if isinstance(text, str) and text[1:]]
         entries = {
-            name: _wish(entry, process.schema[name])
+            name: _wish(entry, schema.reordered(told.names)[name])
             for name, entry in _by_column(reply['conditions']).items()
         }
     except (KeyError, TypeError, AttributeError, _Unclear) as error:
@@ -77,7 +88,7 @@ def interpret(
     if missed or not entries:
         raise ValueError(
             f'{quote(description)} cannot be checked on the columns '
-            f'{", ".join(map(quote, process.schema.names))}'
+            f'{", ".join(map(quote, told.names))}'
             + (f': they cannot say {", ".join(map(quote, missed))}.' if missed else '.')
         )
     return RangeCondition(entries, num_rows)

@@ -88,6 +88,8 @@ class Optimizer:
             max_tokens=MAX_TOKENS,
             seed=int(rng.integers(2**31)),
             role='optimizer',
+            columns=names,
+            real_rows=len(examples),
         )
         reply = self.provider.complete(request).text
         try:

@@ -72,7 +72,7 @@ def generator_messages(
         *_rules(process),
         '# How to write rows',
         process.instruction,
-        'Never repeat one of the real rows.',
+        *(['Never repeat one of the real rows.'] if examples else []),
         *([FILL_GAPS] if any(column.nullable for column in process.schema) else []),
         '',
         *_real_rows(schema, examples, row_format),
@@ -184,14 +184,14 @@ def interpreter_messages(
     """Ask for the conditions that a description comes to.
 
     Args:
-        schema: The columns.
+        schema: The columns; of one without categories only the name is told.
         context: What the data is, in the user's words; may be empty.
         description: Which rows are wanted, in the user's words.
     """
     lines = [
         *(['# The data', context, ''] if context else []),
         '# Columns',
-        *(f'- {column.describe("schema")}' for column in schema),
+        *(f'- {column.describe("none" if column.is_empty else "schema")}' for column in schema),
         '',
         '# Wanted rows',
         quote(description),

@@ -41,7 +41,7 @@ class Rules:
     ) -> None:
         self.schema = schema
         stored = schema.from_plain(training)
-        self.constraints = [rule for rule in constraints if _can_check(rule, stored)]
+        self.constraints = [rule for rule in constraints if can_check(rule, stored)]
         self.unchecked = len(constraints) - len(self.constraints)
         self.combinations = [
             Combinations(training, schema, columns)
@@ -80,10 +80,23 @@ class Rules:
         """
         for rule in self.constraints:
             for low, high in _ordered_columns(rule):
-                _check_order(begun, low, high, rule)
+                if not (met := _in_order(begun, low, high)).all():
+                    least, most = begun[low][~met].iloc[0], begun[high][~met].iloc[0]
+                    raise ValueError(
+                        f'No row has {quote(low)} of {least.least()} or more with {quote(high)} of '
+                        f'{most.most()} or less: {rule_words(rule)}'
+                    )
         for combinations in self.combinations:
             begun = combinations.settle(begun, rng)
         return begun
+
+    def in_order(self, begun: pd.DataFrame) -> np.ndarray:
+        """Which begun rows leave room for what is never below something else, shape (n_rows,)."""
+        met = np.ones(len(begun), dtype=bool)
+        for rule in self.constraints:
+            for low, high in _ordered_columns(rule):
+                met &= _in_order(begun, low, high)
+        return met
 
     def reject(
         self, parsed: ParsedRows, begun: pd.DataFrame, *, complete: bool = False
@@ -210,7 +223,8 @@ def _round_trip(rule: ProgrammableConstraintHarness, stored: pd.DataFrame) -> pd
     return turned if turned.index.equals(stored.index) else None
 
 
-def _can_check(rule: BaseConstraint, stored: pd.DataFrame) -> bool:
+def can_check(rule: BaseConstraint, stored: pd.DataFrame) -> bool:
+    """Whether training rows as SDV stores them have all that a rule looks at, and keep it."""
     try:
         return bool(np.all(rule.is_valid(stored)))
     except Exception:  # noqa: BLE001 - a rule in code may raise anything without its columns
@@ -234,16 +248,14 @@ def _ordered_columns(rule: BaseConstraint) -> list[tuple[str, str]]:
     return []
 
 
-def _check_order(begun: pd.DataFrame, low: str, high: str, rule: BaseConstraint) -> None:
+def _in_order(begun: pd.DataFrame, low: str, high: str) -> np.ndarray:
+    """Which begun rows allow one column to be no more than another, shape (n_rows,)."""
     if low not in begun or high not in begun:
-        return
-    for lower, upper in dict.fromkeys(zip(begun[low], begun[high], strict=True)):
-        least, most = lower.least(), upper.most()
-        if least is not None and most is not None and least > most:
-            raise ValueError(
-                f'No row has {quote(low)} of {least} or more with {quote(high)} of {most} or '
-                f'less: {rule_words(rule)}'
-            )
+        return np.ones(len(begun), dtype=bool)
+    ends = ((one.least(), other.most()) for one, other in zip(begun[low], begun[high], strict=True))
+    return np.array(
+        [least is None or most is None or least <= most for least, most in ends], dtype=bool
+    )
 
 
 def _name(rule: BaseConstraint) -> str:

@@ -244,6 +244,12 @@ def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of eith
     return [key for key in dict.fromkeys(keys) if _is_modeled(table.columns[key])]
 
 
+def declared_names(metadata: Any) -> dict[str, bool]:  # noqa: ANN401 - of either SDV line
+    """All columns of the metadata, and whether models see them (see ``TableSchema``)."""
+    columns = _declared_columns(metadata)
+    return {str(name): _is_modeled(declared) for name, declared in columns.items()}
+
+
 def _is_modeled(declared: Mapping[str, Any]) -> bool:
     """Whether a column is neither a key nor personal data, by its entry in the metadata."""
     if not declared:

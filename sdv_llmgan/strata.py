@@ -64,6 +64,8 @@ def stratified_sample(strata: np.ndarray, num_rows: int, rng: np.random.Generato
     Every stratum has its share of the rows, up to rounding.
     """
     num_rows = min(num_rows, len(strata))
+    if not num_rows:
+        return np.zeros(0, dtype=int)
     ordered = _by_stratum(strata, rng)
     places = (np.arange(num_rows) + rng.random()) * len(strata) / num_rows
     return rng.permutation(ordered[places.astype(int)])

@@ -26,6 +26,7 @@ from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
@@ -36,6 +37,7 @@ from sdv_llmgan.history import History
 from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.preview import Preview, Unsent, first_requests
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
@@ -44,8 +46,9 @@ from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.schema import RowFormat, TableSchema, modeled_keys
+from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 
@@ -119,8 +122,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         callbacks: Told of every step of a fit, which they can stop; see ``Callback``.
         generation_process: Process to begin with, such as an edited one: its context, causal graph
             and instruction stand for those arguments. Columns and rules are the table's own.
+        egress: What of the training table any model may be told (see ``EgressPolicy``); ``None``:
+            all but keys and personal columns. ``preview`` shows what leaves.
 
     Raises:
+        EgressError: The egress policy and the other settings contradict each other.
         PluginError: There is no such provider or discriminator.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
@@ -181,6 +187,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         verbose: bool = False,
         callbacks: Sequence[Any] = (),
         generation_process: GenerationProcess | None = None,
+        egress: EgressPolicy | None = None,
     ) -> None:
         self.llm = llm
         self.context = context
@@ -216,6 +223,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.verbose = verbose
         self.callbacks = callbacks
         self.generation_process = generation_process
+        self.egress = egress
         check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
@@ -290,8 +298,22 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             name for name, declared in columns.items() if declared['sdtype'] == 'id'
         ]
 
+    def preview(self, data: Any) -> Preview:  # noqa: ANN401 - what ``fit`` takes
+        """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.
+
+        A fit is started on a copy and stopped at its first call, so this takes as long as the
+        preparations of one. No key is needed.
+
+        Args:
+            data: What ``fit`` takes in the SDV line that is installed.
+
+        Raises:
+            EgressError: The egress policy and the table contradict each other.
+        """
+        twin = self._twin(Unsent)
+        return first_requests(lambda: twin.fit(data))
+
     def _fit(self, table: pd.DataFrame) -> None:
-        model = self._make_model()
         schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
         if schema.texts and self.sampler == 'distilled':
             raise ValueError(
@@ -300,7 +322,15 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         training = schema.to_plain(table)
         rules = Rules(self._reject_sampling_constraints, training, schema)
-        process = self._first_process(rules.stepped(schema), training, rules.words)
+        schema = rules.stepped(schema)
+        view = self._view(training, schema, rules)
+        model = self._make_model()
+        graph = self._given_graph()
+        if view is not None:
+            graph.check_columns(schema.names)
+            graph = view.told_graph(graph)
+            schema, training, rules = view.schema, view.table(training), view.told_rules()
+        process = self._first_process(schema, training, rules.words, graph)
         if (num_prompts := len(process.parts())) > 1:
             warnings.warn(
                 f'The table has {len(schema.names)} columns: a row is written in '
@@ -310,7 +340,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model
-        model.fit(training, process, rules, self.callbacks)
+        model.fit(training, process, rules, view, self.callbacks)
 
     def continue_fit(self) -> None:
         """Go on with the last fit, on the same rows, from the process that is set.
@@ -334,6 +364,22 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         model.go_on(self.callbacks)
         self.reset_sampling()
 
+    def _view(self, training: pd.DataFrame, schema: TableSchema, rules: Rules) -> View | None:
+        """What models may see of the table; ``None``: all of it."""
+        if self.egress is None:
+            return None
+        declared = declared_names(self._original_metadata)
+        return View.of(
+            training,
+            schema,
+            rules,
+            self.egress,
+            self.egress.treatments(schema, declared, self.target),
+            target=self.target,
+            enforce_range=self.enforce_min_max_values,
+            seed=self.seed,
+        )
+
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
             raise NotImplementedError  # SDV then draws rows until enough of them match
@@ -341,7 +387,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
         model = self._fitted_model()
-        return model.process.schema.from_plain(model.sample(begun))
+        return model.schema.from_plain(model.sample(begun))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
@@ -355,7 +401,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def _has_unchecked_rules(self) -> bool:
         """Whether SDV drops rows that the sampler found good."""
         model: LLMGAN | None = self._model
-        return bool(self._chained_constraints or (model and model.writer.rules.unchecked))
+        return bool(self._chained_constraints or (model and model.rules.unchecked))
 
     def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
         ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
@@ -373,11 +419,11 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 'Ranges and sets do not go with a constraint on columns that another constraint '
                 'makes; single values do.'
             )
-        self._fitted_model().writer.rules.begin(self._begin(conditions), np.random.default_rng(0))
+        self._fitted_model().rules.begin(self._begin(conditions), np.random.default_rng(0))
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
-        schema = self._fitted_model().process.schema
+        schema = self._fitted_model().schema
         return to_allowed(wishes, schema, self.enforce_min_max_values)
 
     def _sample_with_conditions(
@@ -438,7 +484,14 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         """
         self._validate_fit_before_sample()
         model = self._fitted_model()
-        condition = interpret(description, num_rows, model.process, model.generator.provider)
+        condition = interpret(
+            description,
+            num_rows,
+            model.schema,
+            model.generator.provider,
+            context=model.process.context,
+            told=model.view.named if model.view else None,
+        )
         self._validate_conditions_unseen_columns(condition.to_frame())
         return condition
 
@@ -524,13 +577,17 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         )
 
     def _first_process(
-        self, schema: TableSchema, training: pd.DataFrame, rules: tuple[str, ...]
+        self,
+        schema: TableSchema,
+        training: pd.DataFrame,
+        rules: tuple[str, ...],
+        graph: CausalGraph,
     ) -> GenerationProcess:
         given = self.generation_process
         process = GenerationProcess(
             given.context if given else self.context,
             schema,
-            given.causal_graph if given else self._given_graph(),
+            graph,
             given.instruction if given else self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
             rules,
@@ -545,6 +602,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
 
     def _given_graph(self) -> CausalGraph:
+        if self.generation_process is not None:
+            return self.generation_process.causal_graph
         named = isinstance(self.causal_graph, str)
         return CausalGraph() if named else CausalGraph.from_edges(self.causal_graph)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.copies import CopyCheck
-from sdv_llmgan.examples import Examples
+from sdv_llmgan.examples import Examples, Piece
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.process import GenerationProcess
@@ -49,7 +49,7 @@ class Writer:
         self,
         process: GenerationProcess,
         begun: pd.DataFrame,
-        pieces: Sequence[pd.DataFrame],
+        pieces: Sequence[Piece],
         rng: np.random.Generator,
     ) -> ParsedRows:
         """Rows for begun ones, at most one each and with its index; see ``Generator.write``.

@@ -81,6 +81,14 @@ def test_conditional_sampling():
     pd.testing.assert_frame_equal(completed[['sex', 'workclass']], made['known'])
 
 
+def test_a_preview_shows_what_the_policy_lets_through():
+    preview = pages.run(pages.ROOT / 'docs' / 'privacy.md')['preview']
+    prompt = preview[0].messages[1].content
+    assert '"age": one of "under ' in prompt
+    assert '"occupation": one of "v1", "v2"' in prompt
+    assert 'Income' not in prompt
+
+
 def test_the_story_page_edits_and_reads_back_a_history():
     made = pages.run(pages.ROOT / 'docs' / 'story.md')
     assert made['edited'] in [step.process for step in made['history']]

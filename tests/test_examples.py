@@ -17,18 +17,18 @@ RNG = np.random.default_rng
 
 def test_random_pieces_are_cut_in_order():
     pieces = Examples(PLAIN, 2).pieces(np.array([5, 3, 8]), RNG(0))
-    assert [piece.index.tolist() for piece in pieces] == [[5, 3], [8]]
+    assert [piece.rows.index.tolist() for piece in pieces] == [[5, 3], [8]]
 
 
 def test_stratified_pieces_hold_every_row_once_and_every_stratum():
     strata = find_strata(PLAIN, SCHEMA, 'smoker')
     pieces = Examples(PLAIN, 10, strata).pieces(np.arange(100), RNG(0))
-    assert sorted(index for piece in pieces for index in piece.index) == list(range(100))
-    assert max(map(len, pieces)) <= 10
-    smokers = [piece['smoker'].sum() for piece in pieces]
+    assert sorted(index for piece in pieces for index in piece.rows.index) == list(range(100))
+    assert max(piece.num_rows for piece in pieces) <= 10
+    smokers = [piece.rows['smoker'].sum() for piece in pieces]
     assert max(smokers) - min(smokers) <= 1
     at_random = [
-        piece['smoker'].sum()
+        piece.rows['smoker'].sum()
         for piece in Examples(PLAIN, 10).pieces(RNG(0).permutation(100), RNG(0))
     ]
     assert max(at_random) - min(at_random) > 1
@@ -36,7 +36,7 @@ def test_stratified_pieces_hold_every_row_once_and_every_stratum():
 
 def test_draws_go_on_with_another_pass_when_the_rows_run_out():
     pieces = Examples(PLAIN.head(3), 2).draw(7, RNG(0))
-    drawn = pd.concat(pieces).index
+    drawn = pd.concat([piece.rows for piece in pieces]).index
     assert len(drawn) == 7
     assert drawn.value_counts().tolist() == [3, 2, 2]
 

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from scipy.stats import false_discovery_control
 
 from sdv_llmgan.analysis.columns import (
@@ -25,6 +26,7 @@ from sdv_llmgan.analysis.columns import (
 from sdv_llmgan.analysis.copies import Copies
 from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
+from sdv_llmgan.rounding import nearest
 from sdv_llmgan.schema import Column, TableSchema, quote
 
 Topic = Literal[
@@ -215,9 +217,21 @@ def _copy_findings(copies: Copies) -> Iterator[Finding]:
 
 
 def _value_words(value: float, column: Column) -> str:
+    if column.coarse:
+        value = _rounded(value, column)
     if column.kind == 'datetime':
         return datetime.fromtimestamp(value, timezone.utc).strftime(column.datetime_format)
     return f'{float(np.round(value, min(column.decimals, 4))):.10g}'
+
+
+def _rounded(value: float, column: Column) -> float:
+    """A figure of a column of which no real one may be told."""
+    if column.kind == 'datetime':
+        spread = pd.Timestamp(str(column.maximum)) - pd.Timestamp(str(column.minimum))
+        return nearest(pd.Timestamp(value, unit='s'), spread / 10).timestamp()
+    if column.kind == 'text':
+        return nearest(value, max(1.0, (column.max_length - column.min_length) / 10))
+    return nearest(value, (float(column.maximum or 0) - float(column.minimum or 0)) / 10)
 
 
 def _word(value: Any) -> str:  # noqa: ANN401 - any name or category

@@ -51,6 +51,8 @@ class Discriminator(ABC):
             before ``start``.
         target: The column to predict later, if the user named one; set before ``start``.
         detail: How much of the columns a model may be told; set before ``start``.
+        pool: Numbers of the training rows that a model may be shown, shape (n_shown,); ``None``:
+            all of them. Set before ``start``.
         asks_model: Whether it asks a model at all.
         learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
             ``update`` to learn from.
@@ -59,6 +61,7 @@ class Discriminator(ABC):
     provider: Provider | None = None
     target: str | None = None
     detail: MetadataDetail = 'schema'
+    pool: np.ndarray | None = None
     asks_model: bool = False
     learns: bool = True
 

@@ -90,12 +90,14 @@ class LLMDiscriminator(AnalyzerDiscriminator):
                 'discriminator_llm=.'
             )
         statistics = super().look_at(real, synthetic)
-        known = self.training.iloc[stratified_sample(self.strata, self.sample_rows, self.rng)]
+        pool = np.arange(len(self.training)) if self.pool is None else self.pool
+        sample = pool[stratified_sample(self.strata[pool], self.sample_rows, self.rng)]
+        known = self._bounded(self.training.iloc[sample])
         shown = synthetic.iloc[self.rng.permutation(len(synthetic))[: self.sample_rows]]
         request = Request(
             messages=discriminator_messages(
                 self.schema,
-                self._bounded(known),
+                known,
                 self._bounded(shown),
                 str(statistics.diagnostics)[:MAX_STATISTICS] if self.analyzer else '',
                 self.detail,
@@ -105,6 +107,8 @@ class LLMDiscriminator(AnalyzerDiscriminator):
             max_tokens=MAX_TOKENS,
             seed=int(self.rng.integers(2**31)),
             role='discriminator',
+            columns=self.schema.names,
+            real_rows=len(known),
         )
         reply = self.provider.complete(request).text
         try:

@@ -33,7 +33,7 @@ class Panel(Discriminator):
         """Forget everything and get ready for a table."""
         for member in self.members:
             member.provider, member.target = self.provider, self.target
-            member.detail = self.detail
+            member.detail, member.pool = self.detail, self.pool
             member.start(training, schema, seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:

@@ -38,7 +38,7 @@ class Request:
         max_tokens: The reply is cut here.
         seed: Makes the reply repeatable where the provider can.
         role: Which part of the loop asks; used for accounting only.
-        columns: Columns of which values stand in the messages; for the audit log only.
+        columns: Columns that the messages tell of; for the audit log only.
         real_rows: How many real rows stand in the messages, >= 0; for the audit log only.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,36 +61,61 @@ class LocalSampler(Sampler):
     def _known(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """One value for each settled cell, plain; those in ranges and choices are drawn."""
         drawn = begun.copy()
-        for choice, places in alike(map(choices, begun.to_numpy())).items():
+        kinds = alike(map(choices, begun.to_numpy()))
+        chosen = {place for kind in kinds for place, cell in enumerate(kind) if cell is not None}
+        pool = self._pool([str(begun.columns[place]) for place in sorted(chosen)], len(begun), rng)
+        for choice, places in kinds.items():
             allowed = {str(n): c for n, c in zip(begun, choice, strict=True) if c is not None}
             if allowed:
-                values = self._values(allowed, len(places), rng)
+                values = self._values(allowed, pool, len(places), rng)
                 for name in allowed:
-                    drawn.iloc[places, drawn.columns.get_loc(name)] = values[name].to_numpy()
+                    cells = [Allowed.exactly(value) for value in values[name]]
+                    drawn.iloc[places, drawn.columns.get_loc(name)] = cells
         return plain_rows(drawn, self.distilled.schema)
 
-    def _values(
-        self, allowed: Mapping[str, Allowed], num_rows: int, rng: np.random.Generator
-    ) -> pd.DataFrame:
-        """Values in ranges and choices, together as in own rows that happen to meet them."""
-        schema = self.distilled.schema.reordered(list(allowed))
+    def _pool(self, names: list[str], num_rows: int, rng: np.random.Generator) -> _Pool:
+        if not names:
+            return _Pool({})
         pool = self.distilled.sample(min(MAX_POOL, POOL_ROWS * num_rows + 1_000), rng)
-        rows = [
-            row
-            for row in schema.to_json_rows(pool)
-            if all(cell.meets(value) for cell, value in zip(allowed.values(), row, strict=True))
-        ]
-        if not rows:
-            spread = [_spread(schema[name], allowed[name], num_rows, rng) for name in allowed]
-            rows = [list(row) for row in zip(*spread, strict=True)]
-        chosen = rng.integers(len(rows), size=num_rows)
-        cells = [[Allowed.exactly(value) for value in rows[i]] for i in chosen]
-        return pd.DataFrame(cells, columns=list(allowed), dtype=object)
+        rows = self.distilled.schema.reordered(names).to_json_rows(pool)
+        return _Pool(dict(zip(names, zip(*rows, strict=True), strict=True)))
+
+    def _values(
+        self, allowed: Mapping[str, Allowed], pool: _Pool, num_rows: int, rng: np.random.Generator
+    ) -> dict[str, list[Any]]:
+        """JSON values in ranges and choices, together as in own rows that happen to meet them."""
+        together = np.logical_and.reduce([pool.meets(name, cell) for name, cell in allowed.items()])
+        if together.any():
+            places = rng.choice(np.flatnonzero(together), num_rows)
+            return {name: [pool.values[name][place] for place in places] for name in allowed}
+        # Where no row meets all of them, each is met by itself.
+        values = {}
+        for name, cell in allowed.items():
+            alone = np.flatnonzero(pool.meets(name, cell))
+            values[name] = (
+                [pool.values[name][place] for place in rng.choice(alone, num_rows)]
+                if len(alone)
+                else _spread(self.distilled.schema[name], cell, num_rows, rng)
+            )
+        return values
 
 
-def _spread(
-    column: Column, allowed: Allowed, num_rows: int, rng: np.random.Generator
-) -> list[object]:
+@dataclass(frozen=True)
+class _Pool:
+    """JSON values of own rows by column, among which some meet a condition."""
+
+    values: Mapping[str, Sequence[Any]]
+    _met: dict[tuple[str, Allowed], np.ndarray] = field(default_factory=dict)
+
+    def meets(self, name: str, cell: Allowed) -> np.ndarray:
+        """Which rows meet a condition on one column, shape (n_rows,)."""
+        if (name, cell) not in self._met:
+            met = np.array([cell.meets(value) for value in self.values[name]], dtype=bool)
+            self._met[name, cell] = met
+        return self._met[name, cell]
+
+
+def _spread(column: Column, allowed: Allowed, num_rows: int, rng: np.random.Generator) -> list[Any]:
     """Values all over what is allowed, where no row is there to go by."""
     if allowed.values is not None:
         return [allowed.values[i] for i in rng.integers(len(allowed.values), size=num_rows)]

@@ -1,0 +1,268 @@
+"""One column as it leaves under an egress policy, and the way back.
+
+real value -> itself | range in words | stand-in token | "(another value)"
+           <- itself | any value in it | the one value | one of the rare ones
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.column import CATEGORIES_IN_PROMPT, Column, to_json
+from sdv_llmgan.rounding import beyond, nearest
+
+#: Stands for all categories that are not told.
+OTHER = '(another value)'
+ANY = 'any value'
+#: So many training rows at least share a range, or a category that statistics name.
+MIN_ROWS = 5
+MAX_BUCKETS = 6
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column as models see it.
+
+    Attributes:
+        whole: The real column.
+        column: The column in its place.
+        meanings: Which real values each of its values stands for; ``None``: itself.
+        named: The column for words about real values, as a user writes them: without stand-ins.
+    """
+
+    whole: Column
+    column: Column
+    named: Column
+    meanings: Mapping[Any, Allowed] | None = None
+
+    @classmethod
+    def sent(cls, column: Column, values: pd.Series, *, capped: bool) -> Shown:
+        """A column as it is, but for what says more than the rows that may leave.
+
+        Args:
+            column: The real column.
+            values: Its plain training values.
+            capped: Whether not all rows may leave. Then figures are told rounded, and categories
+                that ``MIN_ROWS`` rows have, as many as a prompt lists (the others would have to
+                be drawn from training rows).
+        """
+        if not capped or column.is_empty:
+            return cls(column, column, column)
+        if column.kind != 'categorical':
+            coarse = replace(_rounded(column), examples=())
+            return cls(column, coarse, coarse)
+        *told, others = _listed(column, values, MIN_ROWS)
+        if not others:
+            return cls(column, column, column)
+        meanings = {value: Allowed.exactly(value) for (value,) in told}
+        shown = cls._of_meanings(column, values, {**meanings, _other(column): Allowed(others)})
+        return replace(shown, named=shown.column)
+
+    @classmethod
+    def tokens(
+        cls, column: Column, values: pd.Series, rng: np.random.Generator, *, capped: bool
+    ) -> Shown:
+        """A column of categories as stand-in tokens, numbered at random."""
+        groups = _listed(column, values, 1) if capped else [(v,) for v in _categories(column)]
+        groups = [groups[i] for i in rng.permutation(len(groups)) if groups[i]]
+        return cls._of_meanings(
+            column, values, {f'v{i}': Allowed(group) for i, group in enumerate(groups, start=1)}
+        )
+
+    @classmethod
+    def buckets(cls, column: Column, values: pd.Series) -> Shown:
+        """A column of numbers or dates as ranges with round edges."""
+        edges = _edges(values.dropna(), column)
+        if not edges:
+            everything = Allowed(minimum=_lowest(column), maximum=_highest(column))
+            return cls._of_meanings(column, values, {ANY: everything})
+        lows = [None, *edges]
+        highs = [*edges, None]
+        meanings = {
+            _range_words(low, high, column): Allowed(
+                minimum=_lowest(column) if low is None else _written(low, column),
+                maximum=_highest(column)
+                if high is None
+                else _written(high - _unit(column), column),
+            )
+            for low, high in zip(lows, highs, strict=True)
+        }
+        return cls._of_meanings(column, values, meanings)
+
+    @classmethod
+    def _of_meanings(
+        cls, column: Column, values: pd.Series, meanings: Mapping[Any, Allowed]
+    ) -> Shown:
+        bare = Column(
+            column.name,
+            'categorical',
+            categories=tuple(meanings),
+            nullable=column.nullable,
+            description=column.description,
+        )
+        nameless = replace(
+            column, categories=(), minimum=None, maximum=None, shares=(), examples=()
+        )
+        shown = cls(column, bare, nameless, meanings)
+        shares = shown.values(values).value_counts(normalize=True)
+        told = tuple(float(shares.get(label, 0.0)) for label in meanings)
+        return replace(shown, column=replace(bare, shares=told))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each of its values stands for one real value."""
+        return self.meanings is None or all(cell.is_exact for cell in self.meanings.values())
+
+    def values(self, real: pd.Series) -> pd.Series:
+        """Plain values of this column for plain real ones."""
+        if self.meanings is None:
+            return real
+        cells = [self._label(self.whole.to_json_value(value)) for value in real]
+        return pd.Series(cells, index=real.index, dtype=object)
+
+    def asked(self, wish: Allowed) -> Allowed:
+        """What a condition on the real column comes to here; the way back does the rest."""
+        if self.meanings is not None:
+            labels = [label for label, cell in self.meanings.items() if cell.both(wish)]
+            return Allowed((*labels, *([None] if None in (wish.values or ()) else [])))
+        if wish.values is not None or not self.column.coarse:
+            return wish
+        # An end left open is the real extreme by now, which is not told.
+        low, high = wish.minimum, wish.maximum
+        return Allowed(
+            minimum=self.column.minimum if low == self.whole.minimum else low,
+            maximum=self.column.maximum if high == self.whole.maximum else high,
+        )
+
+    def meaning(self, value: Any) -> Allowed | None:  # noqa: ANN401 - any JSON value
+        """The real values that a JSON value of this column stands for; ``None``: there are none."""
+        if value is None or self.meanings is None:
+            return Allowed.exactly(value)
+        return self.meanings.get(value)
+
+    def _label(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if value is None:
+            return None
+        if value in self._labels:
+            return self._labels[value]
+        return next(label for label, cell in (self.meanings or {}).items() if cell.meets(value))
+
+    @cached_property
+    def _labels(self) -> dict[Any, Any]:
+        """Labels of real values that are listed one by one."""
+        return {
+            value: label
+            for label, cell in (self.meanings or {}).items()
+            for value in cell.values or ()
+        }
+
+
+def _categories(column: Column) -> list[Any]:
+    """All values of a column of categories or booleans, as JSON."""
+    return [False, True] if column.kind == 'boolean' else list(map(to_json, column.categories))
+
+
+def _other(column: Column) -> str:
+    label = OTHER
+    while label in column.categories:
+        label = f'({label})'
+    return label
+
+
+def _listed(column: Column, values: pd.Series, least: int) -> list[tuple[Any, ...]]:
+    """Categories one by one, as many as are told, and last all others together."""
+    counts = values.dropna().map(to_json).value_counts()
+    told = [value for value in _categories(column) if counts.get(value, 0) >= least]
+    if column.is_unlisted:
+        told = told[: CATEGORIES_IN_PROMPT - 1]
+        while replace(column, categories=(*told, _other(column))).is_unlisted:
+            told = told[:-1]
+    others = tuple(value for value in _categories(column) if value not in told)
+    return [*((value,) for value in told), others]
+
+
+def _rounded(column: Column) -> Column:
+    """A column with round bounds that are no real record's."""
+    if column.kind == 'text':
+        low, high = beyond(float(column.min_length), float(column.max_length), 1.0)
+        return replace(column, min_length=max(0, int(low)), max_length=int(high), coarse=True)
+    if column.minimum is None:
+        return column
+    low, high = beyond(
+        _point(column.minimum, column), _point(column.maximum, column), _unit(column)
+    )
+    return replace(
+        column, minimum=_written(low, column), maximum=_written(high, column), coarse=True
+    )
+
+
+def _edges(values: pd.Series, column: Column) -> list[Any]:
+    """Round numbers or dates that cut the values into ranges of ``MIN_ROWS`` rows at least."""
+    ordered = values.sort_values(ignore_index=True)
+    # Where many rows have the same value, quantiles of the rows may all be that one.
+    for points in (ordered, ordered.drop_duplicates(ignore_index=True)):
+        edges = _round_quantiles(points, column)
+        kept: list[Any] = []
+        for edge in edges:
+            start = int((ordered < kept[-1]).sum()) if kept else 0
+            below = int((ordered < edge).sum())
+            if below - start >= MIN_ROWS and len(ordered) - below >= MIN_ROWS:
+                kept.append(edge)
+        if kept:
+            return kept
+    return []
+
+
+def _round_quantiles(ordered: pd.Series, column: Column) -> list[Any]:
+    ranks = np.linspace(0, len(ordered) - 1, MAX_BUCKETS + 1).round().astype(int)
+    cuts = list(dict.fromkeys(ordered.iloc[ranks])) if len(ordered) else []
+    edges = []
+    for before, cut, after in zip(cuts, cuts[1:], cuts[2:], strict=False):
+        gap = max(min(cut - before, after - cut) / 2, _unit(column))
+        edge = nearest(cut, gap)
+        if cuts[0] < edge < cuts[-1]:
+            edges.append(edge)
+    return sorted(set(edges))
+
+
+def _unit(column: Column) -> Any:  # noqa: ANN401 - float or Timedelta
+    return column.unit if column.kind == 'datetime' else float(f'1e-{column.decimals}')
+
+
+def _point(value: Any, column: Column) -> Any:  # noqa: ANN401 - float or Timestamp
+    return pd.Timestamp(value) if column.kind == 'datetime' else float(value)
+
+
+def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+    return column.to_json_value(value)
+
+
+def _lowest(column: Column) -> Any:  # noqa: ANN401 - below every JSON value of the column
+    return '' if column.kind == 'datetime' else -np.inf
+
+
+def _highest(column: Column) -> Any:  # noqa: ANN401 - above every JSON value of the column
+    return '~' if column.kind == 'datetime' else np.inf
+
+
+def _range_words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401
+    first, last = (None if end is None else _figure(end, column) for end in (low, high))
+    if first is None:
+        return f'{"before" if column.kind == "datetime" else "under"} {last}'
+    if last is None:
+        return f'{first} or {"later" if column.kind == "datetime" else "more"}'
+    if column.kind == 'number':
+        return f'{first} to under {last}'
+    return f'{first} to {_figure(high - _unit(column), column)}'
+
+
+def _figure(value: Any, column: Column) -> str:  # noqa: ANN401 - float or Timestamp
+    written = _written(value, column)
+    return written if isinstance(written, str) else f'{written:.12g}'
