@@ -35,8 +35,9 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     counts = {
         **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
         **{'optimizer_examples': 0, 'max_top_ups': 0, 'seed': 0},
-        **({} if arguments['max_batches'] is None else {'max_batches': 1}),
     }
+    may_be_none = ('max_batches', 'rows_per_example')
+    counts |= {name: 1 for name in may_be_none if arguments[name] is not None}
     for name, least in counts.items():
         _check_number(name, arguments[name], least, Integral)
     for name in ('generator_temperature', 'optimizer_temperature'):

@@ -149,9 +149,11 @@ class Column:
         hidden = len(self.categories) - len(names)
         if detail == 'full':
             names = [
-                f'{name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
+                f' {name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
             ]
-        return f'one of {", ".join(names)}' + (f' and {hidden} rarer values' if hidden > 0 else '')
+        # Without spaces a comma between quotes is one token instead of two.
+        words = f'one of {",".join(names).strip()}'
+        return words + (f' and {hidden} rarer values' if hidden > 0 else '')
 
     def _listed_categories(self) -> list[str]:
         names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]

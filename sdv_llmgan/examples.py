@@ -39,29 +39,37 @@ class Examples:
         strata: Stratum of each training row, shape (n_rows,); ``None``: pieces are cut at random.
         pool: Numbers of the training rows that may be shown, shape (n_shown,): pieces show them in
             place of their own rows. ``None``: all may.
+        rows_per_example: Rows asked for, for each row of a piece, >= 1.
     """
 
     training: pd.DataFrame
     per_call: int
     strata: np.ndarray | None = None
     pool: np.ndarray | None = None
+    rows_per_example: int = 1
 
     def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[Piece]:
-        """Cut these rows into pieces; together every row once.
+        """Cut pieces from these rows, to ask for as many with them.
 
         Args:
-            rows: Numbers of training rows, in random order.
+            rows: Numbers of training rows, in random order. None is used twice, and all are used
+                where one row is asked for with each.
             rng: Deals them out where there are strata.
         """
+        left = len(rows)
+        count = math.ceil(left / (self.rows_per_example * self.per_call))
+        rows = rows[: count * self.per_call]
         if self.strata is None:
             starts = range(0, len(rows), self.per_call)
             hands = [rows[start : start + self.per_call] for start in starts]
         else:
-            count = math.ceil(len(rows) / self.per_call)
             hands = [rows[hand] for hand in deal(self.strata[rows], count, rng)]
-        if self.pool is None:
-            return [Piece(self.training.iloc[hand], len(hand)) for hand in hands]
-        return [Piece(self.sample(len(hand), rng), len(hand)) for hand in hands]
+        pieces = []
+        for hand in hands:
+            shown = self.training.iloc[hand] if self.pool is None else self.sample(len(hand), rng)
+            pieces.append(Piece(shown, min(self.rows_per_example * len(hand), left)))
+            left -= pieces[-1].num_rows
+        return pieces
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """So many different rows (fewer if there are not so many), of all strata alike."""
@@ -70,7 +78,7 @@ class Examples:
         return self.training.iloc[pool[stratified_sample(strata[pool], num_rows, rng)]]
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[Piece]:
-        """Pieces with ``num_rows`` rows in all: the training rows, shuffled anew in every pass."""
+        """Pieces to ask for ``num_rows`` rows: training rows, shuffled anew in every pass."""
         passes = math.ceil(num_rows / len(self.training))
         rows = np.concatenate([rng.permutation(len(self.training)) for _ in range(passes)])
         return self.pieces(rows[:num_rows], rng)

@@ -59,7 +59,8 @@ class LoopSettings:
     Attributes:
         epochs: Passes over the training rows, >= 1.
         batch_size: Real rows in a batch at most, and generated rows asked for.
-        examples_per_call: Few-shot examples in a prompt, and rows asked for with it.
+        examples_per_call: Few-shot examples in a prompt.
+        rows_per_example: Rows asked for, for each of them, >= 1.
         selection: How few-shot examples are chosen among a batch's rows.
         target: Column by whose values examples are stratified; ``None``: by clusters.
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
@@ -75,6 +76,7 @@ class LoopSettings:
     epochs: int = 5
     batch_size: int = 50
     examples_per_call: int = 5
+    rows_per_example: int = 1
     selection: Selection = 'random'
     target: str | None = None
     optimizer_examples: int = 0
@@ -391,7 +393,9 @@ class LLMGAN:
         if settings.selection == 'stratified':
             strata = find_strata(training, process.schema, settings.target, settings.seed)
         pool = None if self.view is None else self.view.pool
-        return Examples(training, settings.examples_per_call, strata, pool)
+        return Examples(
+            training, settings.examples_per_call, strata, pool, settings.rows_per_example
+        )
 
     def _optimizer_examples(
         self, process: GenerationProcess, rng: np.random.Generator

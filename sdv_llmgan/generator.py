@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,11 @@ class Generator:
                     tasks.append(
                         self._task(alike, schema, examples, rows.iloc[start : start + at_most], rng)
                     )
-        return tasks
+        heads = Counter(_head(task.request) for task in tasks)
+        return [
+            replace(task, request=replace(task.request, shared_by=heads[_head(task.request)]))
+            for task in tasks
+        ]
 
     def _task(
         self,
@@ -205,6 +209,12 @@ def _completed(rows: Sequence[Sequence[Any]], task: Task) -> list[int | None]:
     ]
     keys = [tuple(column.to_json_value(row[place]) for place, column in columns) for row in rows]
     return [labels.pop() if (labels := waiting.get(key)) else None for key in keys]
+
+
+def _head(request: Request) -> str:
+    """What a request may share with others."""
+    last = request.messages[-1]
+    return last.content[: last.stable]
 
 
 def _settled(

@@ -17,15 +17,19 @@ class Prices:
     Attributes:
         prompt: Of tokens read, >= 0.
         completion: Of tokens written, >= 0.
+        cached: Of tokens read that the vendor had in its cache, >= 0; ``None``: as any others.
     """
 
     prompt: float
     completion: float
+    cached: float | None = None
 
     def usd(self, usage: Usage) -> float:
         """US dollars for these tokens."""
-        prompt = usage.prompt_tokens * self.prompt
-        return (prompt + usage.completion_tokens * self.completion) / MILLION
+        cached = self.prompt if self.cached is None else self.cached
+        read = (usage.prompt_tokens - usage.cached_tokens) * self.prompt
+        written = usage.completion_tokens * self.completion
+        return (read + usage.cached_tokens * cached + written) / MILLION
 
 
 @cache
@@ -51,6 +55,7 @@ def list_prices(model: str, *, vendor: str | None = None, url: str | None = None
         return Prices(
             prompt=price(Tokens(input_tokens=thousand)) * thousand,
             completion=price(Tokens(output_tokens=thousand)) * thousand,
+            cached=price(Tokens(input_tokens=thousand, cache_read_tokens=thousand)) * thousand,
         )
     except LookupError:
         return None

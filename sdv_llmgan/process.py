@@ -27,9 +27,9 @@ COLUMNS_PER_PROMPT = 50
 MAX_CAUSES = 10
 
 DEFAULT_INSTRUCTION = (
-    'Invent each row as one plausible record, filling its columns in the order given, so that '
-    'every value fits the ones before it. Over many rows keep the spread of each column: what is '
-    'common in the examples stays common, what is rare stays possible. Vary the rows.'
+    'Invent each row as one plausible record: every value fits the ones before it. Over many rows '
+    'keep the spread of each column: what is common in the examples stays common, what is rare '
+    'stays possible. Vary the rows.'
 )
 
 

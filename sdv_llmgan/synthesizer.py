@@ -55,6 +55,8 @@ LOGGER = logging.getLogger(__name__)
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
 
+#: Rows asked for with each example: a prompt is paid for once (docs/benchmarks.md, tokens).
+ROWS_PER_EXAMPLE = 4
 LLM = str | Provider | None
 
 
@@ -84,7 +86,10 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         instruction: How rows are to be written at first; ``None``: a general text.
         epochs: Passes over the training table, >= 1.
         batch_size: Rows in a batch, >= 2; each batch judges one generation process.
-        examples_per_call: Real rows in a prompt, and rows asked for with it, 1 to ``batch_size``.
+        examples_per_call: Real rows in a prompt, 1 to ``batch_size``.
+        rows_per_example: Rows asked for, for each real row in a prompt, >= 1. More of them take
+            fewer tokens a row, and show fewer real rows. ``None``: 4, or 1 (as in both papers)
+            with a model that writes one row a reply.
         example_selection: ``'random'``, or ``'stratified'`` by the target, else by clusters.
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
@@ -163,6 +168,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         epochs: int = 5,
         batch_size: int = 50,
         examples_per_call: int = 5,
+        rows_per_example: int | None = None,
         example_selection: Selection = 'random',
         optimizer_examples: int = 0,
         max_batches: int | None = 6,
@@ -199,6 +205,7 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
         self.epochs = epochs
         self.batch_size = batch_size
         self.examples_per_call = examples_per_call
+        self.rows_per_example = rows_per_example
         self.example_selection = example_selection
         self.optimizer_examples = optimizer_examples
         self.max_batches = max_batches
@@ -553,6 +560,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 examples_per_call=self.examples_per_call,
+                rows_per_example=self.rows_per_example
+                or (1 if metered.rows_per_reply == 1 else ROWS_PER_EXAMPLE),
                 selection=self.example_selection,
                 target=self.target,
                 optimizer_examples=self.optimizer_examples,

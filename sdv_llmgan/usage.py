@@ -13,7 +13,8 @@ class Usage:
         calls: Requests that a provider answered, >= 0.
         prompt_tokens: Tokens read by the model, >= 0, as the provider counts them.
         completion_tokens: Tokens written by the model, >= 0.
-        replayed: Requests answered from the cache, which cost nothing, >= 0.
+        cached_tokens: Those of the prompt tokens that came from the provider's cache, >= 0.
+        replayed: Requests answered from this package's cache, which cost nothing, >= 0.
         usd: US dollars, >= 0; ``None`` where a price is unknown. A provider leaves it: the meter
             sets it.
     """
@@ -21,6 +22,7 @@ class Usage:
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
     replayed: int = 0
     usd: float | None = 0.0
 
@@ -36,6 +38,7 @@ class Usage:
             calls=self.calls + sign * other.calls,
             prompt_tokens=self.prompt_tokens + sign * other.prompt_tokens,
             completion_tokens=self.completion_tokens + sign * other.completion_tokens,
+            cached_tokens=self.cached_tokens + sign * other.cached_tokens,
             replayed=self.replayed + sign * other.replayed,
             usd=None if unknown else (self.usd or 0.0) + sign * (other.usd or 0.0),
         )

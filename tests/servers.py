@@ -195,6 +195,7 @@ class Server:
         self._lock = threading.Lock()
         self._gathered = threading.Barrier(gather)
         self._connections: set[socket.socket] = set()
+        self._cached: set[str] = set()
 
     def __enter__(self) -> Server:
         self._http = _Http(('127.0.0.1', 0), _handler(self))
@@ -323,7 +324,8 @@ class Server:
         problem = anthropic_problem(body, headers.get('anthropic-version', ''))
         if problem:
             return anthropic_error(400, problem)
-        prompt = ''.join(message['content'] for message in body['messages'])
+        prompt = ''.join(text for message in body['messages'] for text, _ in _blocks(message))
+        read, written = self._anthropic_cache(body)
         schema = body.get('output_config', {}).get('format', {}).get('schema')
         # Their schemas know no bounds, so rows are written as a model would: after the prompt.
         text = self.answer(None if '# Real rows' in prompt else schema, prompt, _seed(body))
@@ -337,9 +339,28 @@ class Server:
                 'content': [{'type': 'text', 'text': text}],
                 'stop_reason': 'end_turn',
                 'stop_sequence': None,
-                'usage': {'input_tokens': len(prompt), 'output_tokens': len(text)},
+                'usage': {
+                    'input_tokens': len(prompt) - read - written,
+                    'output_tokens': len(text),
+                    'cache_read_input_tokens': read,
+                    'cache_creation_input_tokens': written,
+                },
             },
         )
+
+    def _anthropic_cache(self, body: dict[str, Any]) -> tuple[int, int]:
+        """Characters of the messages that came from the cache, and that went there."""
+        before, marked = str(body.get('system')), ''
+        for message in body['messages']:
+            for text, is_marked in _blocks(message):
+                before += text
+                marked = before if is_marked else marked
+        length = len(marked) - len(str(body.get('system')))
+        with self._lock:
+            if not marked or marked in self._cached:
+                return max(0, length), 0
+            self._cached.add(marked)
+        return 0, length
 
 
 def default_answer(schema: dict[str, Any] | None, prompt: str, seed: int) -> str:
@@ -435,9 +456,20 @@ def _messages_problem(messages: Any, roles: tuple[str, ...]) -> str:
     for number, message in enumerate(messages):
         if message.get('role') not in roles:
             return f'messages.{number}.role: Input should be one of {", ".join(roles)}'
-        if not isinstance(message.get('content'), str) or not message['content']:
+        try:
+            is_text = all(text and isinstance(text, str) for text, _ in _blocks(message))
+        except (KeyError, TypeError):
+            is_text = False
+        if not is_text or not message['content']:
             return f'messages.{number}.content: must be non-empty text'
     return ''
+
+
+def _blocks(message: dict[str, Any]) -> list[tuple[str, bool]]:
+    """The texts of a message, and whether each is marked as the end of what to cache."""
+    if isinstance(message['content'], str):
+        return [(message['content'], False)]
+    return [(block['text'], 'cache_control' in block) for block in message['content']]
 
 
 def _strict_problem(schema: Any, where: tuple[str, ...] = ()) -> str:

@@ -106,12 +106,13 @@ def test_the_api_takes_the_schema_of_every_kind_of_column(serve, caplog):
     with serve() as server:
         provider = AnthropicProvider('claude-tiny')
         replies = (reply_schema(('age', 'ward'), with_graph=True), REPLY_SCHEMA)
-        for json_schema in (rows, conditions_schema(('age', 'ward')), *replies):
+        arrays = schema.rows_json_schema(3, 'arrays', enforce_range=True)
+        for json_schema in (rows, arrays, conditions_schema(('age', 'ward')), *replies):
             completion = provider.complete(Request(ASK.messages, json_schema))
             sent = server.bodies[-1]['output_config']['format']['schema']
             jsonschema.validate(json.loads(completion.text), sent)
     version = server.received[0].headers['anthropic-version']
-    assert [anthropic_problem(body, version) for body in server.bodies] == [''] * 4
+    assert [anthropic_problem(body, version) for body in server.bodies] == [''] * 5
     assert caplog.records == []
 
 
@@ -272,8 +273,51 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(refusals, serve, caplog):
 def test_sixteen_calls_are_in_flight_while_sampling(serve):
     with serve(delay=0.2) as server:
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm='anthropic/claude-tiny', max_batches=1, sampler='llm'
+            visits_metadata(),
+            llm='anthropic/claude-tiny',
+            max_batches=1,
+            sampler='llm',
+            rows_per_example=1,
         )
         sdv_lines.fit(synthesizer, visits(20))
         synthesizer.sample(160)
     assert server.peak == 16
+
+
+def many(count: int, stable: str) -> list[Request]:
+    return [
+        Request(
+            (
+                Message('system', 'You write rows.'),
+                Message('user', f'{stable}Write row {number}.', stable=len(stable)),
+            ),
+            AGE,
+            shared_by=count,
+        )
+        for number in range(count)
+    ]
+
+
+def test_what_many_requests_share_is_marked_for_the_cache_and_counted(serve):
+    stable = 'Rows have one entry, the age in years. ' * 60
+    with serve() as server:
+        provider = AnthropicProvider('claude-tiny')
+        provider.max_concurrency = 4
+        completions = [provider.complete(request) for request in many(10, stable)]
+    assert [len(body['messages'][0]['content']) for body in server.bodies] == [2] * 10
+    marked, rest = server.bodies[3]['messages'][0]['content']
+    assert marked == {'type': 'text', 'text': stable, 'cache_control': {'type': 'ephemeral'}}
+    assert rest == {'type': 'text', 'text': 'Write row 3.'}
+    # The first call writes to the cache, the others read from it; all of it is prompt.
+    assert [completion.usage.cached_tokens for completion in completions] == [0] + [len(stable)] * 9
+    assert {completion.usage.prompt_tokens for completion in completions} == {len(stable) + 12}
+
+
+@pytest.mark.parametrize(('count', 'words'), [(5, 60), (10, 10)], ids=['few calls', 'too short'])
+def test_a_prompt_is_not_marked_where_that_does_not_pay(count, words, serve):
+    with serve() as server:
+        provider = AnthropicProvider('claude-tiny')
+        provider.max_concurrency = 4
+        for request in many(count, 'Rows have one entry, the age in years. ' * words):
+            provider.complete(request)
+    assert {type(body['messages'][0]['content']) for body in server.bodies} == {str}

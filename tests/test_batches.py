@@ -385,6 +385,7 @@ def fitted(vendor, serve):
             causal_graph='none',
             sampler='llm',
             batch=True,
+            rows_per_example=1,
             **options,
         )
         sdv_lines.fit(synthesizer, visits(20))

@@ -22,7 +22,11 @@ SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE.drop(columns='patient'))
 @pytest.fixture(scope='module')
 def fitted() -> LLMGANSynthesizer:
     made = LLMGANSynthesizer(
-        visits_metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm'
+        visits_metadata(),
+        llm=ScriptedProvider(),
+        max_batches=1,
+        sampler='llm',
+        rows_per_example=1,
     )
     fit(made, TABLE)
     return made

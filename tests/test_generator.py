@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.schema import TableSchema
 
 PROCESS = GenerationProcess('', AGE_JOB, CausalGraph((('job', 'age'),)))
+RANGES = [Allowed(minimum=30, maximum=40)] * 2 + [Allowed(minimum=41, maximum=52)] * 2
 PEOPLE = AGE_JOB.to_plain(pd.DataFrame({'age': [41, 30, 52], 'job': ['nurse', 'clerk', 'nurse']}))
 
 
@@ -46,6 +49,39 @@ def test_each_piece_is_one_request_for_as_many_rows():
     assert [(rows['minItems'], rows['maxItems']) for rows in bounds] == [(2, 2), (1, 1)]
     assert {request.temperature for request in provider.requests} == {0.7}
     assert len({request.seed for request in provider.requests}) == 2
+
+
+@pytest.mark.parametrize('num_rows', [1, 3, 7, 16, 17])
+def test_a_prompt_may_ask_for_more_rows_than_it_shows(num_rows):
+    provider = ScriptedProvider()
+    examples = Examples(pd.concat([PEOPLE] * 3), 2, rows_per_example=4)
+    pieces = examples.draw(num_rows, np.random.default_rng(0))
+    generator = Generator(provider)
+    begun = pd.DataFrame(index=range(num_rows))
+    assert len(generator.write(PROCESS, begun, pieces, np.random.default_rng(0)).rows) == num_rows
+    prompts = [request.messages[1].content for request in provider.requests]
+    asked = [int(re.search(r'Write (\d+) new row', prompt).group(1)) for prompt in prompts]
+    assert asked == [min(8, num_rows - start) for start in range(0, num_rows, 8)]
+    shown = [prompt.partition('# Real rows\n')[2].count('\n{"') + 1 for prompt in prompts]
+    assert shown == [min(2, num_rows)] * len(prompts)
+
+
+def test_requests_of_one_sampling_begin_alike_up_to_the_examples():
+    provider = ScriptedProvider()
+    write(provider, begun=pd.DataFrame(index=range(20)))
+    before = ''
+    for number, request in enumerate(provider.requests):
+        text = ''.join(message.content for message in request.messages)
+        stable = text.index('# Real rows')
+        assert request.shared_by == len(provider.requests) == 10
+        assert number == 0 or len(os.path.commonprefix([before, text])) >= stable
+        before = text
+
+
+def test_requests_of_other_conditions_do_not_count_as_alike():
+    provider = ScriptedProvider()
+    write(provider, begun=exactly(job=['clerk'] * 4).assign(age=RANGES))
+    assert [request.shared_by for request in provider.requests] == [1, 1]
 
 
 def test_a_provider_that_writes_one_row_a_reply_gets_the_same_prompt_with_other_seeds():
@@ -98,8 +134,7 @@ def test_a_row_that_completes_none_of_the_begun_ones_is_rejected_and_counted():
 
 def test_a_condition_that_all_rows_share_is_told_once_and_ranges_go_by_prompts_of_their_own():
     provider = ScriptedProvider()
-    ranges = [Allowed(minimum=30, maximum=40)] * 2 + [Allowed(minimum=41, maximum=52)] * 2
-    begun = exactly(job=['clerk'] * 4).assign(age=ranges)
+    begun = exactly(job=['clerk'] * 4).assign(age=RANGES)
     parsed = write(provider, 'arrays', begun)
     assert parsed.rows['age'].iloc[:2].between(30, 40).all()
     assert parsed.rows['age'].iloc[2:].between(41, 52).all()

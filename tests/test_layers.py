@@ -44,6 +44,7 @@ ORDER = [
     'providers.base',
     'providers.faults',
     'providers.settings',
+    'providers.json_schema',
     'providers.batch_api',
     'providers.openai_batches',
     'providers.anthropic_batches',

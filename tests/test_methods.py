@@ -32,7 +32,14 @@ def scripted(**by_role: object) -> ScriptedProvider:
 
 def fit(make=LLMGANSynthesizer, **arguments: object) -> LLMGANSynthesizer:
     made = make(
-        visits_metadata(), **{'llm': scripted(), 'max_batches': 3, 'sampler': 'llm', **arguments}
+        visits_metadata(),
+        **{
+            'llm': scripted(),
+            'max_batches': 3,
+            'sampler': 'llm',
+            'rows_per_example': 1,
+            **arguments,
+        },
     )
     sdv_lines.fit(made, TABLE)
     return made

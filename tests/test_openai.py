@@ -333,8 +333,9 @@ def test_threads_share_one_client():
     assert server.peak == 8
 
 
-@pytest.mark.parametrize('row_format', ['short_keys', 'objects'])
-def test_strict_mode_takes_the_schema_of_every_kind_of_column(row_format, caplog):
+@pytest.mark.parametrize('num_rows', [1, 3])
+@pytest.mark.parametrize('row_format', ['short_keys', 'objects', 'arrays'])
+def test_strict_mode_takes_the_schema_of_every_kind_of_column(row_format, num_rows, caplog):
     table = visits(20).drop(columns='patient')
     with_missing = table.astype(object).add_suffix('2')
     with_missing.iloc[:4] = None
@@ -344,7 +345,8 @@ def test_strict_mode_takes_the_schema_of_every_kind_of_column(row_format, caplog
     schema = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text', 'pii': False}), table)
     assert {column.kind for column in schema} == set(get_args(Kind))
     assert sum(column.nullable for column in schema) == 9
-    ask = Request(ASK.messages, schema.rows_json_schema(3, row_format, enforce_range=True), seed=1)
+    rows = schema.rows_json_schema(num_rows, row_format, enforce_range=True)
+    ask = Request(ASK.messages, rows, seed=1)
     with Server() as server:
         local(server).complete(ask)
     assert [openai_problem(body) for body in server.bodies] == ['']
@@ -414,6 +416,7 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(key, monkeypatch, tmp_path, c
             llm='openai/tiny',
             max_batches=2,
             sampler='llm',
+            rows_per_example=1,
             optimizer_temperature=0.9,
         )
         with caplog.at_level(logging.WARNING, 'sdv_llmgan'):
@@ -458,6 +461,47 @@ def test_a_server_without_structured_output_still_gives_a_whole_fit(monkeypatch,
     assert ['response_format' in body for body in server.bodies].count(True) <= 4
 
 
+def test_rows_as_arrays_go_through_structured_output(monkeypatch, caplog):
+    def answer(schema, prompt, seed):
+        real = [line for line in prompt.split('\n') if line.startswith('[')]
+        wanted = schema['properties']['rows']['minItems']
+        reply = f'{{"rows":[{",".join((real * wanted)[:wanted])}]}}'
+        jsonschema.validate(json.loads(reply), schema)
+        return reply
+
+    with Server(answer=answer) as server:
+        synthesizer = LLMGANSynthesizer(
+            visits_metadata(),
+            llm=local(server),
+            max_batches=1,
+            sampler='llm',
+            row_format='arrays',
+            reject_copies=False,
+        )
+        sdv_lines.fit(synthesizer, visits(21).dropna().round({'weight': 0}))
+        assert len(sdv_lines.sample(synthesizer, 41)) == 41
+    assert caplog.records == []
+    assert not [row for row in synthesizer.get_history()['rejected'] if row]
+    prompts = [body['messages'][1]['content'] for body in server.bodies]
+    [alone] = [number for number, prompt in enumerate(prompts) if 'Write one new row' in prompt]
+    sent = server.bodies[alone]['response_format']['json_schema']['schema']
+    assert sent['type'] == 'object'
+
+
+def test_cached_tokens_are_counted():
+    usage = {
+        **{'prompt_tokens': 2000, 'completion_tokens': 5, 'total_tokens': 2005},
+        'prompt_tokens_details': {'cached_tokens': 1920, 'audio_tokens': 0},
+    }
+    message = {'role': 'assistant', 'content': '{"age": 41}'}
+    body = {
+        **{'id': '1', 'object': 'chat.completion', 'created': 1, 'model': 'tiny', 'usage': usage},
+        'choices': [{'index': 0, 'finish_reason': 'stop', 'message': message}],
+    }
+    with Server(failures=[Answer(200, body)]) as server:
+        assert local(server).complete(ASK).usage == Usage(1, 2000, 5, 1920)
+
+
 def test_each_role_asks_its_own_server():
     with Server() as rows, Server() as rewrites:
         synthesizer = LLMGANSynthesizer(
@@ -467,6 +511,7 @@ def test_each_role_asks_its_own_server():
             llm='scripted',
             max_batches=3,
             sampler='llm',
+            rows_per_example=1,
         )
         sdv_lines.fit(synthesizer, visits(20))
     usage = synthesizer.get_usage()
@@ -481,7 +526,11 @@ def test_each_role_asks_its_own_server():
 def test_sixteen_calls_are_in_flight_while_sampling():
     with Server(delay=0.2) as server:
         synthesizer = LLMGANSynthesizer(
-            visits_metadata(), llm=local(server), max_batches=1, sampler='llm'
+            visits_metadata(),
+            llm=local(server),
+            max_batches=1,
+            sampler='llm',
+            rows_per_example=1,
         )
         sdv_lines.fit(synthesizer, visits(20))
         assert server.peak == 4  # twenty rows, five a call: the batch goes out as one
@@ -492,7 +541,9 @@ def test_sixteen_calls_are_in_flight_while_sampling():
 def test_an_error_while_fitting_says_how_far_the_fit_came_and_keeps_the_history():
     with Server() as server:
         llm = local(server, max_retries=0)
-        synthesizer = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=3, sampler='llm')
+        synthesizer = LLMGANSynthesizer(
+            visits_metadata(), llm=llm, max_batches=3, sampler='llm', rows_per_example=1
+        )
         good = (None for _ in range(5))
         server.failures = itertools.chain(good, itertools.repeat(openai_error(401, 'Expired key.')))
         with pytest.raises(ProviderError, match=r'Expired key.*interrupted in step 2'):

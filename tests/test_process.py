@@ -14,7 +14,7 @@ PROCESS = GenerationProcess('Staff.', AGE_JOB, CausalGraph((('job', 'age'),)), '
 def test_the_text_form_shows_every_part():
     assert PROCESS.to_text() == (
         'Context\n  Staff.\nColumns\n  "age": whole number from 18 to 90\n'
-        '  "job": one of "nurse", "clerk"\nCausal graph\n  "job" -> "age"\n'
+        '  "job": one of "nurse","clerk"\nCausal graph\n  "job" -> "age"\n'
         'Instruction\n  Be varied.'
     )
 

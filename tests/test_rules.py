@@ -107,7 +107,11 @@ CONSTRAINTS = {
 
 def fitted(*constraints: object, table: pd.DataFrame | None = None, **settings: object):
     made = LLMGANSynthesizer(
-        metadata(), llm=ScriptedProvider(), max_batches=1, sampler='llm', **settings
+        metadata(),
+        llm=ScriptedProvider(),
+        max_batches=1,
+        sampler='llm',
+        **{'rows_per_example': 1, **settings},
     )
     made.add_constraints(list(constraints))
     fit(made, stays() if table is None else table)

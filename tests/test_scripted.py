@@ -121,7 +121,9 @@ def test_it_names_itself_and_stays_on_this_machine():
 
 
 def test_the_name_alone_is_enough_for_a_whole_fit_and_sample():
-    synthesizer = LLMGANSynthesizer(visits_metadata(), llm='scripted', max_batches=2, sampler='llm')
+    synthesizer = LLMGANSynthesizer(
+        visits_metadata(), llm='scripted', max_batches=2, sampler='llm', rows_per_example=1
+    )
     sdv_lines.fit(synthesizer, visits(20))
     assert len(sdv_lines.sample(synthesizer, 7)) == 7
     calls = synthesizer.get_usage()['calls']

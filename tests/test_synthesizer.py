@@ -25,7 +25,14 @@ TABLE = visits(40)
 
 def synthesizer(**arguments: object) -> LLMGANSynthesizer:
     return LLMGANSynthesizer(
-        visits_metadata(), **{'llm': 'scripted', 'max_batches': 2, 'sampler': 'llm', **arguments}
+        visits_metadata(),
+        **{
+            'llm': 'scripted',
+            'max_batches': 2,
+            'sampler': 'llm',
+            'rows_per_example': 1,
+            **arguments,
+        },
     )
 
 
@@ -105,6 +112,7 @@ def test_what_is_personal_or_an_id_is_made_up_and_free_text_is_written_by_the_mo
         ({'discriminator': 'judge'}, PluginError, "Unknown discriminator 'judge'"),
         ({'examples_per_call': 51}, ValueError, r'examples_per_call \(51\) must not exceed'),
         ({'epochs': 0}, ValueError, 'epochs must be a whole number of at least 1, got 0'),
+        ({'rows_per_example': 0}, ValueError, 'rows_per_example must be a whole number'),
         ({'max_batches': 0}, ValueError, 'max_batches must be a whole number of at least 1'),
         (
             {'batch_size': '50'},
@@ -156,6 +164,17 @@ def test_a_missing_key_is_an_error_that_names_the_variable(monkeypatch, llm, var
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ProviderError, match=f'set the environment variable {variable}'):
         sdv_lines.fit(synthesizer(llm=llm), TABLE)
+
+
+@pytest.mark.parametrize(('rows_per_reply', 'calls'), [(None, 2), (1, 40)])
+def test_four_rows_are_asked_for_with_each_example(rows_per_reply, calls):
+    llm = ScriptedProvider()
+    llm.rows_per_reply = rows_per_reply
+    made = synthesizer(llm=llm, max_batches=1, rows_per_example=None)
+    sdv_lines.fit(made, TABLE)
+    prompts = [request.messages[1].content for request in llm.requests]
+    assert len(prompts) == calls
+    assert len(set(prompts)) == (2 if rows_per_reply is None else 8)
 
 
 def test_what_a_fit_learned_is_shown(fitted):

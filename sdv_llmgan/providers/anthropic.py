@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
-from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
+from sdv_llmgan.providers.base import Completion, Message, Request, is_loopback, place
 from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI
 from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.json_schema import hosted
 from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
 KEYS = ('ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN')
 REFUSAL_WORDS = {'output_config': ('output_config', 'format', 'schema', 'structured', 'grammar')}
+
+#: A prompt's beginning is cached from 512 tokens on, with some models from 4,096; a mark on a
+#: shorter one is ignored, and costs nothing.
+#: (https://platform.claude.com/docs/en/build-with-claude/prompt-caching)
+SHORTEST_CACHED = 512
+CHARACTERS_PER_TOKEN = 4
+#: Writing to the cache costs 1.25 times the price of a token, reading 0.1 times. Calls that are in
+#: flight together all write, so a mark pays from so many calls for each of them.
+CACHING_PAYS = (1.25 - 0.1) / (1 - 0.1)
 
 
 class AnthropicProvider(BatchableProvider):
@@ -105,8 +115,11 @@ class AnthropicProvider(BatchableProvider):
     def body(self, request: Request) -> dict[str, Any]:
         """A request as the API takes it."""
         system = '\n'.join(m.content for m in request.messages if m.role == 'system')
+        pays = request.shared_by > CACHING_PAYS * self.max_concurrency
         turns = [
-            {'role': m.role, 'content': m.content} for m in request.messages if m.role != 'system'
+            {'role': m.role, 'content': _content(m, pays)}
+            for m in request.messages
+            if m.role != 'system'
         ]
         return {
             'model': self.model,
@@ -118,12 +131,15 @@ class AnthropicProvider(BatchableProvider):
 
     def read(self, reply: anthropic.types.Message) -> Completion:
         """A reply of the API as a completion."""
+        used = reply.usage
+        read, written = used.cache_read_input_tokens or 0, used.cache_creation_input_tokens or 0
         return Completion(
             text=''.join(block.text for block in reply.content if block.type == 'text'),
             usage=Usage(
                 calls=1,
-                prompt_tokens=reply.usage.input_tokens,
-                completion_tokens=reply.usage.output_tokens,
+                prompt_tokens=used.input_tokens + read + written,
+                completion_tokens=used.output_tokens,
+                cached_tokens=read,
             ),
         )
 
@@ -149,11 +165,22 @@ class AnthropicProvider(BatchableProvider):
         return AnthropicBatches(self.name, self.client, self.body, self.read)
 
 
+def _content(message: Message, caching_pays: bool) -> str | list[dict[str, Any]]:
+    """A message's content, its stable part marked for their cache where that pays."""
+    if not caching_pays or message.stable < SHORTEST_CACHED * CHARACTERS_PER_TOKEN:
+        return message.content
+    stable, rest = message.content[: message.stable], message.content[message.stable :]
+    return [
+        {'type': 'text', 'text': stable, 'cache_control': {'type': 'ephemeral'}},
+        *([{'type': 'text', 'text': rest}] if rest else []),
+    ]
+
+
 def _output_config(request: Request) -> dict[str, Any] | None:
     if request.json_schema is None:
         return None
     import anthropic
 
     # Their structured output knows fewer keywords; the SDK turns the others into descriptions.
-    schema = anthropic.transform_schema(request.json_schema)
+    schema = anthropic.transform_schema(hosted(request.json_schema))
     return {'format': {'type': 'json_schema', 'schema': schema}}

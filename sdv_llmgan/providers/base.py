@@ -21,10 +21,18 @@ Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: Whose turn it is.
+        content: What is said.
+        stable: So many characters at the beginning, >= 0, are the same in other requests too, as is
+            everything before this message.
+    """
 
     role: Literal['system', 'user', 'assistant']
     content: str
+    stable: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Request:
         role: Which part of the loop asks; used for accounting only.
         columns: Columns that the messages tell of; for the audit log only.
         real_rows: How many real rows stand in the messages, >= 0; for the audit log only.
+        shared_by: How many requests, >= 1, are sent together and begin alike (see
+            ``Message.stable``); for providers whose cache has to pay.
     """
 
     messages: tuple[Message, ...]
@@ -50,6 +60,7 @@ class Request:
     role: Role = 'generator'
     columns: tuple[str, ...] = ()
     real_rows: int = 0
+    shared_by: int = 1
 
     def body(self) -> str:
         """What a model is told, as JSON: two requests with the same body are the same."""

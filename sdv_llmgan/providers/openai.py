@@ -14,6 +14,7 @@ from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
 from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
 from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.json_schema import hosted, rewritten
 from sdv_llmgan.providers.openai_batches import OpenAIBatches
 from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
@@ -142,12 +143,14 @@ class OpenAIProvider(BatchableProvider):
         if not reply.choices:
             raise TransientError(f'{self.name} answered without a reply in it.')
         usage = reply.usage
+        details = usage.prompt_tokens_details if usage else None
         return Completion(
             text=reply.choices[0].message.content or '',
             usage=Usage(
                 calls=1,
                 prompt_tokens=usage.prompt_tokens if usage else 0,
                 completion_tokens=usage.completion_tokens if usage else 0,
+                cached_tokens=(details.cached_tokens if details else None) or 0,
             ),
         )
 
@@ -244,17 +247,9 @@ def _response_format(request: Request) -> dict[str, Any] | None:
     }
 
 
-def _strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON Schema
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
     """A JSON Schema without the keywords that OpenAI's strict mode refuses."""
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    # The names of columns stand among the keys of "properties" and are none of the keywords.
-    return {
-        key: {name: _strict(part) for name, part in value.items()}
-        if key == 'properties'
-        else _strict(value)
-        for key, value in schema.items()
-        if key not in ('minLength', 'maxLength')
-    }
+    return rewritten(
+        hosted(schema),
+        lambda part: {key: part[key] for key in part if key not in ('minLength', 'maxLength')},
+    )
