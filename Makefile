@@ -49,7 +49,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 types: setup
-	$(BIN)/mypy sdv_llmgan $(wildcard plugins/*/sdv_llmgan_*)
+	$(BIN)/mypy sdv_llmgan sdv_llmgan_cli $(wildcard plugins/*/sdv_llmgan_*)
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -1,8 +1,9 @@
-"""What is tried with the wheels that a release is: import, plugins, a fit and a sample."""
+"""What is tried with the wheels that a release is: import, plugins, a fit, a sample, a report."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 
 import pandas as pd
 from sdv.metadata import Metadata
@@ -28,6 +29,8 @@ def main() -> None:
     assert len(rows) == 50
     assert set(rows['job']) <= {'nurse', 'clerk'}
     assert rows['age'].between(28, 62).all()
+    synthesizer.report(TABLE, rows, path='report.html')
+    assert '<html' in Path('report.html').read_text(encoding='utf-8')
     print(f'sdv-llmgan {sdv_llmgan.__version__} works from its wheel, and so do its plugins.')
 
 

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
@@ -49,6 +50,9 @@ from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
+
+if TYPE_CHECKING:
+    from sdv_llmgan.report import Report
 
 LOGGER = logging.getLogger(__name__)
 
@@ -739,6 +743,56 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
         """The loss by epoch as a plotly figure; see ``LLMGAN.loss_values``."""
         return super().get_loss_values_plot(title)
+
+    def report(
+        self,
+        real: Any,  # noqa: ANN401 - a table, or a dict of one
+        synthetic: Any,  # noqa: ANN401
+        holdout: Any = None,  # noqa: ANN401
+        path: str | Path | None = 'report.html',
+        *,
+        target: str | None = None,
+        known_columns: Sequence[str] | None = None,
+        sensitive_columns: Sequence[str] | None = None,
+    ) -> Report:
+        """Everything there is to say of a synthetic table, on one page.
+
+        Likeness, usefulness, privacy, constraints, the generation process and its graph, the
+        story of the fit, the bill, and what left the machine; each figure with its direction and
+        meaning, or with the reason why there is none.
+
+        Args:
+            real: The rows that were fitted on: a DataFrame, or ``{name: DataFrame}``.
+            synthetic: The synthetic rows, likewise.
+            holdout: Real rows that were not fitted on. Without them the report says what it
+                cannot say.
+            path: Where it is written, as .html or .json; ``None``: nowhere.
+            target: Column to predict; ``None``: the synthesizer's own, if it has one.
+            known_columns: What an attacker knows of a person; ``None``: the columns that tell
+                most about the attacked one.
+            sensitive_columns: What the attacker wants to learn; ``None``: every suitable column.
+
+        Raises:
+            NotFittedError: The synthesizer has not been fitted.
+            ValueError: A table is empty or lacks a column, or a named column cannot be compared.
+        """
+        from sdv_llmgan.report import make_report  # it brings SDMetrics' reports and Jinja
+
+        self._fitted_model()
+        made = make_report(
+            real,
+            synthetic,
+            self._original_metadata,
+            holdout=holdout,
+            target=target or self.target,
+            known_columns=known_columns,
+            sensitive_columns=sensitive_columns,
+            constraints=[*self._chained_constraints, *self._reject_sampling_constraints],
+            synthesizer=self,
+        )
+        if path is not None:
+            made.save(path)
+        return made
 
     def _fitted_model(self) -> LLMGAN:
         if self._model is None:

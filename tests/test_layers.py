@@ -108,13 +108,23 @@ ORDER = [
     'presets',
     'arguments',
     'preview',
-    'synthesizer',
-    '__init__',
     'metrics.encoding',
     'metrics.fidelity',
     'metrics.privacy',
     'metrics.efficacy',
     'metrics.__init__',
+    'report.content',
+    'report.charts',
+    'report.inputs',
+    'report.columns',
+    'report.likeness',
+    'report.privacy',
+    'report.origin',
+    'report.result',
+    'report.make',
+    'report.__init__',
+    'synthesizer',
+    '__init__',
     'plots.look',
     'plots.steps',
     'plots.graphs',
@@ -131,13 +141,10 @@ ORDER = [
     'benchmark.plots',
     'benchmark.cli',
     'benchmark.__main__',
+    '__main__',
 ]
 #: Packages that are imported by their own name.
-MODULES = {
-    'analysis': 'analysis.__init__',
-    'metrics': 'metrics.__init__',
-    'plots': 'plots.__init__',
-}
+MODULES = {name: f'{name}.__init__' for name in ('analysis', 'metrics', 'plots', 'report')}
 PACKAGES_WITHOUT_CODE = [
     'providers.__init__',
     'discriminators.__init__',
@@ -156,7 +163,7 @@ def modules() -> dict[str, Path]:
 def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('sdv_llmgan'):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == 'sdv_llmgan':
             module = (node.module or '').removeprefix('sdv_llmgan').lstrip('.')
             found |= {MODULES.get(module, module)} if module else {a.name for a in node.names}
     return found

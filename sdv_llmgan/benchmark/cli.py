@@ -1,4 +1,4 @@
-"""The command line: ``python -m sdv_llmgan.benchmark``."""
+"""The command line: ``sdv-llmgan benchmark``, or ``python -m sdv_llmgan.benchmark``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ synthesizers:
                   package.module                    (SDGym's two functions)
 
 examples:
-  python -m sdv_llmgan.benchmark mallm-gan --synthesizers real smote ctgan tvae --tables adult
-  python -m sdv_llmgan.benchmark synthia --synthesizers gaussian-copula --seeds 1
-  python -m sdv_llmgan.benchmark mine.csv --target price --synthesizers real ctgan llmgan
+  sdv-llmgan benchmark mallm-gan --synthesizers real smote ctgan tvae --tables adult
+  sdv-llmgan benchmark synthia --synthesizers gaussian-copula --seeds 1
+  sdv-llmgan benchmark mine.csv --target price --synthesizers real ctgan llmgan
 
 A run that was stopped goes on where it was: give the same command again.
 """
@@ -35,7 +35,7 @@ A run that was stopped goes on where it was: give the same command again.
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
     made = argparse.ArgumentParser(
-        prog='python -m sdv_llmgan.benchmark',
+        prog='sdv-llmgan benchmark',
         description='Measure synthesizers side by side by a protocol, or on a table of your own.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,0 +1,98 @@
+"""A report from tables, with or without the synthesizer that they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+from sdv_llmgan.report.content import Section, plural
+from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, repeatable
+from sdv_llmgan.report.likeness import likeness, usefulness
+from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rules, story
+from sdv_llmgan.report.privacy import privacy
+from sdv_llmgan.report.result import Report
+
+OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
+    'process': ('How were the rows made?', process),
+    'story': ('How did the fit go?', story),
+    'bill': ('What did it cost?', bill),
+    'egress': ('What left the machine?', egress),
+}
+
+
+def make_report(
+    real: Any,  # noqa: ANN401 - a table, or a dict of one
+    synthetic: Any,  # noqa: ANN401
+    metadata: Any,  # noqa: ANN401 - of either SDV line
+    *,
+    holdout: Any = None,  # noqa: ANN401
+    target: str | None = None,
+    known_columns: Sequence[str] | None = None,
+    sensitive_columns: Sequence[str] | None = None,
+    constraints: Sequence[Any] = (),
+    synthesizer: Any = None,  # noqa: ANN401 - a fitted LLMGANSynthesizer
+    title: str | None = None,
+) -> Report:
+    """Everything there is to say of a synthetic table, each figure with its meaning.
+
+    What cannot be computed says why. The same tables always get the same figures.
+
+    Args:
+        real: The rows that were learned from: a DataFrame, or ``{name: DataFrame}``.
+        synthetic: The synthetic rows, likewise.
+        metadata: SDV's metadata of the table, or its dictionary.
+        holdout: Real rows that were not learned from; without them, what privacy and usefulness
+            figures can say is limited, and the report says how.
+        target: Column to predict.
+        known_columns: What an attacker knows of a person; ``None``: the columns that tell most
+            about the attacked one.
+        sensitive_columns: What the attacker wants to learn; ``None``: every suitable column.
+        constraints: SDV's constraints that rows are to keep.
+        synthesizer: Where the synthetic rows come from, for the process, the fit and the bill.
+        title: What stands on top; ``None``: the table's name.
+
+    Raises:
+        ValueError: A table is empty or lacks a column, or a named column cannot be compared.
+    """
+    with repeatable():
+        inputs = Inputs.of(real, synthetic, holdout, metadata, target)
+        sections = [
+            likeness(inputs),
+            usefulness(inputs),
+            privacy(inputs, known_columns, sensitive_columns),
+            rules(inputs, constraints),
+        ]
+    for key, (heading, make) in OF_THE_FIT.items():
+        if synthesizer is None:
+            sections.append(Section(key, heading, notes=(NO_SYNTHESIZER,)))
+        else:
+            sections.append(make(synthesizer))
+    return Report(
+        title=title or _title(inputs),
+        created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        facts=_facts(inputs),
+        sections=tuple(sections),
+    )
+
+
+def _title(inputs: Inputs) -> str:
+    name = next(iter(inputs.metadata.to_dict()['tables']))
+    return 'A synthetic table' if name == 'table' else f'Synthetic rows for “{name}”'
+
+
+def _facts(inputs: Inputs) -> dict[str, str]:
+    held_out = len(inputs.holdout) if inputs.holdout is not None else 0
+    sizes = [len(inputs.real), len(inputs.synthetic), held_out]
+    return {
+        'Real rows, learned from': f'{sizes[0]:,}',
+        'Synthetic rows': f'{sizes[1]:,}',
+        'Real rows, held out': f'{held_out:,}' if held_out else 'none given',
+        'Columns': f'{len(inputs.sdtypes)} compared, {len(inputs.left_out)} not',
+        'Target': inputs.target or 'none named',
+        **({'Compared row by row': plural(MAX_ROWS, 'row')} if max(sizes) > MAX_ROWS else {}),
+        'Made with': ', '.join(
+            f'{name} {version(name)}' for name in ('sdv-llmgan', 'sdv', 'sdmetrics')
+        ),
+    }

@@ -1,0 +1,387 @@
+"""The commands: what each takes and says. What they do is in ``work``, imported when they run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdv_llmgan_cli.options import Csv, FitOptions, Force, Json, Metadata, Verbose, takes
+from sdv_llmgan_cli.speech import answer, check_output, command, say
+
+HELP = """Synthetic tables from language models, for tables of 25 to 800 rows.
+
+\b
+From a CSV to a report:
+  sdv-llmgan split data.csv
+  sdv-llmgan fit data-train.csv --llm local -o model.pkl
+  sdv-llmgan sample model.pkl -n 500 -o synthetic.csv
+  sdv-llmgan report model.pkl data-train.csv synthetic.csv --holdout data-holdout.csv
+
+Results go to stdout or to a file, everything else to stderr. Exit codes: 0 done, 1 an error (one
+line on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100},
+)
+
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar='MODEL',
+        help='What `fit` saved. It is a pickle: loading one runs code, so load only your own.',
+        show_default=False,
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version('sdv-llmgan'))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option('--version', callback=_version, is_eager=True, help='Show the version.'),
+    ] = False,
+) -> None:
+    """Options of all commands."""
+
+
+@app.command(
+    help="""Learn a synthesizer from a CSV file and save it.
+
+\b
+  sdv-llmgan fit data.csv --llm local -o model.pkl
+  sdv-llmgan fit data.csv --context 'Medical bills, one row a person.' --target charges
+  sdv-llmgan fit data.csv --llm openai/gpt-4o-mini --max-batches 2 --seed 7
+
+The model is a pickle that holds the training rows: keep it as you keep the table.
+"""
+)
+@takes(FitOptions)
+@command
+def fit(
+    data: Csv,
+    settings: FitOptions,
+    *,
+    output: Annotated[
+        Path, typer.Option('--output', '-o', help='Where the model is saved.')
+    ] = Path('model.pkl'),
+    metadata: Metadata = None,
+    force: Force = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Learn a synthesizer from a CSV file and save it."""
+    check_output(output, force)
+    from sdv_llmgan_cli import work
+
+    started = time.monotonic()
+    synthesizer, table = work.make_synthesizer(data, metadata, settings)
+    done = work.fit(synthesizer, table, output)
+    done['seconds'] = round(time.monotonic() - started, 1)
+    if as_json:
+        answer(done)
+        return
+    say(f'Saved {output}. Next: sdv-llmgan sample {output} -n {done["rows"]} -o synthetic.csv')
+
+
+@app.command(
+    help="""Show what a fit would send first, with nothing sent.
+
+\b
+  sdv-llmgan preview data.csv --llm openai/gpt-4o-mini --context 'Medical bills.'
+
+Takes the options of `fit`, and needs no key.
+"""
+)
+@takes(FitOptions)
+@command
+def preview(
+    data: Csv,
+    settings: FitOptions,
+    *,
+    metadata: Metadata = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what a fit would send first."""
+    from sdv_llmgan_cli import work
+
+    shown = work.preview(data, metadata, settings)
+    typer.echo(shown.to_json() if as_json else str(shown))
+
+
+@app.command(
+    help="""Say what a fit and a sample would cost, with nothing sent.
+
+\b
+  sdv-llmgan estimate data.csv -n 500 --llm openai/gpt-4o-mini
+
+Takes the options of `fit`, and needs no key. --max-usd of `fit` is the hard stop.
+"""
+)
+@takes(FitOptions)
+@command
+def estimate(
+    data: Csv,
+    settings: FitOptions,
+    *,
+    num_rows: Annotated[
+        int, typer.Option('--num-rows', '-n', min=0, help='Rows to be sampled after the fit.')
+    ] = 0,
+    metadata: Metadata = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a fit and a sample would cost."""
+    from sdv_llmgan_cli import work
+
+    found = work.estimate(data, metadata, settings, num_rows)
+    if as_json:
+        answer(found.to_dict())
+    else:
+        typer.echo(str(found))
+
+
+@app.command(
+    help="""Draw synthetic rows from a model, as CSV.
+
+\b
+  sdv-llmgan sample model.pkl -n 500 -o synthetic.csv
+  sdv-llmgan sample model.pkl -n 20 --where age=30..40 --where sex=F
+  sdv-llmgan sample model.pkl -n 20 --where 'region=north|south' --where 'income=50000..'
+  sdv-llmgan sample model.pkl -n 20 --describe 'women over 60 in a private job'
+
+Without -o the rows go to stdout. The same model, seed and conditions give the same rows where the
+language model is repeatable.
+"""
+)
+@command
+def sample(
+    model: Model,
+    *,
+    num_rows: Annotated[int, typer.Option('--num-rows', '-n', min=1, help='Rows.')] = 100,
+    output: Annotated[
+        Path | None, typer.Option('--output', '-o', help='A CSV file; default: stdout.')
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='COLUMN=…',
+            help='What all rows are to meet: a value, LOW..HIGH (numbers or dates; an end may be '
+            'left out), or A|B. May be repeated.',
+        ),
+    ] = None,
+    describe: Annotated[
+        str | None,
+        typer.Option(metavar='WORDS', help='Conditions in words, which the model reads once.'),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help='For other rows than the default ones.')] = None,
+    force: Force = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw synthetic rows from a model, as CSV."""
+    check_output(output, force)
+    if where and describe:
+        raise typer.BadParameter('--where and --describe cannot go together.')
+    from sdv_llmgan_cli import work
+
+    rows = work.sample(work.load(model), num_rows, where or [], describe, seed)
+    if output is not None:
+        rows.to_csv(output, index=False)
+        say(f'Wrote {output}: {len(rows):,} rows.')
+    elif not as_json:
+        rows.to_csv(sys.stdout, index=False)
+    if as_json:
+        shown = {} if output is not None else {'data': rows.to_dict('records')}
+        answer({'output': output, 'rows': len(rows), 'asked_for': num_rows, **shown})
+
+
+@app.command(
+    help="""Say how good and private rows are, on one page.
+
+\b
+  sdv-llmgan report model.pkl data.csv synthetic.csv -o report.html
+  sdv-llmgan report model.pkl train.csv synthetic.csv --holdout holdout.csv --target income
+  sdv-llmgan report data.csv synthetic.csv --metadata metadata.json
+
+REAL are the rows that the model was fitted on. With a MODEL the report also tells how the rows were
+made, what that cost and what left the machine. --holdout takes real rows that were set aside before
+the fit (`sdv-llmgan split`): most of what can be said on privacy needs them.
+"""
+)
+@command
+def report(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar='[MODEL] REAL.csv SYNTHETIC.csv', show_default=False),
+    ],
+    *,
+    output: Annotated[Path, typer.Option('--output', '-o', help='An .html file, or .json.')] = Path(
+        'report.html'
+    ),
+    holdout: Annotated[
+        Path | None, typer.Option(metavar='HELD_OUT.csv', help='Real rows not fitted on.')
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar='COLUMN', help="Column to predict; default: the fit's.")
+    ] = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='What an attacker knows; may be repeated.'),
+    ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='What an attacker wants to learn; may be repeated.'),
+    ] = None,
+    metadata: Metadata = None,
+    force: Force = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say how good and how private synthetic rows are."""
+    if len(files) not in (2, 3):
+        raise typer.BadParameter('[MODEL] REAL.csv SYNTHETIC.csv are needed: two or three files.')
+    if output.suffix.lower() not in ('.html', '.htm', '.json'):
+        raise typer.BadParameter(f'A report is an .html or .json file, got {output}.')
+    check_output(output, force)
+    from sdv_llmgan_cli import work
+
+    made = work.report(
+        files,
+        holdout=holdout,
+        metadata_path=metadata,
+        target=target,
+        known_columns=known,
+        sensitive_columns=sensitive,
+    )
+    made.save(output)
+    if as_json:
+        answer(made.to_dict())
+    else:
+        typer.echo(str(made))
+    say(f'Wrote {output}.')
+
+
+@app.command(
+    help="""Set real rows aside before a fit.
+
+\b
+  sdv-llmgan split data.csv                 writes data-train.csv and data-holdout.csv
+  sdv-llmgan split data.csv --share 0.3
+
+Rows are drawn at random, always the same ones.
+"""
+)
+@command
+def split(
+    data: Csv,
+    *,
+    share: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help='Share of the rows that is held out.')
+    ] = 0.2,
+    force: Force = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Set real rows aside before a fit."""
+    paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
+    for path in paths:
+        check_output(path, force)
+    from sdv_llmgan_cli import work
+
+    parts = work.split(data, share)
+    for part, path in zip(parts, paths, strict=True):
+        part.to_csv(path, index=False)
+        say(f'Wrote {path}: {len(part):,} rows.')
+    if as_json:
+        answer({
+            'train': {'path': paths[0], 'rows': len(parts[0])},
+            'holdout': {'path': paths[1], 'rows': len(parts[1])},
+        })
+
+
+@app.command(
+    help='List what is installed: providers of models, and discriminators.',
+    short_help='List installed providers of models.',
+)
+@command
+def providers(*, as_json: Json = False, verbose: Verbose = False) -> None:
+    """List what is installed."""
+    from sdv_llmgan_cli import work
+
+    found = work.list_plugins()
+    if as_json:
+        answer(found)
+        return
+    for kind, options in (('providers', '--llm NAME/MODEL'), ('discriminators', '--discriminator')):
+        typer.echo(f'{kind} ({options})')
+        for plugin in found[kind]:
+            typer.echo(f'  {plugin["name"]:<12} {plugin["what"]} [{plugin["from"]}]')
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={'allow_extra_args': True, 'ignore_unknown_options': True},
+    help="Measure synthesizers side by side, by the papers' protocols or on your own CSV.",
+    short_help='Measure synthesizers side by side.',
+)
+def benchmark(context: typer.Context) -> None:
+    """Hand everything to the benchmark's own command line."""
+    from sdv_llmgan.benchmark.cli import main as run_benchmark
+
+    run_benchmark(context.args)
+
+
+@app.command(
+    help="""Go the whole way with a small table.
+
+\b
+  sdv-llmgan demo
+  sdv-llmgan demo --llm openai/gpt-4o-mini -o census
+
+Fits 80 rows of the US census, samples 80, and reports on them.
+"""
+)
+@command
+def demo(
+    *,
+    llm: Annotated[str | None, typer.Option(metavar='PROVIDER/MODEL', help='As of `fit`.')] = None,
+    output: Annotated[
+        Path, typer.Option('--output', '-o', metavar='FOLDER', help='Where the files go.')
+    ] = Path('sdv-llmgan-demo'),
+    force: Force = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Go the whole way with a small table."""
+    check_output(output / 'report.html', force) if output.is_dir() else check_output(output, force)
+    from sdv_llmgan_cli import work
+
+    done = work.demo(llm, output)
+    if as_json:
+        answer(done)
+        return
+    for name, path in done['files'].items():
+        say(f'{name:<10} {path}')
+    typer.echo(done['report'])
+
+
+if __name__ == '__main__':
+    app()

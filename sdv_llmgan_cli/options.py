@@ -1,0 +1,176 @@
+"""The options that commands share, each said once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+Json = Annotated[bool, typer.Option('--json', help='Print JSON to stdout, and nothing else.')]
+Verbose = Annotated[
+    bool, typer.Option('--verbose', '-v', help='Log every step; show where an error arose.')
+]
+Force = Annotated[bool, typer.Option('--force', '-f', help='Overwrite what is there.')]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        help="SDV's metadata of the table as JSON, of SDV 1 or 2. Default: detected from the CSV."
+    ),
+]
+Csv = Annotated[
+    Path, typer.Argument(metavar='DATA.csv', help='The real table.', show_default=False)
+]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a synthesizer is made; what is ``None`` is left to it (see its docstring)."""
+
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            metavar='PROVIDER/MODEL',
+            help="'local' (nothing leaves the machine; the default where sdv-llmgan-local is "
+            "installed), 'openai/gpt-4o-mini', 'anthropic/<model>', … `sdv-llmgan providers` "
+            'lists them. Keys are read from the environment.',
+        ),
+    ] = None
+    generator_llm: Annotated[
+        str | None, typer.Option(metavar='PROVIDER/MODEL', help='Another model to write rows.')
+    ] = None
+    optimizer_llm: Annotated[
+        str | None,
+        typer.Option(metavar='PROVIDER/MODEL', help='Another model to rewrite the instruction.'),
+    ] = None
+    discriminator_llm: Annotated[
+        str | None,
+        typer.Option(metavar='PROVIDER/MODEL', help='Another model for --discriminator llm.'),
+    ] = None
+    preset: Annotated[
+        str | None, typer.Option(metavar='NAME', help="A paper's settings: mallm-gan or synthia.")
+    ] = None
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar='WORDS', help='What the data is and how it was collected, in a sentence.'
+        ),
+    ] = None
+    describe: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN=MEANING', help='What a column means; may be repeated.'),
+    ] = None
+    metadata_detail: Annotated[
+        str | None,
+        typer.Option(
+            metavar='NAME', help='How much of the columns models are told: none, schema or full.'
+        ),
+    ] = None
+    target: Annotated[
+        str | None, typer.Option(metavar='COLUMN', help='Column to predict later.')
+    ] = None
+    causal_graph: Annotated[
+        str | None,
+        typer.Option(
+            metavar='NAME', help='hill-climb, none, or a JSON file of [cause, effect] pairs.'
+        ),
+    ] = None
+    discriminator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='NAME', help='logistic, mlp, analyzer, llm, …; several judge on average.'
+        ),
+    ] = None
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar='NAME', help='Where rows come from: llm, distilled (no calls) or auto.'
+        ),
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help='Passes over the table.')] = None
+    batch_size: Annotated[int | None, typer.Option(help='Rows in a batch.')] = None
+    examples_per_call: Annotated[
+        int | None, typer.Option(help='Real rows in a prompt, and rows asked for with it.')
+    ] = None
+    max_batches: Annotated[
+        int | None, typer.Option(help='Batches that a fit pays for; 0: only --epochs bounds it.')
+    ] = None
+    patience: Annotated[
+        int | None, typer.Option(help='Stop after so many steps that found nothing better.')
+    ] = None
+    withhold: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Tell no model of this column; may be repeated.'),
+    ] = None
+    bucket: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Send ranges in place of these numbers or dates.'),
+    ] = None
+    pseudonymize: Annotated[
+        list[str] | None,
+        typer.Option(metavar='COLUMN', help='Send stand-in tokens in place of these categories.'),
+    ] = None
+    rows: Annotated[
+        bool | None,
+        typer.Option('--rows/--no-rows', help='Whether any row is sent to a model.'),
+    ] = None
+    max_rows: Annotated[
+        int | None, typer.Option(help='Different rows that are ever sent to a model, at most.')
+    ] = None
+    max_usd: Annotated[
+        float | None, typer.Option(help='US dollars that the fit may cost, as a hard stop.')
+    ] = None
+    max_tokens: Annotated[
+        int | None, typer.Option(help='Tokens that the fit may use, as a hard stop.')
+    ] = None
+    cache: Annotated[
+        bool | None,
+        typer.Option(help='Whether replies are kept, so that no call is paid for twice.'),
+    ] = None
+    audit_log: Annotated[
+        Path | None, typer.Option(help='A file that every request to a model is noted in.')
+    ] = None
+    seed: Annotated[int | None, typer.Option(help='Makes a fit repeatable.')] = None
+
+
+def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the fields of a dataclass as options of its own; it gets them as one object.
+
+    Args:
+        options: Its fields are annotated as typer wants parameters. The command's parameter
+            ``settings`` stands for them.
+    """
+    hints = get_type_hints(options, include_extras=True)
+    own = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(options)
+    ]
+
+    def wrap(run: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(run)
+        def call(**given: Any) -> None:  # noqa: ANN401 - options of any kind
+            settings = options(**{parameter.name: given.pop(parameter.name) for parameter in own})
+            run(settings=settings, **given)
+
+        theirs = get_type_hints(run, include_extras=True)
+        kept = [
+            parameter.replace(annotation=theirs[name])
+            for name, parameter in inspect.signature(run).parameters.items()
+            if name != 'settings'
+        ]
+        ordered = [p for p in kept if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+        ordered += [*own, *(p for p in kept if p.kind is inspect.Parameter.KEYWORD_ONLY)]
+        call.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
+        return call
+
+    return wrap

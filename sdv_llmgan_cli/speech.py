@@ -1,0 +1,102 @@
+"""What commands say: results to stdout, everything else to stderr, errors as one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import math
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+#: What SDV warns of that a command has taken care of.
+IGNORED = 'We strongly recommend saving the metadata'
+
+
+def say(text: str) -> None:
+    """Tell the user something."""
+    typer.echo(text, err=True)
+
+
+def answer(result: dict[str, Any]) -> None:
+    """Write a result as JSON, for ``--json``; a number that is not finite becomes null."""
+    typer.echo(json.dumps(_plain(result), ensure_ascii=False, indent=2, default=str))
+
+
+def fail(error: BaseException, *, as_json: bool, verbose: bool) -> NoReturn:
+    """End with one line, and 130 after Ctrl-C, else 1."""
+    said = ' '.join(str(error).split()) or type(error).__name__
+    if verbose:
+        say(''.join(traceback.format_exception(error)).rstrip())
+    if as_json:
+        answer({'error': said})
+    say(f'Error: {said}')
+    raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def command(run: Callable[..., None]) -> Callable[..., None]:
+    """Let a function with ``as_json`` and ``verbose`` be a command that ends as told above."""
+
+    @functools.wraps(run)
+    def call(*args: Any, as_json: bool, verbose: bool, **options: Any) -> None:  # noqa: ANN401
+        _listen(verbose)
+        try:
+            run(*args, as_json=as_json, verbose=verbose, **options)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback for a user
+            fail(error, as_json=as_json, verbose=verbose)
+
+    return call
+
+
+def check_output(path: Path | None, force: bool) -> None:
+    """Refuse to overwrite a file, before any work is done.
+
+    Raises:
+        ValueError: The file is there and ``force`` is not given, or its folder is not there.
+    """
+    if path is None:
+        return
+    if path.exists() and not force:
+        raise ValueError(f'{path} is there already. --force overwrites it; -o names another.')
+    if not path.parent.is_dir():
+        raise ValueError(f'There is no folder {path.parent} to write {path.name} into.')
+
+
+def _listen(verbose: bool) -> None:
+    """Show warnings as one line each, and with ``verbose`` the package's log."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format='%(asctime)s %(message)s',
+        datefmt='%H:%M:%S',
+        force=True,
+    )
+    logging.getLogger('sdv_llmgan').setLevel(logging.INFO if verbose else logging.WARNING)
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+        text = ' '.join(str(message).split())
+        if category is UserWarning and not text.startswith(IGNORED) and text not in said:
+            said.add(text)
+            say(f'Note: {text}')
+
+    warnings.showwarning = show  # type: ignore[assignment]
+    warnings.simplefilter('default', UserWarning)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {str(key): _plain(cell) for key, cell in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(cell) for cell in value]
+    if hasattr(value, 'item'):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,246 @@
+"""What the commands do; whatever needs SDV is here, so that ``--help`` does without."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sdv.utils import load_synthesizer
+
+from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan.benchmark.tables import split as split_rows
+from sdv_llmgan.budget import Budget
+from sdv_llmgan.egress import EgressPolicy, Treatment
+from sdv_llmgan.estimate import Estimate
+from sdv_llmgan.preview import Preview
+from sdv_llmgan.registry import discriminators, providers
+from sdv_llmgan.report import Report, make_report
+from sdv_llmgan_cli.options import FitOptions
+from sdv_llmgan_cli.speech import say
+from sdv_llmgan_cli.tables import given, read_csv, read_metadata, taken
+from sdv_llmgan_cli.wishes import parse_wishes
+
+#: The demonstration's table: in an installed package, and in a checkout.
+DEMO = Path(__file__).parent / 'examples'
+EXAMPLES = Path(__file__).parent.parent / 'examples'
+DEMO_CONTEXT = 'People in the US census of 1994, one row a person.'
+MIN_SPLIT = 4
+#: What options may say of columns.
+TREATMENTS: tuple[Treatment, ...] = ('withhold', 'bucket', 'pseudonymize')
+PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesizer.synthia}
+
+
+def make_synthesizer(
+    data: Path, metadata_path: Path | None, settings: FitOptions
+) -> tuple[LLMGANSynthesizer, pd.DataFrame]:
+    """A synthesizer for a CSV file, and the file's table.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        LLMGANError: There is no such provider or discriminator.
+        ValueError: A file or an option cannot be used.
+    """
+    table = read_csv(data)
+    metadata = read_metadata(metadata_path, table, _table_name(data))
+    preset = settings.preset
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f'--preset must be one of {", ".join(PRESETS)}, got {preset!r}.')
+    make = PRESETS[preset] if preset else LLMGANSynthesizer
+    return make(metadata, **_arguments(settings)), table
+
+
+def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> dict[str, Any]:
+    """Fit and save; what there is to say of it."""
+    synthesizer.fit(given(synthesizer.metadata, table))
+    synthesizer.save(str(output))
+    info = synthesizer.get_info()
+    kept = ('llm', 'remote', 'steps', 'stopped', 'score', 'accuracy', 'sampler')
+    usage = synthesizer.get_usage()
+    return {
+        'model': str(output),
+        'rows': len(table),
+        'columns': len(table.columns),
+        **{name: info[name] for name in kept},
+        'usage': usage.to_dict('index'),
+    }
+
+
+def preview(data: Path, metadata_path: Path | None, settings: FitOptions) -> Preview:
+    """What a fit would send first; see ``LLMGANSynthesizer.preview``."""
+    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    return synthesizer.preview(given(synthesizer.metadata, table))
+
+
+def estimate(
+    data: Path, metadata_path: Path | None, settings: FitOptions, num_rows: int
+) -> Estimate:
+    """What a fit and a sample would use; see ``LLMGANSynthesizer.estimate``."""
+    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    return synthesizer.estimate(given(synthesizer.metadata, table), num_rows)
+
+
+def load(model: Path) -> LLMGANSynthesizer:
+    """A saved synthesizer.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is something else.
+    """
+    if not model.is_file():
+        raise FileNotFoundError(f'There is no file {model}.')
+    try:
+        loaded = load_synthesizer(str(model))
+    except Exception as error:
+        raise ValueError(f'{model} is not a model that sdv-llmgan fit saved: {error}') from error
+    if not isinstance(loaded, LLMGANSynthesizer):
+        raise ValueError(f'{model} holds a {type(loaded).__name__}, not an LLMGANSynthesizer.')
+    return loaded
+
+
+def sample(
+    synthesizer: LLMGANSynthesizer,
+    num_rows: int,
+    where: list[str],
+    description: str | None,
+    seed: int | None,
+) -> pd.DataFrame:
+    """Synthetic rows, under conditions if there are any."""
+    if seed is not None:
+        synthesizer._set_random_state(seed)
+    columns = list(synthesizer._original_metadata.tables.values())[0].columns
+    if description is not None:
+        return taken(synthesizer.sample_from_description(description, num_rows))
+    if not where:
+        return taken(synthesizer.sample(num_rows))
+    schema = synthesizer.get_generation_process().schema
+    condition = parse_wishes(where, schema, list(columns), num_rows)
+    say(f'Condition: {condition}')
+    return taken(synthesizer.sample_from_conditions([condition]))
+
+
+def list_plugins() -> dict[str, list[dict[str, str]]]:
+    """Installed providers and discriminators: name, what it is, and where it comes from."""
+    return {
+        kind: [
+            {
+                'name': name,
+                'what': (factory.__doc__ or '').strip().split('\n')[0],
+                'from': str(getattr(factory, '__module__', '')).split('.')[0],
+            }
+            for name, factory in sorted(found.items())
+        ]
+        for kind, found in (('providers', providers()), ('discriminators', discriminators()))
+    }
+
+
+def _table_name(data: Path) -> str:
+    return re.sub(r'\W+', '_', data.stem) or 'table'
+
+
+def _arguments(settings: FitOptions) -> dict[str, Any]:
+    """Options as arguments of the synthesizer; what was not given is left out."""
+    chosen = {name: value for name, value in asdict(settings).items() if value not in (None, [])}
+    chosen.pop('preset', None)
+    if described := chosen.pop('describe', None):
+        chosen['column_descriptions'] = dict(map(_description, described))
+    if chosen.get('max_batches') == 0:
+        chosen['max_batches'] = None
+    bounds = {name: chosen.pop(name) for name in ('max_usd', 'max_tokens') if name in chosen}
+    if bounds:
+        chosen['budget'] = Budget(**bounds)
+    treatments: dict[str, Treatment] = {
+        name: treatment for treatment in TREATMENTS for name in chosen.pop(treatment, [])
+    }
+    sent = {name: chosen.pop(name) for name in ('rows', 'max_rows') if name in chosen}
+    if treatments or sent:
+        chosen['egress'] = EgressPolicy(treatments, **sent)
+    judges = chosen.get('discriminator', [])
+    if len(judges) == 1:
+        chosen['discriminator'] = judges[0]
+    graph = chosen.get('causal_graph')
+    if graph not in (None, 'hill-climb', 'none'):
+        chosen['causal_graph'] = _read_graph(Path(graph))
+    return {'verbose': True, **chosen}
+
+
+def _description(text: str) -> tuple[str, str]:
+    name, equals, meaning = text.partition('=')
+    if not equals:
+        raise ValueError(f'--describe must be COLUMN=MEANING, got {text!r}.')
+    return name, meaning
+
+
+def _read_graph(path: Path) -> list[list[str]]:
+    if not path.is_file():
+        raise ValueError(
+            f'--causal-graph must be hill-climb, none, or a JSON file of pairs; there is no {path}.'
+        )
+    try:
+        edges: list[list[str]] = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path} is not JSON: {error}') from error
+    if not isinstance(edges, list):
+        raise ValueError(f'{path} must hold a list of [cause, effect] pairs.')
+    return edges
+
+
+def report(
+    files: Sequence[Path],
+    *,
+    holdout: Path | None,
+    metadata_path: Path | None,
+    target: str | None,
+    known_columns: Sequence[str] | None,
+    sensitive_columns: Sequence[str] | None,
+) -> Report:
+    """A report on two tables, with the model before them if there is one.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: A file cannot be used, or a column is unknown.
+    """
+    *models, real_path, synthetic_path = files
+    synthesizer = load(models[0]) if models else None
+    real, synthetic = read_csv(real_path), read_csv(synthetic_path)
+    options: dict[str, Any] = {
+        'holdout': None if holdout is None else read_csv(holdout),
+        'target': target,
+        'known_columns': known_columns or None,
+        'sensitive_columns': sensitive_columns or None,
+    }
+    if synthesizer is not None:
+        return synthesizer.report(real, synthetic, path=None, **options)
+    metadata = read_metadata(metadata_path, real, _table_name(real_path))
+    return make_report(real, synthetic, metadata, **options)
+
+
+def split(data: Path, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and held-out rows of a CSV file; see ``benchmark.tables.split``."""
+    table = read_csv(data)
+    if len(table) < MIN_SPLIT:
+        raise ValueError(f'{data} has {len(table)} rows; at least {MIN_SPLIT} can be split.')
+    return split_rows(table, share)
+
+
+def demo(llm: str | None, folder: Path) -> dict[str, Any]:
+    """Fit, sample and report on the census rows that come with this package."""
+    source = DEMO if DEMO.is_dir() else EXAMPLES
+    settings = FitOptions(llm=llm, context=DEMO_CONTEXT, target='Income')
+    synthesizer, table = make_synthesizer(
+        source / 'adult_100.csv', source / 'adult_metadata.json', settings
+    )
+    training, held_out = split_rows(table, 0.2)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ('model.pkl', 'train.csv', 'holdout.csv', 'synthetic.csv', 'report.html')
+    files = {Path(name).stem: folder / name for name in names}
+    done = fit(synthesizer, training, files['model'])
+    synthetic = taken(synthesizer.sample(len(training)))
+    for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
+        rows.to_csv(files[name], index=False)
+    made = synthesizer.report(training, synthetic, held_out, files['report'])
+    return {**done, 'files': {name: str(path) for name, path in files.items()}, 'report': str(made)}

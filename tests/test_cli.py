@@ -1,0 +1,468 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import pytest
+from sdv.metadata import Metadata
+from sdv.single_table import GaussianCopulaSynthesizer
+from sdv.utils import load_synthesizer
+from tables import visits, visits_metadata
+from typer.testing import CliRunner, Result
+
+from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan.budget import Budget
+from sdv_llmgan.column import MetadataDetail
+from sdv_llmgan.distill import SamplerName
+from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan_cli import work
+from sdv_llmgan_cli.app import app
+from sdv_llmgan_cli.options import FitOptions
+from sdv_llmgan_cli.tables import read_csv, read_metadata
+from sdv_llmgan_cli.wishes import parse_wishes
+
+# What SDV, SDMetrics and their libraries warn of is not this package's.
+pytestmark = pytest.mark.filterwarnings('ignore')
+ROOT = Path(__file__).parent.parent
+QUICK = ('--llm', 'scripted', '--max-batches', '1', '--sampler', 'llm', '--causal-graph', 'none')
+
+
+@pytest.fixture(autouse=True)
+def warnings_as_they_were():
+    """Commands show warnings their own way; the tests after them do not."""
+    shown = warnings.showwarning
+    yield
+    warnings.showwarning = shown
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def error_of(result: Result) -> str:
+    """The one line that an error ends with."""
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith('Error: ')
+    assert 'Traceback' not in result.stderr
+    return line
+
+
+@pytest.fixture(scope='module')
+def desk(tmp_path_factory) -> Path:
+    """A folder with a table, its metadata, and a model fitted from the command line."""
+    folder = tmp_path_factory.mktemp('desk')
+    visits(40).to_csv(folder / 'data.csv', index=False)
+    metadata = visits_metadata().to_dict()
+    (folder / 'metadata.json').write_text(json.dumps(metadata), encoding='utf-8')
+    fitted = run(
+        *('fit', folder / 'data.csv', '-o', folder / 'model.pkl'),
+        *('--metadata', folder / 'metadata.json', *QUICK),
+    )
+    assert fitted.exit_code == 0, fitted.output
+    return folder
+
+
+def test_the_way_from_a_csv_to_a_report(tmp_path):
+    data = tmp_path / 'visits.csv'
+    visits(50).to_csv(data, index=False)
+    model, rows, page = (tmp_path / name for name in ('m.pkl', 'out.csv', 'report.html'))
+    train, holdout = tmp_path / 'visits-train.csv', tmp_path / 'visits-holdout.csv'
+
+    for arguments in (
+        ('split', data),
+        ('fit', train, '-o', model, '--context', 'Visits.', '--target', 'smoker', *QUICK),
+        ('sample', model, '-n', 30, '-o', rows),
+        ('report', model, train, rows, '--holdout', holdout, '-o', page),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 0, done.output
+
+    assert [len(pd.read_csv(path)) for path in (train, holdout, rows)] == [40, 10, 30]
+    assert 'DCR share' in done.stdout
+    assert 'Visits.' in page.read_text(encoding='utf-8')
+
+
+def test_fit_says_what_it_detected_and_what_came_of_it(tmp_path):
+    data = tmp_path / 'data.csv'
+    visits(30).to_csv(data, index=False)
+    done = run('fit', data, '-o', tmp_path / 'm.pkl', *QUICK)
+    assert done.stdout == ''
+    assert f'{data}: 30 rows, 8 columns.' in done.stderr
+    assert 'Detected id: patient; numerical: age' in done.stderr
+    assert 'Fit ended after 1 steps' in done.stderr
+    assert f'Saved {tmp_path / "m.pkl"}' in done.stderr
+
+
+def test_every_option_reaches_the_synthesizer(tmp_path):
+    data, graph, model = (tmp_path / name for name in ('data.csv', 'graph.json', 'm.pkl'))
+    visits(30).to_csv(data, index=False)
+    graph.write_text('[["age", "pressure"]]', encoding='utf-8')
+    options = {
+        'llm': 'scripted',
+        'generator_llm': 'scripted',
+        'optimizer_llm': 'scripted',
+        'discriminator_llm': 'scripted',
+        'preset': 'synthia',
+        'context': 'Visits.',
+        'describe': 'age=in years',
+        'metadata_detail': 'none',
+        'target': 'smoker',
+        'causal_graph': str(graph),
+        'discriminator': 'mlp',
+        'sampler': 'llm',
+        'epochs': 2,
+        'batch_size': 15,
+        'examples_per_call': 3,
+        'max_batches': 1,
+        'patience': 3,
+        'withhold': 'weight',
+        'bucket': 'age',
+        'pseudonymize': 'ward',
+        'max_rows': 20,
+        'max_usd': 1.5,
+        'max_tokens': 100_000,
+        'audit_log': tmp_path / 'audit.jsonl',
+        'seed': 7,
+    }
+    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache', 'rows'}
+    given = [
+        part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)
+    ]
+    done = run('fit', data, '-o', model, '--no-cache', *given)
+    assert done.exit_code == 0, done.output
+    kept = load_synthesizer(str(model)).get_parameters()
+    options |= {
+        'column_descriptions': {'age': 'in years'},
+        'causal_graph': [['age', 'pressure']],
+        'budget': Budget(max_usd=1.5, max_tokens=100_000),
+        'egress': EgressPolicy(
+            {'weight': 'withhold', 'age': 'bucket', 'ward': 'pseudonymize'}, max_rows=20
+        ),
+        'cache': False,
+    }
+    replaced = ('preset', 'describe', 'max_usd', 'max_tokens')
+    for name in (*replaced, 'withhold', 'bucket', 'pseudonymize', 'max_rows'):
+        del options[name]
+    assert {name: kept[name] for name in options} == options
+    assert kept['optimizer_examples'] == 10  # of the preset
+
+
+def test_help_names_every_choice():
+    text = run('fit', '--help').stdout
+    for choice in (*get_args(SamplerName), *get_args(MetadataDetail), *work.PRESETS):
+        assert choice in text
+
+
+@pytest.mark.parametrize(
+    'command',
+    ['fit', 'preview', 'estimate', 'sample', 'report', 'split', 'providers', 'benchmark', 'demo'],
+)
+def test_every_command_has_help(command):
+    done = run(command, '--help')
+    assert done.exit_code == 0
+    assert len(done.stdout) > 100
+    assert command in run('--help').stdout
+
+
+def test_help_does_not_wait_for_sdv():
+    code = (
+        'import sys; sys.argv = ["sdv-llmgan", "fit", "--help"]\n'
+        'from sdv_llmgan_cli.app import app\n'
+        'try:\n    app()\nexcept SystemExit as end:\n    assert end.code == 0\n'
+        'assert not {"sdv", "sdv_llmgan", "pandas", "torch"} & set(sys.modules)'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_a_real_process_writes_rows_to_stdout_and_the_rest_to_stderr(desk):
+    command = [sys.executable, '-m', 'sdv_llmgan', 'sample', str(desk / 'model.pkl'), '-n', '5']
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(io.StringIO(done.stdout))
+    assert rows.shape == (5, 8)
+
+    failed = subprocess.run(
+        [*command, '--where', 'nope=1'], capture_output=True, text=True, cwd=ROOT
+    )
+    assert failed.returncode == 1
+    assert failed.stdout == ''
+    assert failed.stderr.splitlines()[-1].startswith('Error: --where names an unknown column')
+    wrong = subprocess.run(command[:-2] + ['-n', 'many'], capture_output=True, text=True, cwd=ROOT)
+    assert wrong.returncode == 2
+
+
+def test_json_is_all_that_stdout_holds(desk, tmp_path):
+    fitted = run('fit', desk / 'data.csv', '-o', tmp_path / 'm.pkl', '--json', *QUICK)
+    told = json.loads(fitted.stdout)
+    assert (told['rows'], told['steps'], told['remote']) == (40, 1, False)
+    assert told['usage']['generator']['calls'] > 0
+    sampled = json.loads(run('sample', desk / 'model.pkl', '-n', 4, '--json').stdout)
+    assert (sampled['rows'], len(sampled['data'])) == (4, 4)
+    out = tmp_path / 'out.csv'
+    assert json.loads(run('sample', desk / 'model.pkl', '-n', 20, '-o', out, '--json').stdout) == {
+        'output': str(out),
+        'rows': 20,
+        'asked_for': 20,
+    }
+    page = tmp_path / 'r.html'
+    told = json.loads(run('report', desk / 'data.csv', out, '-o', page, '--json').stdout)
+    assert told['sections'][0]['key'] == 'likeness'
+    assert 'scripted' in {
+        found['name'] for found in json.loads(run('providers', '--json').stdout)['providers']
+    }
+    failed = run('sample', tmp_path / 'gone.pkl', '--json')
+    assert json.loads(failed.stdout) == {'error': f'There is no file {tmp_path / "gone.pkl"}.'}
+
+
+def test_preview_shows_the_first_requests_and_sends_nothing(desk):
+    arguments = ('preview', desk / 'data.csv', *QUICK, '--llm', 'openai/gpt-4o-mini', '--no-rows')
+    shown = run(*arguments)
+    assert shown.exit_code == 0, shown.output
+    assert '=== Request 1 of' in shown.stdout
+    requests = json.loads(run(*arguments, '--json').stdout)
+    assert requests[0]['role'] == 'generator'
+    assert {request['real_rows'] for request in requests} == {0}
+
+
+def test_estimate_says_what_a_fit_would_use(desk):
+    arguments = ('estimate', desk / 'data.csv', '-n', 50, *QUICK, '--llm', 'openai/gpt-4o-mini')
+    said = run(*arguments)
+    assert said.exit_code == 0, said.output
+    assert 'US dollars' in said.stdout
+    told = json.loads(run(*arguments, '--json').stdout)
+    assert told['total']['calls'] > told['fit']['calls'] > 0
+    assert told['total']['usd'] > 0
+
+
+def test_rows_meet_the_conditions(desk):
+    where = [
+        *('--where', 'age=30..40', '--where', 'ward=north|south'),
+        *('--where', 'smoker=true', '--where', 'admitted=2024-03-01..', '--where', 'stage=2'),
+    ]
+    done = run('sample', desk / 'model.pkl', '-n', 6, *where)
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(io.StringIO(done.stdout))
+    assert len(rows) == 6
+    assert rows['age'].between(30, 40).all()
+    assert rows['ward'].isin(['north', 'south']).all()
+    assert rows['smoker'].all()
+    assert (rows['admitted'] >= '2024-03-01').all()
+    assert (rows['stage'] == 2).all()
+
+
+WISHES = TableSchema((
+    Column('age', 'integer', minimum=18, maximum=90),
+    Column('weight', 'number', minimum=40.0, maximum=120.0, decimals=1),
+    Column('job', 'categorical', categories=('nurse', 'clerk', 'a..b', 'x|y')),
+    Column('stage', 'categorical', categories=(1, 2, 3)),
+    Column('smoker', 'boolean'),
+    Column('a=b', 'categorical', categories=('c',)),
+    Column('seen', 'datetime', minimum='2024-01-01', maximum='2024-12-31'),
+))
+
+
+@pytest.mark.parametrize(
+    ('text', 'wish'),
+    [
+        ('age=30..40', {'age': (30, 40)}),
+        ('age=30..', {'age': (30, None)}),
+        ('weight=..70.5', {'weight': (None, 70.5)}),
+        ('age=41', {'age': 41}),
+        ('age=41|42', {'age': [41, 42]}),
+        ('age=', {'age': None}),
+        ('job=nurse', {'job': 'nurse'}),
+        ('job=nurse|clerk', {'job': ['nurse', 'clerk']}),
+        ('job=a..b', {'job': 'a..b'}),
+        ('job=x|y', {'job': 'x|y'}),
+        ('stage=1|3', {'stage': [1, 3]}),
+        ('smoker=no', {'smoker': False}),
+        ('a=b=c', {'a=b': 'c'}),
+        ('seen=2024-02-01..2024-03-01', {'seen': ('2024-02-01', '2024-03-01')}),
+        ('name=Ann', {'name': 'Ann'}),
+    ],
+)
+def test_conditions_are_read(text, wish):
+    columns = [*WISHES.names, 'name']
+    assert parse_wishes([text], WISHES, columns, 3).column_values == wish
+
+
+@pytest.mark.parametrize(
+    ('texts', 'message'),
+    [
+        (['ages=3'], 'unknown column "ages". There are: age, weight'),
+        (['age'], "cannot read 'age'. Write COLUMN=VALUE"),
+        (['age=old'], '"age" holds numbers, got \'old\''),
+        (['smoker=maybe'], '"smoker" is true or false'),
+        (['age=3', 'age=4'], 'names "age" twice'),
+        (['age=..'], 'at least one end'),
+    ],
+)
+def test_conditions_that_say_nothing_are_errors(texts, message):
+    with pytest.raises(ValueError, match=message.replace('(', r'\(').replace('.', r'\.')):
+        parse_wishes(texts, WISHES, WISHES.names, 3)
+
+
+def test_a_seed_gives_other_rows_and_the_same_ones_again(desk):
+    plain, seeded, again = (
+        run('sample', desk / 'model.pkl', '-n', 5, *seed).stdout
+        for seed in ((), ('--seed', 1), ('--seed', 1))
+    )
+    assert seeded == again != plain
+
+
+@pytest.mark.parametrize(
+    ('raw', 'notes', 'first'),
+    [
+        (b'\xef\xbb\xbfage,job\n41,nurse\n30,clerk\n', ' (with a byte-order mark)', 41),
+        (b'age;job\n41;nurse, day\n30;clerk\n', ' (separated by semicolons)', 41),
+        (b'age\tjob\n41\tnurse\n', ' (separated by tabs)', 41),
+        (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas)', 4.5),
+        ('age,job\n41,Köchin\n'.encode('cp1252'), ' (in Windows-1252, not UTF-8)', 41),
+        (b'age,job\n41,"a;b"\n', '', 41),
+        (b'age\n41\n', '', 41),
+    ],
+)
+def test_any_common_csv_is_read_and_what_was_found_is_said(tmp_path, capsys, raw, notes, first):
+    path = tmp_path / 'data.csv'
+    path.write_bytes(raw)
+    table = read_csv(path)
+    assert list(table)[0] == 'age'
+    assert table['age'][0] == first
+    said = capsys.readouterr().err
+    assert said.endswith(f'columns{notes}.\n')
+
+
+@pytest.mark.parametrize(
+    ('raw', 'message'),
+    [(b'', 'is empty'), (b'\n \n', 'is empty'), (b'age,job\n', '2 columns but no rows')],
+)
+def test_files_without_rows_are_errors(tmp_path, raw, message):
+    path = tmp_path / 'data.csv'
+    path.write_bytes(raw)
+    assert message in error_of(run('fit', path, '-o', tmp_path / 'm.pkl', *QUICK))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('fit', 'gone.csv'), 'There is no file'),
+        (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
+        (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
+        (('fit', 'data.csv', '--preset', 'gan'), '--preset must be one of mallm-gan, synthia'),
+        (('fit', 'data.csv', '--llm', 'scripted', '--target', 'x'), 'The target must be a column'),
+        (('fit', 'data.csv', '--describe', 'age'), '--describe must be COLUMN=MEANING'),
+        (('fit', 'data.csv', '--causal-graph', 'g'), '--causal-graph must be hill-climb, none'),
+        (('fit', 'data.csv', '--metadata', 'data.csv'), 'is not SDV metadata'),
+        (('fit', 'data.csv', '-o', 'no/m.pkl'), 'There is no folder'),
+        (('fit', 'data.csv', '-o', 'model.pkl'), 'is there already. --force overwrites it'),
+        (('sample', 'data.csv'), 'is not a model that sdv-llmgan fit saved'),
+        (('sample', 'model.pkl', '--where', 'age=900'), '"age" cannot be 900'),
+        (('report', 'data.csv', 'metadata.json'), 'metadata.json'),
+    ],
+)
+def test_errors_are_one_line(desk, monkeypatch, arguments, message):
+    monkeypatch.chdir(desk)
+    elsewhere = ('-o', 'new.pkl') if arguments[0] == 'fit' and '-o' not in arguments else ()
+    assert message in error_of(run(*arguments, *elsewhere))
+
+
+def test_another_synthesizers_model_is_an_error(desk, tmp_path):
+    copula = GaussianCopulaSynthesizer(visits_metadata())
+    copula.save(str(tmp_path / 'copula.pkl'))
+    message = error_of(run('sample', tmp_path / 'copula.pkl'))
+    assert 'holds a GaussianCopulaSynthesizer, not an LLMGANSynthesizer' in message
+
+
+def test_wrong_usage_ends_with_2(desk):
+    assert run('fit').exit_code == 2
+    assert run('sample', desk / 'model.pkl', '-n', '0').exit_code == 2
+    assert run('report', desk / 'data.csv').exit_code == 2
+    assert run('report', desk / 'data.csv', desk / 'data.csv', '-o', 'r.pdf').exit_code == 2
+    assert run('nonsense').exit_code == 2
+    model = desk / 'model.pkl'
+    assert run('sample', model, '--where', 'age=30', '--describe', 'old').exit_code == 2
+
+
+def test_ctrl_c_ends_with_130(desk, tmp_path, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt('Interrupted. The fit was interrupted in step 2')
+
+    monkeypatch.setattr(work, 'fit', interrupted)
+    done = run('fit', desk / 'data.csv', '-o', tmp_path / 'm.pkl', *QUICK)
+    assert done.exit_code == 130
+    assert 'interrupted in step 2' in done.stderr
+
+
+def test_nothing_is_overwritten_without_force(desk, tmp_path):
+    out = tmp_path / 'out.csv'
+    out.write_text('mine', encoding='utf-8')
+    assert 'is there already' in error_of(run('sample', desk / 'model.pkl', '-o', out))
+    assert out.read_text(encoding='utf-8') == 'mine'
+    assert run('sample', desk / 'model.pkl', '-n', 3, '-o', out, '--force').exit_code == 0
+    assert len(pd.read_csv(out)) == 3
+
+
+def test_verbose_shows_the_log_and_where_an_error_arose(desk, tmp_path):
+    done = run('fit', desk / 'data.csv', '-o', tmp_path / 'm.pkl', '-v', *QUICK)
+    assert 'This fit pays for at most 1 batches' in done.stderr
+    failed = run('sample', tmp_path / 'gone.pkl', '-v')
+    assert 'Traceback' in failed.stderr
+    assert failed.stderr.splitlines()[-1].startswith('Error: ')
+
+
+def test_metadata_of_either_sdv_line_is_taken(tmp_path):
+    table = visits(10)
+    columns = visits_metadata().to_dict()['tables']['visits']
+    forms = [
+        {'tables': {'v': columns}, 'relationships': [], 'METADATA_SPEC_VERSION': version}
+        for version in ('V1', 'V2')
+    ]
+    for saved in (*forms, {**columns, 'METADATA_SPEC_VERSION': 'SINGLE_TABLE_V1'}):
+        path = tmp_path / 'metadata.json'
+        path.write_text(json.dumps(saved), encoding='utf-8')
+        metadata = read_metadata(path, table, 'v')
+        assert isinstance(metadata, Metadata)
+        assert list(metadata.tables) == ['v']
+        assert metadata.tables['v'].columns['ward']['sdtype'] == 'categorical'
+
+
+def test_the_demonstration_goes_the_whole_way(tmp_path, monkeypatch):
+    quick = LLMGANSynthesizer.__init__
+
+    def init(self, *args, **kwargs):
+        quick(self, *args, **{'max_batches': 1, 'sampler': 'llm', 'causal_graph': 'none', **kwargs})
+
+    monkeypatch.setattr(LLMGANSynthesizer, '__init__', init)
+    done = run('demo', '--llm', 'scripted', '-o', tmp_path / 'demo')
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / 'demo').iterdir()) == [
+        *('holdout.csv', 'model.pkl', 'report.html', 'synthetic.csv', 'train.csv'),
+    ]
+    assert 'Prediction of “Income”' in done.stdout
+
+
+def test_benchmark_takes_the_arguments_that_it_always_took(tmp_path):
+    done = run('benchmark', '--help')
+    assert 'usage: sdv-llmgan benchmark' in done.stdout
+    data = tmp_path / 'data.csv'
+    visits(30).drop(columns='patient').to_csv(data, index=False)
+    arguments = ('--synthesizers', 'real', '--seeds', 1, '--metrics', 'copied_rows')
+    done = run('benchmark', data, *arguments, '--out', tmp_path / 'out')
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / 'out' / 'tables.md').is_file()
+    assert run('benchmark', 'nothing').exit_code == 2
+
+
+def test_version_is_the_packages():
+    from importlib.metadata import version
+
+    assert run('--version').stdout.strip() == version('sdv-llmgan')
