@@ -3,6 +3,7 @@
     python benchmarks/calls.py speed [--rows 2000] [--in-flight 32] [--delay 0.2]
     python benchmarks/calls.py soak [--rows 50000]
     python benchmarks/calls.py kill [--kills 20]
+    python benchmarks/calls.py side --mock-python PATH   (of an environment with mostlyai-mock)
 
 The server is this file in a process of its own, on loopback; it speaks as OpenAI does, and the
 SDK's own client talks to it.
@@ -27,6 +28,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +38,8 @@ from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider, Prices
 from sdv_llmgan.providers.scripted import random_json
 
 PORT = 18763
+#: Rows that mostlyai-mock asks for in a call.
+MOCK_ROWS = 20
 URL = f'http://127.0.0.1:{PORT}'
 
 
@@ -123,6 +127,9 @@ def serve(behaviour: Behaviour, log: str | None = None) -> None:
                 )
                 raw = await reader.readexactly(length)
                 await asyncio.sleep(behaviour.delay)
+                if b'"stream":true' in raw.replace(b' ', b''):
+                    await stream(writer, json.loads(raw))
+                    continue
                 luck = rng.random()
                 if luck < behaviour.dropped:
                     writer.close()
@@ -148,12 +155,40 @@ def serve(behaviour: Behaviour, log: str | None = None) -> None:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
+    async def stream(writer: asyncio.StreamWriter, body: dict) -> None:
+        """Twenty rows in one event, as mostlyai-mock asks for them."""
+        schema = body['response_format']['json_schema']['schema']
+        row = _inlined(schema['properties']['rows']['items'], schema.get('$defs', {}))
+        rng = np.random.default_rng(0)
+        rows = [json.loads(random_json(row, rng)) for _ in range(MOCK_ROWS)]
+        choice = {'index': 0, 'delta': {'role': 'assistant', 'content': json.dumps({'rows': rows})}}
+        head = {'id': 'x', 'object': 'chat.completion.chunk', 'created': 1, 'model': 'tiny'}
+        events = [{**head, 'choices': [{**choice, 'finish_reason': None}]}]
+        events += [{**head, 'choices': [{'index': 0, 'delta': {}, 'finish_reason': 'stop'}]}]
+        data = ''.join(f'data: {json.dumps(event)}\n\n' for event in events) + 'data: [DONE]\n\n'
+        writer.write(
+            b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n'
+            + f'content-length: {len(data)}\r\n\r\n{data}'.encode()
+        )
+        await writer.drain()
+
     async def main() -> None:
         server = await asyncio.start_server(answer, '127.0.0.1', PORT, backlog=256)
         async with server:
             await server.serve_forever()
 
     asyncio.run(main())
+
+
+def _inlined(schema: Any, parts: dict) -> Any:  # noqa: ANN401 - any part of a JSON Schema
+    """A JSON Schema with its references put in their places."""
+    if isinstance(schema, list):
+        return [_inlined(part, parts) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if '$ref' in schema:
+        return _inlined(parts[schema['$ref'].split('/')[-1]], parts)
+    return {key: _inlined(part, parts) for key, part in schema.items()}
 
 
 def completion(text: str, size: int) -> dict:
@@ -260,6 +295,30 @@ def kill(arguments: argparse.Namespace) -> None:
         print(f'same process and rows as without a kill: {last.stdout == reference.stdout}')
 
 
+def side(arguments: argparse.Namespace) -> None:
+    """The same number of rows by mostlyai-mock, and by ours at its ten calls in flight."""
+    client = str(Path(__file__).with_name('mock_client.py'))
+    with Serving(Behaviour(delay=arguments.delay)):
+        run = [arguments.mock_python, client, URL, str(arguments.rows)]
+        theirs = subprocess.run(run, capture_output=True, text=True, timeout=600)
+        if theirs.returncode:
+            raise SystemExit(theirs.stderr)
+        rows, wall, cpu = map(float, theirs.stdout.split()[-3:])
+        made = make(in_flight=10, rows=MOCK_ROWS)
+        made.rows_per_example = 1
+        made.fit(given(made))
+        began, own = time.perf_counter(), time.process_time()
+        made.sample(arguments.rows)
+        began, own = time.perf_counter() - began, time.process_time() - own
+    print(f'10 calls in flight, {MOCK_ROWS} rows a call, {arguments.rows} rows:')
+    for name, count, seconds, busy in (
+        ('mostlyai-mock', rows, wall, cpu),
+        ('sdv-llmgan', arguments.rows, began, own),
+    ):
+        milliseconds = 1000 * busy / count
+        print(f'  {name}: {count:.0f} rows, {seconds:.2f} s, {milliseconds:.2f} ms of CPU a row')
+
+
 def run(arguments: argparse.Namespace) -> None:
     """One fit and sample, whose outcome is printed."""
     made = make(arguments.cache)
@@ -274,7 +333,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('what', choices=['speed', 'soak', 'kill', 'run'])
+    parser.add_argument('what', choices=['speed', 'soak', 'kill', 'side', 'run'])
     parser.add_argument('--rows', type=int)
     parser.add_argument('--in-flight', type=int, default=32)
     parser.add_argument('--delay', type=float, default=0.2)
@@ -282,11 +341,14 @@ def main() -> None:
     parser.add_argument('--kills', type=int, default=20)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cache', default=False)
+    parser.add_argument('--mock-python')
     arguments = parser.parse_args()
     arguments.rows = arguments.rows or {'soak': 50_000}.get(arguments.what, 2_000)
     os.environ.setdefault('OPENAI_API_KEY', 'none')
     warnings.simplefilter('ignore')
-    {'speed': speed, 'soak': soak, 'kill': kill, 'run': run}[arguments.what](arguments)
+    {'speed': speed, 'soak': soak, 'kill': kill, 'side': side, 'run': run}[arguments.what](
+        arguments
+    )
 
 
 if __name__ == '__main__':

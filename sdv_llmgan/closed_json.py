@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -81,7 +82,8 @@ def number(least: float, most: float = math.inf) -> Reader:
 
     def read_number(saved: Any, where: str) -> float:  # noqa: ANN401
         is_number = isinstance(saved, (int, float)) and not isinstance(saved, bool)
-        if not is_number or not least - SLACK <= saved <= most + SLACK or math.isinf(saved):
+        in_range = is_number and least - SLACK <= saved <= most + SLACK
+        if not in_range or abs(saved) > sys.float_info.max:
             _refuse(where, f'a number from {least} to {most}', saved)
         return saved
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from operator import index
 
@@ -223,7 +224,8 @@ VERDICTS = {True: 'real', False: 'synthetic', None: ''}
 def _rank(step: Step) -> tuple[bool, float]:
     if step.verdict is None:
         return True, float('inf')
-    return not step.verdict.is_real, step.verdict.score
+    score = step.verdict.score
+    return not step.verdict.is_real, float('inf') if math.isnan(score) else score
 
 
 def _number(value: float | None) -> float:

@@ -46,7 +46,7 @@ def tell(steps: Sequence[Step], records: Sequence[Step], stopped: str) -> str:
 
 def _opening(num_steps: int, best: int | None, stopped: str) -> str:
     said = f'{num_steps} {"step" if num_steps == 1 else "steps"}'
-    said += f'; the fit ended by: {escaped(stopped)}.' if stopped else '.'
+    said += f'; end of the fit: {escaped(stopped)}.' if stopped else '.'
     said += ' Scores are in [0, 1]: 0 is chance, lower is better.'
     return f'{said} {"No step was judged" if best is None else f"Step {best} is the best"}.'
 

@@ -742,7 +742,13 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
         """The loss by epoch as a plotly figure; see ``LLMGAN.loss_values``."""
-        return super().get_loss_values_plot(title)
+        figure = super().get_loss_values_plot(title)
+        # Markers show a fit of one epoch too; a legend beside the plot leaves it no room on a
+        # telephone.
+        figure.update_traces(mode='lines+markers')
+        figure.update_xaxes(tick0=0, dtick=1 + len(self.get_loss_values()) // 12)
+        below = {'orientation': 'h', 'yref': 'container', 'y': 0, 'yanchor': 'bottom'}
+        return figure.update_layout(legend=below, margin_b=110)
 
     def report(
         self,

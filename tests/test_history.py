@@ -28,6 +28,12 @@ def test_the_ranking_is_worst_first_best_last_and_leaves_out_unjudged_steps():
     assert [step.verdict.score for step in made.ranked()] == [0.9, 0.4, 0.2]
 
 
+def test_a_score_that_is_no_number_is_worse_than_any():
+    made = history(float('nan'), 0.9, float('nan'))
+    assert made.best() is made.steps[1]
+    assert made.records() == made.steps[:2]
+
+
 def test_of_equal_scores_the_earlier_is_best():
     made = history(0.4, 0.4)
     assert made.best() is made.steps[0]

@@ -13,12 +13,21 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import sdv_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sdv.sampling import Condition
 from tables import AGE_JOB, visits, visits_metadata
 
-from sdv_llmgan import CausalGraph, GenerationProcess, RangeCondition, Verdict, plots
+from sdv_llmgan import (
+    CausalGraph,
+    GenerationProcess,
+    LLMGANSynthesizer,
+    RangeCondition,
+    ScriptedProvider,
+    Verdict,
+    plots,
+)
 from sdv_llmgan.analysis import analyze
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.metrics import DCRShare
@@ -260,8 +269,8 @@ def test_a_map_of_no_synthetic_rows_or_of_one_feature_is_drawn():
 
 def test_umap_is_used_where_it_is_installed_and_else_named(monkeypatch):
     class UMAP:
-        def __init__(self, **settings: object) -> None:
-            assert settings['n_components'] == 2
+        def __init__(self, neighbors: int, **settings: object) -> None:
+            assert (neighbors, settings['n_components']) == (15, 2)
 
         def fit(self, table):
             return self
@@ -290,3 +299,28 @@ def test_pictures_need_no_matplotlib():
                 assert 'matplotlib' not in ast.unparse(node), path
     code = 'import sys, sdv_llmgan.plots; assert "matplotlib" not in sys.modules'
     subprocess.run([sys.executable, '-c', code], check=True, timeout=240)
+
+
+def test_the_loss_curve_shows_a_fit_of_one_epoch():
+    made = LLMGANSynthesizer(
+        METADATA, llm='scripted', max_batches=1, sampler='llm', causal_graph='none', cache=False
+    )
+    sdv_lines.fit(made, REAL)
+    curves = made.get_loss_values_plot().data
+    assert [curve.mode for curve in curves] == ['lines+markers'] * 2
+    assert [len(curve.x) for curve in curves] == [1, 1]
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+def test_the_loss_curve_of_a_fit_without_a_verdict_is_empty():
+    made = LLMGANSynthesizer(
+        METADATA,
+        llm=ScriptedProvider(script=['no']),
+        max_batches=1,
+        causal_graph='none',
+        sampler='llm',
+        cache=False,
+    )
+    sdv_lines.fit(made, REAL)
+    assert not any(len(curve.x) for curve in made.get_loss_values_plot().data)
+    assert plots.get_steps_plot(made.history).to_json()

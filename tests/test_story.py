@@ -16,7 +16,14 @@ from sdv.errors import NotFittedError
 from sdv.metadata import Metadata
 from tables import AGE_JOB, visits, visits_metadata
 
-from sdv_llmgan import CausalGraph, GenerationProcess, LLMGANSynthesizer, ScriptedProvider, Verdict
+from sdv_llmgan import (
+    CausalGraph,
+    EgressPolicy,
+    GenerationProcess,
+    LLMGANSynthesizer,
+    ScriptedProvider,
+    Verdict,
+)
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.markdown import escaped, quoted
@@ -292,6 +299,7 @@ def test_an_edited_file_is_read_or_refused_and_never_anything_else(place, value,
         (['steps', 0, 'accepted'], -1, 'steps 0, accepted: needs a whole number'),
         (['steps', 0, 'accepted'], True, 'steps 0, accepted: needs a whole number'),
         (['steps', 0, 'verdict', 'score'], 1.5, 'needs a number from 0 to 1, got 1.5'),
+        (['steps', 0, 'seconds'], 10**400, 'seconds: needs a number from 0'),
         (['steps', 0, 'rejected', 'a'], 'x', 'rejected, a: needs a whole number'),
         (['steps', 0, 'rows'], [[1]], r"unknown: \['rows'\]"),
         (['steps', 0, 'usage', 'euro'], 1, r"unknown: \['euro'\]"),
@@ -400,6 +408,19 @@ def test_columns_and_rules_are_those_of_the_table_and_not_of_the_given_process()
     with_rules = synthesizer(generation_process=replace(given, rules=('no rule of this table',)))
     sdv_lines.fit(with_rules, TABLE)
     assert with_rules.history.steps[0].process.rules == ()
+
+
+def test_a_given_process_and_going_on_tell_nothing_that_a_policy_hides():
+    given = fitted().get_generation_process()
+    assert 'south' in given.to_json()
+    llm = ScriptedProvider()
+    policy = EgressPolicy({'ward': 'pseudonymize'})
+    made = fitted(llm=llm, generation_process=given, egress=policy)
+    made.continue_fit()
+    sent = ' '.join(message.content for request in llm.requests for message in request.messages)
+    assert '"ward"' in sent
+    assert 'south' not in sent
+    assert 'south' in set(sdv_lines.sample(made, 20)['ward'])
 
 
 def test_a_process_of_other_columns_is_refused_with_their_names():

@@ -20,6 +20,8 @@ from sdv_llmgan.schema import TableSchema
 #: Points drawn of each table, at most: enough to see, few enough for a page.
 MAX_POINTS = 2_000
 CURVE_POINTS = 400
+#: UMAP's own default; it takes no more than there are other rows.
+UMAP_NEIGHBORS = 15
 OTHER = 'other'
 
 
@@ -96,7 +98,7 @@ def get_map_plot(
     2,000 rows of each table are drawn on it. Real rows are open circles, synthetic ones filled.
 
     Args:
-        real: Shape (n_real, n_columns), n_real >= 2.
+        real: Shape (n_real, n_columns), n_real >= 2, for UMAP >= 3.
         synthetic: Shape (n_synthetic, n_columns).
         metadata: A metadata ``dict`` or object of one table; ``None``: by dtypes. Conditions need
             SDV's object.
@@ -109,11 +111,12 @@ def get_map_plot(
 
     Raises:
         ImportError: UMAP is asked for and not installed.
-        ValueError: There are fewer than two real rows, tables or labels do not fit each other, a
+        ValueError: There are too few real rows, tables or labels do not fit each other, a
             condition cannot be met, or conditions and labels are given together.
     """
-    if len(real) < 2:
-        raise ValueError(f'A map needs at least 2 real rows, got {len(real)}.')
+    least = 3 if method == 'umap' else 2
+    if len(real) < least:
+        raise ValueError(f'A map needs at least {least} real rows, got {len(real)}.')
     if labels is not None and (conditions or len(labels) != len(synthetic)):
         raise ValueError(
             f'labels need one entry for each of the {len(synthetic)} synthetic rows, and no '
@@ -135,7 +138,7 @@ def get_map_plot(
             chosen = points[[entry == name for entry in group]]
             whole = f'{kind}: {label(name)}' if name else kind
             is_real = kind == 'real'
-            figure.add_scattergl(
+            figure.add_scatter(
                 x=chosen[:, 0],
                 y=chosen[:, 1],
                 mode='markers',
@@ -184,7 +187,9 @@ def _plane(
                 "method='umap' needs umap-learn, which is not installed. "
                 "pip install umap-learn, or take method='pca'."
             ) from error
-        model = UMAP(n_components=2, random_state=seed, n_jobs=1).fit(tables[0])
+        neighbors = max(2, min(UMAP_NEIGHBORS, len(tables[0]) - 1))
+        model = UMAP(neighbors, n_components=2, init='pca', random_state=seed, n_jobs=1)
+        model.fit(tables[0])
         axes = ['UMAP 1', 'UMAP 2']
     elif method == 'pca':
         size = min(2, *tables[0].shape)
