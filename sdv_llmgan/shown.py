@@ -16,14 +16,13 @@ import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.column import CATEGORIES_IN_PROMPT, Column, to_json
-from sdv_llmgan.rounding import beyond, nearest
+from sdv_llmgan.ranges import ranges
+from sdv_llmgan.rounding import beyond
 
 #: Stands for all categories that are not told.
 OTHER = '(another value)'
-ANY = 'any value'
-#: So many training rows at least share a range, or a category that statistics name.
+#: So many training rows at least have a category that statistics name.
 MIN_ROWS = 5
-MAX_BUCKETS = 6
 
 
 @dataclass(frozen=True)
@@ -79,22 +78,7 @@ class Shown:
     @classmethod
     def buckets(cls, column: Column, values: pd.Series) -> Shown:
         """A column of numbers or dates as ranges with round edges."""
-        edges = _edges(values.dropna(), column)
-        if not edges:
-            everything = Allowed(minimum=_lowest(column), maximum=_highest(column))
-            return cls._of_meanings(column, values, {ANY: everything})
-        lows = [None, *edges]
-        highs = [*edges, None]
-        meanings = {
-            _range_words(low, high, column): Allowed(
-                minimum=_lowest(column) if low is None else _written(low, column),
-                maximum=_highest(column)
-                if high is None
-                else _written(high - _unit(column), column),
-            )
-            for low, high in zip(lows, highs, strict=True)
-        }
-        return cls._of_meanings(column, values, meanings)
+        return cls._of_meanings(column, values, ranges(values, column))
 
     @classmethod
     def _of_meanings(
@@ -195,74 +179,9 @@ def _rounded(column: Column) -> Column:
         return replace(column, min_length=max(0, int(low)), max_length=int(high), coarse=True)
     if column.minimum is None:
         return column
-    low, high = beyond(
-        _point(column.minimum, column), _point(column.maximum, column), _unit(column)
-    )
-    return replace(
-        column, minimum=_written(low, column), maximum=_written(high, column), coarse=True
-    )
-
-
-def _edges(values: pd.Series, column: Column) -> list[Any]:
-    """Round numbers or dates that cut the values into ranges of ``MIN_ROWS`` rows at least."""
-    ordered = values.sort_values(ignore_index=True)
-    # Where many rows have the same value, quantiles of the rows may all be that one.
-    for points in (ordered, ordered.drop_duplicates(ignore_index=True)):
-        edges = _round_quantiles(points, column)
-        kept: list[Any] = []
-        for edge in edges:
-            start = int((ordered < kept[-1]).sum()) if kept else 0
-            below = int((ordered < edge).sum())
-            if below - start >= MIN_ROWS and len(ordered) - below >= MIN_ROWS:
-                kept.append(edge)
-        if kept:
-            return kept
-    return []
-
-
-def _round_quantiles(ordered: pd.Series, column: Column) -> list[Any]:
-    ranks = np.linspace(0, len(ordered) - 1, MAX_BUCKETS + 1).round().astype(int)
-    cuts = list(dict.fromkeys(ordered.iloc[ranks])) if len(ordered) else []
-    edges = []
-    for before, cut, after in zip(cuts, cuts[1:], cuts[2:], strict=False):
-        gap = max(min(cut - before, after - cut) / 2, _unit(column))
-        edge = nearest(cut, gap)
-        if cuts[0] < edge < cuts[-1]:
-            edges.append(edge)
-    return sorted(set(edges))
-
-
-def _unit(column: Column) -> Any:  # noqa: ANN401 - float or Timedelta
-    return column.unit if column.kind == 'datetime' else float(f'1e-{column.decimals}')
-
-
-def _point(value: Any, column: Column) -> Any:  # noqa: ANN401 - float or Timestamp
-    return pd.Timestamp(value) if column.kind == 'datetime' else float(value)
-
-
-def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
-    return column.to_json_value(value)
-
-
-def _lowest(column: Column) -> Any:  # noqa: ANN401 - below every JSON value of the column
-    return '' if column.kind == 'datetime' else -np.inf
-
-
-def _highest(column: Column) -> Any:  # noqa: ANN401 - above every JSON value of the column
-    return '~' if column.kind == 'datetime' else np.inf
-
-
-def _range_words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401
-    first, last = (None if end is None else _figure(end, column) for end in (low, high))
-    if first is None:
-        return f'{"before" if column.kind == "datetime" else "under"} {last}'
-    if last is None:
-        return f'{first} or {"later" if column.kind == "datetime" else "more"}'
-    if column.kind == 'number':
-        return f'{first} to under {last}'
-    return f'{first} to {_figure(high - _unit(column), column)}'
-
-
-def _figure(value: Any, column: Column) -> str:  # noqa: ANN401 - float or Timestamp
-    written = _written(value, column)
-    return written if isinstance(written, str) else f'{written:.12g}'
+    ends: Any = [column.minimum, column.maximum]
+    unit: Any = float(f'1e-{column.decimals}')
+    if column.kind == 'datetime':
+        ends, unit = [pd.Timestamp(end) for end in ends], column.unit
+    low, high = map(column.to_json_value, beyond(ends[0], ends[1], unit))
+    return replace(column, minimum=low, maximum=high, coarse=True)

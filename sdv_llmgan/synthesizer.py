@@ -640,7 +640,8 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
     def set_generation_process(self, process: GenerationProcess) -> None:
         """Sample with another generation process, such as an edited one.
 
-        Rows then come from the language model, whatever ``sampler`` says.
+        Rows then come from the language model, whatever ``sampler`` says. Under an egress policy
+        columns are told as the policy says, however the process describes them.
 
         Raises:
             ValueError: Its columns are not those that the synthesizer was fitted on.
@@ -657,6 +658,9 @@ class LLMGANSynthesizer(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'The process must have the columns of the fitted table. Missing: '
                 f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
             )
+        if model.view is not None:
+            shown = model.process.schema.reordered(process.schema.names)
+            process = replace(process, schema=shown)
         model.follow(process)
 
     def get_causal_graph(self) -> nx.DiGraph:

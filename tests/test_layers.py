@@ -30,6 +30,7 @@ ORDER = [
     'copies',
     'rule_words',
     'rules',
+    'ranges',
     'shown',
     'view',
     'analysis.coded',

@@ -1,0 +1,135 @@
+"""Round numbers and dates, and ranges with such ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.learn_column import learn_column
+from sdv_llmgan.ranges import ANY, MIN_ROWS, ranges
+from sdv_llmgan.rounding import around, beyond, nearest
+
+NUMBERS = st.floats(-1e9, 1e9, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ('value', 'gap', 'expected'),
+    [
+        (42.0, 10, (40.0, 50.0)),
+        (42.0, 7.2, (40.0, 45.0)),
+        (0.137, 0.02, (0.12, 0.14)),
+        (-3.0, 2, (-4.0, -2.0)),
+        (40.0, 5, (40.0, 45.0)),
+        (63_770.43, 6_264, (60_000.0, 65_000.0)),
+    ],
+)
+def test_round_numbers_stand_around_a_value(value, gap, expected):
+    assert around(value, gap) == expected
+
+
+@pytest.mark.parametrize(
+    ('gap', 'expected'),
+    [
+        ('800D', ('2021-01-01', '2022-01-01')),
+        ('100D', ('2021-04-01', '2021-07-01')),
+        ('40D', ('2021-05-01', '2021-06-01')),
+        ('8D', ('2021-05-03', '2021-05-10')),
+        ('30h', ('2021-05-05', '2021-05-06')),
+        ('2h', ('2021-05-05 13:00', '2021-05-05 14:00')),
+        ('30s', ('2021-05-05 13:07', '2021-05-05 13:08')),
+    ],
+)
+def test_round_dates_stand_around_a_date(gap, expected):
+    found = around(pd.Timestamp('2021-05-05 13:07:09'), pd.Timedelta(gap))
+    assert found == tuple(map(pd.Timestamp, expected))
+
+
+@given(NUMBERS, st.floats(0.01, 1e9))
+def test_a_value_is_between_the_round_values_around_it(value, gap):
+    below, above = around(value, gap)
+    assert below <= value < above
+    assert above - below <= gap * 1.001 + 1e-6
+    assert nearest(value, gap) in (below, above)
+
+
+@given(NUMBERS, st.floats(0, 1e6))
+def test_ends_beyond_a_range_are_no_value_of_it(low, spread):
+    below, above = beyond(low, low + spread, 0.01)
+    assert below < low
+    assert above > low + spread
+
+
+def test_a_constant_cannot_be_read_off_the_ends_beyond_it():
+    assert beyond(42.0, 42.0, 1.0) == (40.0, 44.0)
+    below, above = beyond(*[pd.Timestamp('2021-05-05')] * 2, pd.Timedelta('1D'))
+    assert above - below > pd.Timedelta('300D')
+
+
+def told(values: pd.Series, **declared: str) -> dict[str, Allowed]:
+    column = learn_column(values, declared)
+    plain = pd.to_datetime(values) if column.kind == 'datetime' else values.astype(float)
+    return ranges(plain, column)
+
+
+def test_ranges_are_words_for_numbers():
+    ages = pd.Series([23, 25, 31, 34, 35, 38, 41, 44, 47, 52] * 4, name='age')
+    assert told(ages) == {
+        'under 35': Allowed(minimum=-np.inf, maximum=34),
+        '35 to 39': Allowed(minimum=35, maximum=39),
+        '40 to 44': Allowed(minimum=40, maximum=44),
+        '45 or more': Allowed(minimum=45, maximum=np.inf),
+    }
+
+
+@pytest.mark.parametrize('kind', ['int', 'float', 'skewed', 'heap', 'date', 'time'])
+def test_every_value_is_in_one_range_of_several_rows(kind):
+    rng = np.random.default_rng(0)
+    values = {
+        'int': lambda: rng.integers(18, 90, 200),
+        'float': lambda: rng.normal(70, 12, 200).round(2),
+        'skewed': lambda: rng.lognormal(9, 1, 200).round(2),
+        'heap': lambda: np.where(rng.random(200) < 0.9, 0, rng.integers(1, 99_999, 200)),
+        'date': lambda: (
+            pd.to_datetime('2019-03-07') + pd.to_timedelta(rng.integers(0, 900, 200), 'D')
+        ),
+        'time': lambda: (
+            pd.to_datetime('2019-03-07') + pd.to_timedelta(rng.integers(0, 9_000, 200), 's')
+        ),
+    }[kind]()
+    series = pd.Series(values, name='x')
+    column = learn_column(series, {})
+    found = told(series)
+    assert 2 <= len(found) <= 6
+    counts = dict.fromkeys(found, 0)
+    for value in series:
+        [label] = [
+            label for label, cell in found.items() if cell.meets(column.to_json_value(value))
+        ]
+        counts[label] += 1
+    assert min(counts.values()) >= MIN_ROWS
+    words = ' '.join(found)
+    assert str(column.minimum) not in words.split()
+    assert str(column.maximum) not in words.split()
+
+
+@pytest.mark.parametrize('values', [[3, 4, 5, 6], [7] * 40, [0, 1] * 20])
+def test_what_cannot_be_cut_without_singling_out_is_any_value(values):
+    assert list(told(pd.Series(values, name='x'))) == [ANY]
+
+
+def test_no_range_is_a_single_value():
+    children = pd.Series([0, 1, 2, 3, 4, 5] * 20, name='x')
+    assert list(told(children)) == ['under 2', '2 to 3', '4 or more']
+
+
+def test_what_two_conditions_allow_together():
+    low, high = Allowed(minimum=1, maximum=5), Allowed(minimum=4, maximum=9)
+    assert low.both(high) == Allowed(minimum=4, maximum=5)
+    assert low.both(Allowed(minimum=6, maximum=9)) is None
+    assert low.both(Allowed((0, 2, 5, None))) == Allowed((2, 5))
+    assert Allowed((0, None)).both(low) is None
+    assert Allowed(('a', None)).both(Allowed((None, 'b'))) == Allowed((None,))
