@@ -68,7 +68,7 @@ def _histogram(chart: Histogram, title: str) -> Markup:
 
 
 def _lines(chart: Lines, title: str) -> Markup:
-    width, height, left, right, top, base = 680.0, 260.0, 44.0, 16.0, 22.0, 212.0
+    width, height, left, right, top, base = 680.0, 260.0, 52.0, 16.0, 28.0, 212.0
     xs = [x for line in chart.lines for x in line.x]
     low, high = min(xs), max(xs)
 
@@ -87,7 +87,7 @@ def _lines(chart: Lines, title: str) -> Markup:
         parts.append(_text(place(tick, 0)[0], base + 18, f'{tick:g}', 'tick middle'))
     for line in chart.lines:
         parts += _line(line, [place(x, y) for x, y in _known(line)], chart.points)
-    parts.append(_text(left, 12, chart.y_label, 'label start'))
+    parts.append(_text(left, 15, chart.y_label, 'label start'))
     parts.append(_text(width - right, height - 8, chart.x_label, 'label end'))
     if chart.marked is not None:
         x, y = place(*chart.marked[:2])

@@ -24,9 +24,9 @@ class Score:
     Attributes:
         key: Its name for machines.
         name: Its name for people.
-        value: ``None`` where it could not be computed; ``reason`` then says why.
         direction: Which way is better.
         meaning: What it measures, in one sentence of plain words.
+        value: ``None`` where it could not be computed; ``reason`` then says why.
         reading: What this value says; may be empty.
         reference: What the value is held against; ``None`` where there is nothing.
         reference_name: What has this other value: held-out real rows in place of the synthetic
@@ -37,9 +37,9 @@ class Score:
 
     key: str
     name: str
-    value: float | None
     direction: Direction
     meaning: str
+    value: float | None = None
     reading: str = ''
     reference: float | None = None
     reference_name: str = 'held-out real rows'

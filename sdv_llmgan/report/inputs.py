@@ -17,7 +17,7 @@ import pandas as pd
 from sdv.metadata import Metadata
 
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes
-from sdv_llmgan.report.content import Direction, Score, and_list
+from sdv_llmgan.report.content import Score, and_list
 from sdv_llmgan.schema import TableSchema
 
 #: Rows of each table, at most, that are compared row by row.
@@ -116,16 +116,8 @@ class Inputs:
         }).reset_index(drop=True)
 
 
-def measure(
-    key: str,
-    name: str,
-    direction: Direction,
-    meaning: str,
-    compute: Callable[[], float | None],
-    **words: Any,  # noqa: ANN401 - further attributes of a score
-) -> Score:
+def measure(score: Score, compute: Callable[[], float | None]) -> Score:
     """A score with its value, or with the reason why there is none."""
-    score = Score(key, name, None, direction, meaning, **words)
     try:
         value = compute()
     except Exception as error:  # noqa: BLE001 - a report says what failed, and goes on
@@ -138,7 +130,7 @@ def measure(
 
 def attempt(compute: Callable[[], float | None]) -> float | None:
     """A value that is held against a score, or ``None`` where there is none."""
-    return measure('', '', 'higher is better', '', compute).value
+    return measure(Score('', '', 'higher is better', ''), compute).value
 
 
 @contextmanager

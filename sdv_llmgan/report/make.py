@@ -9,10 +9,11 @@ from typing import Any
 
 from sdv_llmgan.report.content import Section, plural
 from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, repeatable
-from sdv_llmgan.report.likeness import likeness, usefulness
+from sdv_llmgan.report.likeness import likeness
 from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rules, story
 from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
+from sdv_llmgan.report.usefulness import usefulness
 
 OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
     'process': ('How were the rows made?', process),

@@ -66,7 +66,7 @@ def rules(inputs: Inputs, constraints: Sequence[Any]) -> Section:
             rows.append((words, int(valid.sum()), int((~valid).sum()), float(valid.mean())))
             return float(valid.mean())
 
-        score = measure(f'rule_{number}', words, 'higher is better', '', compute)
+        score = measure(Score(f'rule_{number}', words, 'higher is better', ''), compute)
         if score.value is None:
             failed.append(f'{words} {score.reason}')
     score = _rule_score(len(rows))
@@ -242,7 +242,6 @@ def _rule_score(count: int) -> Score:
     return Score(
         'rules_kept',
         'Constraints kept',
-        None,
         'higher is better',
         f'Share of synthetic rows that keep {"the rule" if count == 1 else "all rules"} given for '
         'the table.',
