@@ -8,6 +8,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SDV1 := .venv-sdv1
+# A file stays in one process, and with it the model that its tests share.
+PARALLEL := -n auto --dist loadfile
 PROJECTS := . $(patsubst %/,%,$(wildcard plugins/*/))
 
 .PHONY: setup setup-sdv1 demo test test-sdv2 test-sdv1 lint types docs check notebooks release-check clean
@@ -38,11 +40,11 @@ demo: setup
 test: test-sdv2 test-sdv1
 
 test-sdv2: setup
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 # Not the plugins' own tests: they meet SDV only through this package, and so run once.
 test-sdv1: setup-sdv1
-	$(SDV1)/bin/pytest tests
+	$(SDV1)/bin/pytest $(PARALLEL) tests
 
 lint: setup
 	$(BIN)/ruff check .

@@ -79,12 +79,9 @@ class Distillation:
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         enforce_range: Whether numbers stay within the training table's range.
         seed: Seeds every fit.
-<<<<<<< HEAD
         view: What the model saw of the table; ``None``: all of it. Sources are compared by that
             part: what is completed here is so whatever the source.
-=======
         target: The column to be predicted later, if there is one.
->>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
     """
 
     training: pd.DataFrame
@@ -93,11 +90,8 @@ class Distillation:
     weights: np.ndarray
     enforce_range: bool
     seed: int
-<<<<<<< HEAD
     view: View | None = None
-=======
     target: str | None = None
->>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
 
     @classmethod
     def of(
@@ -109,11 +103,8 @@ class Distillation:
         *,
         enforce_range: bool,
         seed: int,
-<<<<<<< HEAD
         view: View | None = None,
-=======
         target: str | None = None,
->>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
 
@@ -142,11 +133,8 @@ class Distillation:
             weights.append(weight[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
-<<<<<<< HEAD
-        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, view)
-=======
-        return cls(training, process, extra, np.concatenate(weights), enforce_range, seed, target)
->>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
+        counts = np.concatenate(weights)
+        return cls(training, process, extra, counts, enforce_range, seed, view, target)
 
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones."""

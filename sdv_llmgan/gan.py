@@ -262,11 +262,8 @@ class LLMGAN:
             self.discriminator,
             enforce_range=self.generator.enforce_range,
             seed=self.settings.seed,
-<<<<<<< HEAD
             view=self.view,
-=======
             target=self.settings.target,
->>>>>>> 63371423766fc56b592ea593841ee29fc7b8b4a9
         )
         draws = may_draw and self._local_wins(distillation)
         if not draws and not completes:

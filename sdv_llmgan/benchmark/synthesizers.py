@@ -109,7 +109,7 @@ def make_rows(
 class SDVSynthesizer:
     """A synthesizer of SDV's kind, on SDV 1.38 and 2.x.
 
-    ``target``, ``context`` and ``seed`` are passed on to a class that takes them.
+    ``target``, ``context``, ``seed`` and ``cache=False`` are passed on to a class that takes them.
     """
 
     def __init__(self, synthesizer_class: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -119,6 +119,7 @@ class SDVSynthesizer:
     def fit(self, training: TrainingTable, seed: int) -> None:
         """Make one with the settings and fit it."""
         offered = {'target': training.target, 'context': training.context, 'seed': seed}
+        offered['cache'] = False  # the seconds and the bill are those of a first run
         taken = inspect.signature(self.synthesizer_class).parameters
         given = {name: value for name, value in offered.items() if name in taken}
         self.model = self.synthesizer_class(training.sdv_metadata(), **{**given, **self.settings})
