@@ -86,6 +86,7 @@ def make(cache: str | bool = False, *, in_flight: int = 32, rows: int = 5) -> LL
         sampler='llm',
         causal_graph='none',
         examples_per_call=rows,
+        rows_per_example=1,
         max_batches=1,
         cache=cache,
     )
@@ -305,7 +306,6 @@ def side(arguments: argparse.Namespace) -> None:
             raise SystemExit(theirs.stderr)
         rows, wall, cpu = map(float, theirs.stdout.split()[-3:])
         made = make(in_flight=10, rows=MOCK_ROWS)
-        made.rows_per_example = 1
         made.fit(given(made))
         began, own = time.perf_counter(), time.process_time()
         made.sample(arguments.rows)

@@ -159,9 +159,9 @@ def plain(
     ])
     bill = Bill()
     for piece in Examples(training, per_call).draw(num_rows, np.random.default_rng(1)):
-        examples = _objects(schema, piece, indent)
-        text = _objects(schema, new_rows(training, len(piece), rng), indent)
-        bill.prompt += count(f'{head}{examples}\n{PLAIN_ANSWER.format(count=len(piece))}')
+        examples = _objects(schema, piece.rows, indent)
+        text = _objects(schema, new_rows(training, piece.num_rows, rng), indent)
+        bill.prompt += count(f'{head}{examples}\n{PLAIN_ANSWER.format(count=piece.num_rows)}')
         bill.completion += count(text)
         bill.shared += count(head)
         bill.accepted += len(parse_rows(text, schema).rows)

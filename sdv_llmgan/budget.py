@@ -82,6 +82,7 @@ class Ledger:
         self._in_flight: list[Usage] = []
         self._watch: Callable[[int, int], None] | None = None
         self._answered = self._asked = 0
+        self._waiting = 0
         self._waiting_since: float | None = None
         self._changed = threading.Condition()
 
@@ -134,12 +135,18 @@ class Ledger:
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        """Count the time spent in here as waiting for models."""
-        self._waiting_since = time.monotonic()
+        """Count the time spent in here as waiting for models; threads wait together."""
+        with self._changed:
+            self._waiting += 1
+            if self._waiting == 1:
+                self._waiting_since = time.monotonic()
         try:
             yield
         finally:
-            self.seconds, self._waiting_since = self._seconds(), None
+            with self._changed:
+                self._waiting -= 1
+                if not self._waiting:
+                    self.seconds, self._waiting_since = self._seconds(), None
 
     @contextmanager
     def reserved(self, most: Usage) -> Iterator[None]:
@@ -167,6 +174,11 @@ class Ledger:
         if self.budget.max_seconds is not None and self._seconds() >= self.budget.max_seconds:
             return 'max_seconds'
         return self.budget.passed_by(sum([*self._in_flight, *self.used.values()], most))
+
+    def seconds_left(self) -> float:
+        """Seconds until ``max_seconds`` is reached; infinite without it."""
+        bound = self.budget.max_seconds
+        return float('inf') if bound is None else bound - self._seconds()
 
     def _seconds(self) -> float:
         since = self._waiting_since

@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from sdv.single_table.base import FIXED_RNG_SEED
 
+from sdv_llmgan.budget import Budget
 from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.fitted import Fitted
@@ -26,6 +27,7 @@ class Conditional(Fitted):
 
     enforce_min_max_values: bool
     max_top_ups: int
+    budget: Budget | None
 
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]
@@ -38,6 +40,7 @@ class Conditional(Fitted):
 
     def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
         model = self._fitted_model()
+        model.ledger.budget = self.budget or Budget()
         return model.schema.from_plain(model.sample(begun))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401

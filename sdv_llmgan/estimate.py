@@ -43,14 +43,14 @@ class Estimate:
         )
 
 
-def scaled(usage: Usage, factor: float) -> Usage:
-    """So many times a usage, rounded up."""
+def scaled(usage: Usage, factor: float, price_factor: float = 1.0) -> Usage:
+    """So many times a usage, rounded up, at so many times the price."""
     return replace(
         usage,
         calls=math.ceil(usage.calls * factor),
         prompt_tokens=math.ceil(usage.prompt_tokens * factor),
         completion_tokens=math.ceil(usage.completion_tokens * factor),
-        usd=None if usage.usd is None else usage.usd * factor,
+        usd=None if usage.usd is None else usage.usd * factor * price_factor,
     )
 
 

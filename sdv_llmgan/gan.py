@@ -215,7 +215,7 @@ class LLMGAN:
         LOGGER.info(ended)
         if self.settings.verbose:
             say(ended)
-        if best is None:
+        if best is None and len(self.history):
             warnings.warn(
                 f'None of {len(self.history)} batches had enough valid rows to judge the '
                 'generation process; it is the one that the fit began with. get_history() has '
@@ -312,10 +312,14 @@ class LLMGAN:
             ProviderError: A model could not be reached.
             ValueError: A condition contradicts a rule.
         """
+        before = self._rng.bit_generator.state
         try:
             return self.sampler.sample(begun, self._rng)
-        except LLMGANError as error:
-            LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
+        except BaseException as error:
+            # The same call again asks the same: what was answered is in the cache.
+            self._rng.bit_generator.state = before
+            if isinstance(error, LLMGANError):
+                LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
             raise
 
     def set_random_state(self, seed: int) -> None:

@@ -20,7 +20,7 @@ CUT_OFF = 'row was cut off'
 #: Longer texts are not mended: mending takes time quadratic in the quotes.
 LONGEST_MENDED = 5_000
 
-_FENCE = re.compile(r'^\s*```[a-zA-Z]*\s*|\s*```\s*$')
+_FENCE = re.compile(r'```[a-zA-Z]*')
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _FLAT_OBJECT = re.compile(r'\{(?:[^{}"]|' + _STRING + r')*\}', re.DOTALL)
 _FLAT_ARRAY = re.compile(r'\[(?:[^\[\]"]|' + _STRING + r')*\]', re.DOTALL)
@@ -49,7 +49,10 @@ def read_json(reply: str) -> Any:  # noqa: ANN401 - any JSON value
 
 def _unfenced(reply: str) -> str:
     """A reply without a code fence around it."""
-    return _FENCE.sub('', reply).strip()
+    text = reply.strip()
+    fence = _FENCE.match(text)
+    text = text[fence.end() :] if fence else text
+    return text.removesuffix('```').strip()
 
 
 def _mend(text: str) -> Any:  # noqa: ANN401 - any JSON value

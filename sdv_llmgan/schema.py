@@ -175,6 +175,18 @@ class TableSchema:
         self, num_rows: int, row_format: RowFormat, *, enforce_range: bool
     ) -> dict[str, Any]:
         """JSON Schema of a reply: one bare array, or ``{"rows": [...]}`` with ``num_rows`` rows."""
+        asked = num_rows, row_format, enforce_range
+        if asked not in self._json_schemas:  # many requests ask for the same
+            self._json_schemas[asked] = self._rows_json_schema(*asked)
+        return self._json_schemas[asked]
+
+    @cached_property
+    def _json_schemas(self) -> dict[tuple[int, RowFormat, bool], dict[str, Any]]:
+        return {}
+
+    def _rows_json_schema(
+        self, num_rows: int, row_format: RowFormat, enforce_range: bool
+    ) -> dict[str, Any]:
         row = self.row_json_schema(row_format, enforce_range=enforce_range)
         if row_format == 'arrays' and num_rows == 1:
             return row

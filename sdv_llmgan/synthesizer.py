@@ -33,6 +33,7 @@ from sdv_llmgan.preview import Preview, Unsent, first_requests
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
@@ -44,6 +45,9 @@ from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 
+#: A category looks like free text from so many values on, and from such a share of the rows.
+MANY_CATEGORIES = 10
+UNIQUE_SHARE = 0.7
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
 
@@ -321,6 +325,7 @@ class LLMGANSynthesizer(Conditional):
                 "only a model can. Take sampler='llm' or 'auto', or mark the columns as pii."
             )
         training = schema.to_plain(table)
+        _warn_of_texts(schema, len(training))
         rules = Rules(self._reject_sampling_constraints, training, schema)
         schema = rules.stepped(schema)
         view = self._view(training, schema, rules)
@@ -481,6 +486,8 @@ class LLMGANSynthesizer(Conditional):
             data: What ``fit`` would be given.
             num_rows: Rows that ``sample`` would be asked for, >= 0.
         """
+        if isinstance(num_rows, bool) or not isinstance(num_rows, int) or num_rows < 0:
+            raise ValueError(f'num_rows must be a whole number of at least 0, got {num_rows!r}.')
         twin = self._twin(Rehearsal)
         twin.sampler = 'llm'
         with warnings.catch_warnings():
@@ -492,9 +499,10 @@ class LLMGANSynthesizer(Conditional):
             if drawn:
                 model.sample(unconditioned(drawn))
         sampled = model.ledger.total() - fitted
+        price = BATCH_PRICE if self.batch else 1.0
         return Estimate(
             fit=fitted,
-            sample=scaled(sampled, num_rows / drawn) if drawn else Usage(),
+            sample=scaled(sampled, num_rows / drawn, price) if drawn else Usage(),
             steps=len(model.history),
             max_steps=model.planned_steps(len(model.writer.examples.training)),
         )
@@ -505,3 +513,20 @@ class LLMGANSynthesizer(Conditional):
         twin._stand_in, twin.verbose = stand_in, False
         twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
+
+
+def _warn_of_texts(schema: TableSchema, num_rows: int) -> None:
+    """Say which categories look like names or notes that the metadata do not declare as such."""
+    suspects = [
+        column.name
+        for column in schema
+        if len(column.categories) > max(MANY_CATEGORIES, UNIQUE_SHARE * num_rows)
+        and all(isinstance(value, str) for value in column.categories)
+    ]
+    if suspects:
+        LOGGER.warning(
+            'Nearly all values differ in %s. If these are names, notes or codes of single people, '
+            'they are sent to the model and sampled as they are: declare them in the metadata '
+            "(pii=True, 'id', 'text'), or withhold them with an EgressPolicy.",
+            ', '.join(map(quote, suspects)),
+        )

@@ -10,7 +10,7 @@ class Usage:
     """Calls made, tokens used and what they cost; add two of them with ``+``.
 
     Attributes:
-        calls: Requests that a provider answered, >= 0.
+        calls: Requests sent to a provider, those that failed included, >= 0.
         prompt_tokens: Tokens read by the model, >= 0, as the provider counts them.
         completion_tokens: Tokens written by the model, >= 0.
         cached_tokens: Those of the prompt tokens that came from the provider's cache, >= 0.

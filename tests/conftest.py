@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,13 @@ def pytest_report_header() -> str:
 def own_cache(monkeypatch, tmp_path):
     """No test finds replies of another, or writes into the user's cache."""
     monkeypatch.setenv('SDV_LLMGAN_CACHE', str(tmp_path / 'cache'))
+
+
+@pytest.fixture(autouse=True)
+def quiet_log():
+    """The command line says what its process logs; the next test begins anew."""
+    yield
+    logging.getLogger('sdv_llmgan').setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from servers import Server
 from tables import visits, visits_metadata
 
 from sdv_llmgan import (
+    Budget,
+    BudgetError,
     LLMGANSynthesizer,
     Message,
     OpenAIProvider,
@@ -163,6 +165,55 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_anything_is_sent(tmp
     assert provider.calls == 0
 
 
+def test_a_replay_of_nothing_sends_nothing(tmp_path):
+    provider = Counting()
+    for _ in range(2):
+        with pytest.raises(ProviderError, match='replay_only=True sends nothing|and replay_only'):
+            cached(tmp_path, provider, replay_only=True).complete(ASK)
+        ReplyCache(tmp_path / 'c.sqlite').clear()  # there, but empty
+    assert provider.calls == 0
+
+
+def test_a_damaged_file_is_put_aside_whenever_that_is_noticed(tmp_path, caplog):
+    path = tmp_path / 'c.sqlite'
+    full = ReplyCache(path)
+    for number in range(300):
+        full.put(Counting(), replace(ASK, seed=number), Completion('x' * 500))
+    full._connection.execute('pragma wal_checkpoint(truncate)')
+    full._connection.close()
+    content = bytearray(path.read_bytes())
+    content[20_000:160_000] = b'?' * 140_000
+    path.write_bytes(content)
+    cache = ReplyCache(path)
+    for number in range(300):
+        cache.get(Counting(), replace(ASK, seed=number))
+        cache.put(Counting(), replace(ASK, seed=number), Completion('new'))
+    assert 'is no cache' in caplog.text
+    assert cache.get(Counting(), replace(ASK, seed=299)).text == 'new'
+
+
+def test_side_files_are_for_their_owner_only_too(tmp_path):
+    cache = ReplyCache(tmp_path / 'c.sqlite')
+    cache.put(Counting(), ASK, Completion('a reply'))
+    names = [path.name for path in tmp_path.glob('c.sqlite*') if path.stat().st_mode & 0o077]
+    assert names == []
+    assert (tmp_path / 'c.sqlite-wal').exists()
+
+
+def test_a_sample_that_was_interrupted_goes_on_without_paying_twice():
+    with Server() as server:
+        made = make(server, budget=Budget(max_calls=12))
+        sdv_lines.fit(made, visits(20))
+        fitted = len(server.received)
+        with pytest.raises(BudgetError):
+            sdv_lines.sample(made, 40)
+        made.budget = None
+        assert len(sdv_lines.sample(made, 40)) == 40
+    asked = [str(body) for body in server.bodies]
+    assert fitted < 12
+    assert len(asked) == len(set(asked))
+
+
 def test_no_bytes_are_too_few():
     with pytest.raises(ValueError, match='max_bytes'):
         ReplyCache(max_bytes=0)
@@ -171,7 +222,11 @@ def test_no_bytes_are_too_few():
 def make(server, **settings):
     llm = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
     return LLMGANSynthesizer(
-        visits_metadata(), llm=llm, max_batches=2, **{'sampler': 'llm', **settings}
+        visits_metadata(),
+        llm=llm,
+        max_batches=2,
+        rows_per_example=1,
+        **{'sampler': 'llm', **settings},
     )
 
 
@@ -222,7 +277,7 @@ def test_a_fit_that_was_killed_goes_on_without_paying_twice(tmp_path):
         'from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider\n'
         'llm = OpenAIProvider("tiny", base_url=sys.argv[1], max_concurrency=2)\n'
         'made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=3, cache=sys.argv[2],\n'
-        '                         sampler="llm")\n'
+        '                         sampler="llm", rows_per_example=1)\n'
         'sdv_lines.fit(made, visits(20))\n'
         'print(made.get_generation_process().to_json())\n'
     )
@@ -241,7 +296,6 @@ def test_a_fit_that_was_killed_goes_on_without_paying_twice(tmp_path):
         with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killed:
             assert reached.wait(120), killed.stderr.read()
             killed.send_signal(signal.SIGKILL)
-        in_flight = len(server.received) - 6
         go_on.set()
         resumed = subprocess.run(run, capture_output=True, text=True, timeout=240)
         assert resumed.returncode == 0, resumed.stderr
@@ -250,5 +304,5 @@ def test_a_fit_that_was_killed_goes_on_without_paying_twice(tmp_path):
         assert len(server.received) == paid
     assert again.stdout == resumed.stdout
     asked = [str(body) for body in server.bodies]
-    # Only what was out when it was killed was asked a second time.
-    assert len(asked) - len(set(asked)) == in_flight <= 2
+    # Only what was out when it was killed, two calls at most, was asked a second time.
+    assert 1 <= len(asked) - len(set(asked)) <= 2

@@ -152,7 +152,15 @@ def test_bars_show_epoch_scores_tokens_and_rows_and_a_line_at_the_end(capsys, ca
             return usage.tokens * 1e-6
 
     caplog.set_level(logging.INFO, 'sdv_llmgan')
-    made = fitted(llm=Priced(), verbose=True, epochs=2, max_batches=None, batch_size=20, patience=9)
+    made = fitted(
+        llm=Priced(),
+        verbose=True,
+        epochs=2,
+        max_batches=None,
+        batch_size=20,
+        rows_per_example=1,
+        patience=9,
+    )
     shown = capsys.readouterr()
     assert shown.out == ''
     assert 'Epoch 2/2: 4/4 |' in shown.err

@@ -6,7 +6,7 @@ from servers import Server
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider, Prices
-from sdv_llmgan.providers.rehearsal import count_tokens
+from sdv_llmgan.providers.tokens import count_tokens
 
 PRICES = Prices(prompt=2.5, completion=10.0)
 
@@ -39,7 +39,9 @@ def test_an_estimate_is_within_a_quarter_of_the_real_run(settings):
 
 
 def test_an_estimate_needs_no_key_and_leaves_the_synthesizer_as_it_was():
-    synthesizer = LLMGANSynthesizer(visits_metadata(), llm='openai/gpt-4o-mini', sampler='llm')
+    synthesizer = LLMGANSynthesizer(
+        visits_metadata(), llm='openai/gpt-4o-mini', sampler='llm', rows_per_example=1
+    )
     data = sdv_lines.given(synthesizer.metadata, visits(40))
     before = dict(vars(synthesizer))
     estimate = synthesizer.estimate(data, 1_000)

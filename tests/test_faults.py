@@ -7,6 +7,7 @@ import json
 import random
 import time
 import traceback
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -24,10 +25,12 @@ from sdv_llmgan import (
     OpenAIProvider,
     ProviderError,
     RateLimitError,
+    ReplyError,
     TransientError,
 )
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.replies import read_json
 
 SIXTEEN = [ASK] * 16
 OVERLOADED = Answer(
@@ -195,7 +198,63 @@ def test_faults_of_the_line_cost_no_row_either():
         sdv_lines.fit(made, visits(20))
         rows = sdv_lines.sample(made, 60)
     assert len(rows) == 60
-    assert made.get_usage().loc['generator', 'calls'] < len(server.received)
+    assert made.get_usage()['calls'].sum() == len(server.received)
+
+
+@pytest.mark.parametrize('header', ['inf', 'nan', '-1', 'Wed, 21 Oct 2015 07:28:00', '1e999'])
+def test_odd_wishes_of_a_server_are_no_error_of_their_own(header, provider):
+    busy = Answer(429, {'error': {'message': 'Busy'}}, {'retry-after': header})
+    with Server(failures=[busy]) as server:
+        asked = raised(server, provider).retry_after
+    assert asked in (None, 0.0)
+
+
+def test_a_server_that_wants_more_patience_than_there_is_does_not_get_it(provider):
+    busy = Answer(503, {'error': {'message': 'Busy'}}, {'retry-after': '30'})
+    with Server(failures=itertools.repeat(busy)) as server:
+        metered = MeteredProvider(provider(server), Ledger(Budget(max_seconds=0.5)))
+        started = time.monotonic()
+        with pytest.raises(BudgetError, match='max_seconds'):
+            metered.complete(ASK)
+    with Server(failures=itertools.repeat(busy)) as server:
+        llm = provider(server)
+        llm.max_wait = 1.0
+        with pytest.raises(TransientError):
+            MeteredProvider(llm).complete(ASK)
+    assert time.monotonic() - started < 25
+
+
+def test_calls_that_failed_count_against_the_budget(provider):
+    with Server(failures=itertools.repeat(BROKEN)) as server:
+        metered = MeteredProvider(provider(server), Ledger(Budget(max_calls=2)))
+        with pytest.raises(BudgetError, match='used so far are 2 calls'):
+            metered.complete(ASK)
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    'body',
+    [b'null', b'[]', b'"hi"', {'choices': [{'message': None}]}, {'content': None, 'usage': None}],
+)
+def test_answers_of_a_form_of_their_own_are_tried_again(provider, body):
+    with Server(failures=[Answer(200, body)]) as server:
+        MeteredProvider(provider(server)).complete(ASK)
+    assert len(server.received) == 2
+
+
+def test_a_server_that_counts_no_tokens_is_counted_for(provider):
+    with Server(count=lambda text: 0) as server:
+        metered = MeteredProvider(OpenAIProvider('tiny', base_url=f'{server.url}/v1'))
+        metered.complete(ASK)
+    assert metered.ledger.total().tokens > 5
+
+
+def test_endless_whitespace_is_read_at_once():
+    started = time.process_time()
+    for reply in (' ' * 300_000, '```json\n[1]' + '\n' * 300_000 + '```', '`' * 300_000):
+        with suppress(ReplyError):
+            read_json(reply)
+    assert time.process_time() - started < 5
 
 
 def test_text_in_a_cell_that_gives_orders_changes_that_cell_only():

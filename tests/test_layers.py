@@ -61,6 +61,7 @@ ORDER = [
     'providers.audit',
     'providers.gate',
     'providers.threads',
+    'providers.tokens',
     'providers.metered',
     'providers.rehearsal',
     'estimate',

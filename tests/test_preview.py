@@ -27,6 +27,7 @@ POLICIES = {
 
 def made(policy: EgressPolicy | None = None, **arguments: object) -> LLMGANSynthesizer:
     settings = {'llm': 'openai/gpt-x', 'batch_size': 20, 'max_batches': 1, 'sampler': 'llm'}
+    settings['rows_per_example'] = 1
     return LLMGANSynthesizer(metadata(), egress=policy, **{**settings, **arguments})
 
 

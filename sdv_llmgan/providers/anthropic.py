@@ -12,7 +12,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
 from sdv_llmgan.providers.base import Completion, Message, Request, is_loopback, place
@@ -151,14 +151,18 @@ class AnthropicProvider(BatchableProvider):
         try:
             reply: anthropic.types.Message = self.client().messages.create(**body)
         except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
-            said = error.response.text[:LONGEST_ERROR]
+            said = without_keys(error.response.text)[:LONGEST_ERROR]
             if self.settings.drop_refused(body, said, self.name):
                 return self.complete(request)
-            said = without_keys(said)
             raise ProviderError(f'{self.name} refused the request: {said}') from None
         except (anthropic.AnthropicError, ValueError) as error:
             raise provider_error(error, self.name) from None  # its words may hold the key
-        return self.read(reply)
+        try:
+            return self.read(reply)
+        except (AttributeError, TypeError, IndexError, KeyError, ValueError) as error:
+            raise TransientError(
+                f'{self.name} answered in a form that is not its own ({error}).'
+            ) from None
 
     def batch_api(self) -> BatchAPI:
         """Anthropic's Message Batches."""

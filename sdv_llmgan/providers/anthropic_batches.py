@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Request
-from sdv_llmgan.providers.batch_api import CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
 from sdv_llmgan.providers.faults import LONGEST_ERROR
 from sdv_llmgan.providers.settings import is_passing
 
@@ -38,7 +38,7 @@ class AnthropicBatches(BatchAPI):
     # (the address above).
     max_requests = 100_000
     max_bytes = 256 * 10**6
-    price_factor = 0.5
+    price_factor = BATCH_PRICE
 
     def __init__(
         self,

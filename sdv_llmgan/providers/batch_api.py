@@ -12,6 +12,8 @@ from typing import Any
 
 from sdv_llmgan.providers.base import Completion, Provider, Request
 
+#: What a call costs in a batch, as a share of its ordinary price; sources stand at the adapters.
+BATCH_PRICE = 0.5
 #: How far a server's clock may be behind this machine's, in seconds.
 CLOCK_SKEW = 300.0
 UNKNOWN = 'the server does not know it'

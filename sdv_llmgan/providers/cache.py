@@ -101,10 +101,11 @@ class ReplyCache:
             ProviderError: It is not, and ``replay_only`` says that it has to be.
         """
         key = _key(provider, request)
-        with self._open() as connection:
-            found = connection.execute('select text from replies where key = ?', [key]).fetchone()
-            if found:
-                connection.execute('update replies set used = ? where key = ?', [time.time(), key])
+        try:
+            found = self._find(key)
+        except sqlite3.DatabaseError as error:
+            self._put_aside(error)
+            found = None
         if found and isinstance(found[0], str):
             return Completion(found[0], Usage(replayed=1))
         if self.replay_only:
@@ -120,14 +121,12 @@ class ReplyCache:
         usage = completion.usage
         size = len(completion.text.encode()) + ROW_BYTES
         row = [completion.text, usage.prompt_tokens, usage.completion_tokens, size, time.time()]
-        with self._open() as connection:
-            connection.execute(
-                'insert or replace into replies values (?, ?, ?, ?, ?, ?)',
-                [_key(provider, request), *row],
-            )
-            self._bytes += size
-            if self._bytes > self.max_bytes:
-                self._shrink(connection)
+        entry = [_key(provider, request), *row]
+        try:
+            self._add(entry, size)
+        except sqlite3.DatabaseError as error:
+            self._put_aside(error)
+            self._add(entry, size)
 
     def clear(self) -> None:
         """Delete all replies."""
@@ -139,9 +138,41 @@ class ReplyCache:
         with self._open() as connection:
             return int(connection.execute('select count(*) from replies').fetchone()[0])
 
+    def _find(self, key: str) -> tuple[Any] | None:
+        with self._open() as connection:
+            found = connection.execute('select text from replies where key = ?', [key]).fetchone()
+            if found and not self.replay_only:
+                connection.execute('update replies set used = ? where key = ?', [time.time(), key])
+        return found if found else None
+
+    def _add(self, entry: list[Any], size: int) -> None:
+        with self._open() as connection:
+            connection.execute('insert or replace into replies values (?, ?, ?, ?, ?, ?)', entry)
+            self._bytes += size
+            if self._bytes > self.max_bytes:
+                self._shrink(connection)
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Begin a new file in place of a damaged one; whatever else is wrong is raised."""
+        if isinstance(error, sqlite3.OperationalError):
+            raise self._unusable(error) from error
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            aside = self.file.with_suffix('.broken')
+            LOGGER.warning(
+                '%s is no cache, or damaged (%s); it is now %s.', self.file, error, aside
+            )
+            self.file.replace(aside)
+            for rest in ('-wal', '-shm'):
+                self.file.with_name(self.file.name + rest).unlink(missing_ok=True)
+
     def _shrink(self, connection: sqlite3.Connection) -> None:
         """Delete what was not used for longest; other processes may have done so."""
-        rows = connection.execute('select key, bytes from replies order by used').fetchall()
+        rows = connection.execute(
+            'select key, cast(bytes as integer) from replies order by used'
+        ).fetchall()
         self._bytes = sum(size for _, size in rows)
         for key, size in rows:
             if self._bytes <= self.max_bytes * KEPT_SHARE:
@@ -156,7 +187,9 @@ class ReplyCache:
             if self._connection is None or self._process != os.getpid():
                 self._connection = self._connect()
                 self._process = os.getpid()
-                total = self._connection.execute('select total(bytes) from replies')
+                total = self._connection.execute(
+                    'select total(cast(bytes as integer)) from replies'
+                )
                 self._bytes = int(total.fetchone()[0])
             connection = self._connection
             connection.execute('begin immediate')
@@ -168,15 +201,15 @@ class ReplyCache:
             connection.execute('commit')
 
     def _connect(self) -> sqlite3.Connection:
+        if self.replay_only and not self.file.exists():
+            raise ProviderError(
+                f'There is no cache {self.file} to replay, and replay_only=True sends nothing.'
+            )
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _connected(self.file)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise self._unusable(error) from error
-            aside = self.file.with_suffix('.broken')
-            LOGGER.warning('%s is no cache (%s); it is now %s.', self.file, error, aside)
-            self.file.replace(aside)
+            self._put_aside(error)
             return _connected(self.file)
         except OSError as error:
             raise self._unusable(error) from error
@@ -198,9 +231,12 @@ def to_cache(wanted: bool | str | os.PathLike[str] | ReplyCache) -> ReplyCache |
 
 
 def _connected(file: Path) -> sqlite3.Connection:
+    # Made here, for its owner only: SQLite gives its side files the same rights.
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         file, timeout=SECONDS_FOR_LOCKS, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = lambda raw: raw.decode(errors='replace')
     try:
         # Readers and writers do not wait for each other; a commit outlives a kill of the process.
         connection.execute('pragma journal_mode = wal')
@@ -210,7 +246,6 @@ def _connected(file: Path) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
-    file.chmod(0o600)
     return connection
 
 

@@ -5,7 +5,9 @@ Both SDKs are made by one generator, so their errors have the same shape.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -16,8 +18,8 @@ from sdv_llmgan.errors import ProviderError, RateLimitError, TransientError
 #: Characters of a server's answer that an error repeats; it may be a whole page.
 LONGEST_ERROR = 500
 HIDDEN = '[key]'
-#: How the names of variables end that hold keys.
-KEY_VARIABLES = ('_KEY', '_TOKEN', '_SECRET', '_PASSWORD')
+#: What stands in the names of variables that hold keys.
+KEY_VARIABLES = re.compile('KEY|TOKEN|SECRET|PASSW|CREDENTIAL', re.IGNORECASE)
 #: Shorter values of key variables are placeholders, such as "none".
 SHORTEST_KEY = 8
 #: Too many requests at once; but also: no money left, which no waiting cures.
@@ -35,7 +37,7 @@ def provider_error(error: Exception, name: str) -> ProviderError:
         name: The provider's name.
     """
     status = getattr(error, 'status_code', None)
-    said = without_keys(f'{name} did not answer: {str(error)[:LONGEST_ERROR]}')
+    said = f'{name} did not answer: {without_keys(str(error))[:LONGEST_ERROR]}'
     reason = f'{said} {getattr(error, "code", "")}'.lower()
     if status == RATE_LIMITED and not any(word in reason for word in OUT_OF_MONEY):
         return RateLimitError(said, retry_after(error))
@@ -49,7 +51,7 @@ def provider_error(error: Exception, name: str) -> ProviderError:
 def without_keys(text: str) -> str:
     """A text in which the keys that the environment holds are hidden."""
     for variable, value in os.environ.items():
-        if variable.endswith(KEY_VARIABLES) and len(value) >= SHORTEST_KEY:
+        if KEY_VARIABLES.search(variable) and len(value) >= SHORTEST_KEY:
             text = text.replace(value, HIDDEN)
     return text
 
@@ -60,11 +62,13 @@ def retry_after(error: Exception) -> float | None:
     headers: Mapping[str, str] = getattr(response, 'headers', {})
     for header, per_second in (('retry-after-ms', 1000.0), ('retry-after', 1.0)):
         try:
-            return max(0.0, float(headers.get(header, '')) / per_second)
+            seconds = float(headers.get(header, '')) / per_second
+            return max(0.0, seconds) if math.isfinite(seconds) else None
         except ValueError:
             continue
     try:
         at = parsedate_to_datetime(headers.get('retry-after', ''))
     except (TypeError, ValueError):
         return None
+    at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
     return max(0.0, (at - datetime.now(timezone.utc)).total_seconds())

@@ -24,6 +24,7 @@ from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.gate import Gate
 from sdv_llmgan.providers.retries import patiently
 from sdv_llmgan.providers.threads import run_together
+from sdv_llmgan.providers.tokens import count_tokens
 from sdv_llmgan.usage import Usage
 
 #: Tokens that a vendor may add around each message.
@@ -123,7 +124,7 @@ class MeteredProvider(Provider):
         return [next(new) if reply is None else reply for reply in known]
 
     def _known(self, request: Request) -> Completion | None:
-        completion = self.cache.get(self.provider, request) if self.cache else None
+        completion = None if self.cache is None else self.cache.get(self.provider, request)
         if completion is not None:
             self.ledger.add(request.role, completion.usage)
         return completion
@@ -141,17 +142,23 @@ class MeteredProvider(Provider):
             with self._gate.call(cancelled):
                 return self._send([request])[0]
 
-        return patiently(self.provider, attempt, cancelled)
+        return patiently(self.provider, attempt, cancelled, self.ledger.seconds_left)
 
     def _send(self, requests: Sequence[Request]) -> list[Completion]:
         """Send once what is not known; the one way out to a model."""
         with ExitStack() as calls:
             calls.enter_context(self.ledger.reserved(self._at_most(requests)))
             logged = [calls.enter_context(self._logged(request)) for request in requests]
-            if len(requests) == 1:
-                completions = [self.provider.complete(requests[0])]
-            else:
-                completions = self.provider.complete_many(requests)
+            try:
+                completions = (
+                    [self.provider.complete(requests[0])]
+                    if len(requests) == 1
+                    else self.provider.complete_many(requests)
+                )
+            except ProviderError:
+                for request in requests:  # sent all the same
+                    self.ledger.add(request.role, Usage(calls=1))
+                raise
             if len(completions) != len(requests):
                 raise ProviderError(
                     f'{self.name} answered {len(completions)} of {len(requests)} requests.'
@@ -169,7 +176,8 @@ class MeteredProvider(Provider):
     def _keep(self, request: Request, completion: Completion) -> None:
         if self.cache is not None:
             self.cache.put(self.provider, request, completion)
-        usage, usd = completion.usage, self.usd(completion.usage)
+        usage = _credible(request, completion)
+        usd = self.usd(usage)
         billed = None if usd is None else usd * completion.price_factor
         self.ledger.add(request.role, replace(usage, usd=billed))
 
@@ -182,6 +190,15 @@ class MeteredProvider(Provider):
         )
         most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))
         return replace(most, usd=self.usd(most))
+
+
+def _credible(request: Request, completion: Completion) -> Usage:
+    """What a call used: as the provider says, or counted here where it says nothing."""
+    said = completion.usage
+    if said.tokens > 0 and min(said.prompt_tokens, said.completion_tokens) >= 0:
+        return said
+    read = sum(count_tokens(message.content) for message in request.messages)
+    return Usage(max(1, said.calls), read, count_tokens(completion.text))
 
 
 def _readable(completion: Completion) -> Completion:

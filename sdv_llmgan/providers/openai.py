@@ -163,14 +163,18 @@ class OpenAIProvider(BatchableProvider):
             reply: ChatCompletion = self.client().chat.completions.create(**body)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             # The SDK's message leaves out what it does not know; the body has it all.
-            said = error.response.text[:LONGEST_ERROR]
+            said = without_keys(error.response.text)[:LONGEST_ERROR]
             if self.settings.drop_refused(body, said, self.name, error.param):
                 return self.complete(request)
-            said = without_keys(said)
             raise ProviderError(f'{self.name} refused the request: {said}') from None
         except (openai.OpenAIError, ValueError) as error:
             raise provider_error(error, self.name) from None  # its words may hold the key
-        return self.read(reply)
+        try:
+            return self.read(reply)
+        except (AttributeError, TypeError, IndexError, KeyError, ValueError) as error:
+            raise TransientError(
+                f'{self.name} answered in a form that is not its own ({error}).'
+            ) from None
 
     def batch_api(self) -> BatchAPI:
         """OpenAI's Batch API."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Request
-from sdv_llmgan.providers.batch_api import CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
 from sdv_llmgan.providers.faults import LONGEST_ERROR
 from sdv_llmgan.providers.settings import is_passing
 
@@ -41,7 +41,7 @@ class OpenAIBatches(BatchAPI):
     max_bytes = 200 * 10**6
     # "Each model will be offered at 50% cost discount vs. the synchronous APIs."
     # (https://help.openai.com/en/articles/9197833-batch-api-faq)
-    price_factor = 0.5
+    price_factor = BATCH_PRICE
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 
@@ -24,32 +25,42 @@ _backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
 def patiently(
-    provider: Provider, attempt: Callable[[], Completion], cancelled: threading.Event
+    provider: Provider,
+    attempt: Callable[[], Completion],
+    cancelled: threading.Event,
+    seconds_left: Callable[[], float] = lambda: math.inf,
 ) -> Completion:
     """Attempt a call until it succeeds or patience ends; the last failure is raised.
 
     Faults are tried again ``max_retries`` times; rate limits, which say nothing about the call,
-    for up to ``max_wait`` seconds each time.
+    for up to ``max_wait`` seconds each time. A server that asks for more patience is given up.
 
     Args:
         provider: Whose patience is asked.
         attempt: Sends the request once.
         cancelled: Ends all waiting.
+        seconds_left: How long to wait at most: past it, the next attempt finds the budget spent.
     """
     if not provider.max_retries:
         return attempt()
     given_up, sleep = stop_when_event_set(cancelled), sleep_using_event(cancelled)
+
+    def wait(state: RetryCallState) -> float:
+        return min(_wait(state), max(0.0, seconds_left()))
+
     limited = Retrying(
         retry=retry_if_exception_type(RateLimitError),
         stop=given_up | stop_before_delay(provider.max_wait),
-        wait=_wait,
+        wait=wait,
         sleep=sleep,
         reraise=True,
     )
     faulty = Retrying(
         retry=retry_if_exception(_is_fault),
-        stop=given_up | stop_after_attempt(1 + provider.max_retries),
-        wait=_wait,
+        stop=given_up
+        | stop_after_attempt(1 + provider.max_retries)
+        | stop_before_delay(provider.max_wait),
+        wait=wait,
         sleep=sleep,
         reraise=True,
     )
