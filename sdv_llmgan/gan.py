@@ -182,6 +182,7 @@ class LLMGAN:
         process, begun, training = self.process, len(self.history), self.writer.examples.training
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stopped = ''
+        started = time.monotonic()
         try:
             for epoch, batch, rows in self._batches(len(training), rng):
                 step = Step(epoch, batch, process)
@@ -211,7 +212,7 @@ class LLMGAN:
             best = self.history.best()
             self.follow(best.process if best else process)
         self._distill(training)
-        ended = summary(self.history, self.source)
+        ended = summary(self.history, self.source, time.monotonic() - started)
         LOGGER.info(ended)
         if self.settings.verbose:
             say(ended)

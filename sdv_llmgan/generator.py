@@ -48,6 +48,15 @@ class Task:
 
 
 @dataclass(frozen=True)
+class _Read:
+    """What a reply came to: rows of plain cells with the index of the begun row of each."""
+
+    schema: TableSchema
+    rows: Sequence[tuple[int, Sequence[Any]]]
+    rejected: Counter[str]
+
+
+@dataclass(frozen=True)
 class Generator:
     """Asks a provider for rows.
 
@@ -90,8 +99,12 @@ class Generator:
             tasks = self._tasks(part, settled, pieces, rng)
             if not tasks:  # no row of an earlier group of columns was accepted
                 return ParsedRows(to_frame([], process.schema), rejected)
-            completions = self.provider.complete_many([task.request for task in tasks])
-            parsed = self._read([completion.text for completion in completions], tasks)
+            # Read while others are out; then put in the order of the requests.
+            read = {
+                place: self._read(completion.text, tasks[place])
+                for place, completion in self.provider.complete_each([t.request for t in tasks])
+            }
+            parsed = _together([read[place] for place in range(len(tasks))])
             rejected += parsed.rejected
             new = [name for name in parsed.rows if name not in written]
             written = written.join(parsed.rows[new], how='inner')
@@ -163,27 +176,18 @@ class Generator:
         )
         return Task(request, asked, begun)
 
-    def _read(self, replies: Sequence[str], tasks: Sequence[Task]) -> ParsedRows:
-        """Rows of replies, each with the index of the begun row that it completes."""
-        rejected: Counter[str] = Counter()
-        # One table for all replies that write columns in the same order: a table each is slow.
-        found: dict[tuple[str, ...], tuple[TableSchema, list[int], list[list[Any]]]] = {}
-        for reply, task in zip(replies, tasks, strict=True):
-            rows, reasons = read_cells(
-                reply, task.schema, enforce_range=self.enforce_range, max_rows=len(task.begun)
-            )
-            rejected += reasons
-            _, labels, cells = found.setdefault(task.schema.names, (task.schema, [], []))
-            for label, row in zip(_completed(rows, task), rows, strict=True):
-                if label is None:
-                    rejected[NOT_BEGUN] += 1
-                else:
-                    labels.append(label)
-                    cells.append(row)
-        tables = [
-            to_frame(cells, schema).set_axis(labels) for schema, labels, cells in found.values()
+    def _read(self, reply: str, task: Task) -> _Read:
+        """The rows of a reply that complete begun ones."""
+        rows, rejected = read_cells(
+            reply, task.schema, enforce_range=self.enforce_range, max_rows=len(task.begun)
+        )
+        known = [
+            (label, row)
+            for label, row in zip(_completed(rows, task), rows, strict=True)
+            if label is not None
         ]
-        return ParsedRows(concat(list(map(ParsedRows, tables))).rows, rejected)
+        rejected[NOT_BEGUN] += len(rows) - len(known)
+        return _Read(task.schema, known, rejected)
 
     def _max_tokens(
         self, schema: TableSchema, examples: Sequence[Sequence[Any]], num_rows: int
@@ -200,6 +204,20 @@ def _longest(column: Column) -> int:
     told = [*map(to_json, column.categories), column.minimum, column.maximum, *(column.only or ())]
     text = 2 + column.max_length if column.kind == 'text' else 0
     return 1 + max(text, column.decimals + 1, *(len(dump(value)) for value in told))
+
+
+def _together(replies: Sequence[_Read]) -> ParsedRows:
+    """The rows of all replies; one table for those in the same order, as a table each is slow."""
+    alike: dict[tuple[str, ...], list[_Read]] = {}
+    for reply in replies:
+        alike.setdefault(reply.schema.names, []).append(reply)
+    parts = []
+    for group in alike.values():
+        rows = [row for reply in group for row in reply.rows]
+        table = to_frame([cells for _, cells in rows], group[0].schema)
+        rejected: Counter[str] = sum((reply.rejected for reply in group), Counter())
+        parts.append(ParsedRows(table.set_axis([label for label, _ in rows]), rejected))
+    return concat(parts)
 
 
 def _completed(rows: Sequence[Sequence[Any]], task: Task) -> list[int | None]:

@@ -79,12 +79,13 @@ def rows_bar(num_rows: int, parts: int, ledger: Ledger | None) -> Iterator[None]
             yield
 
 
-def summary(history: History, source: str) -> str:
+def summary(history: History, source: str, seconds: float) -> str:
     """A fit in one line.
 
     Args:
         history: All its steps.
         source: Where rows come from now, ``'llm'`` or ``'distilled'``.
+        seconds: How long it took, the local sampler included.
     """
     steps, best = list(history), history.best()
     scored = 'no step could be judged'
@@ -95,7 +96,7 @@ def summary(history: History, source: str) -> str:
     rejected = sum(sum(step.rejected.values()) for step in steps)
     usage = sum((step.usage for step in steps), Usage())
     return (
-        f'Fit ended after {len(steps)} steps, {sum(step.seconds for step in steps):.0f} s '
+        f'Fit ended after {len(steps)} step{"s" * (len(steps) != 1)}, {seconds:.0f} s '
         f'({history.stopped}): {scored}; {accepted:,} rows accepted, {rejected:,} rejected; '
         f'{usage.calls:,} calls, {usage_words(usage)}. Rows come from: {source}.'
     )

@@ -59,7 +59,7 @@ def beyond(low: Point, high: Point, unit: float | pd.Timedelta) -> tuple[Point, 
     gap = max(spread / 10, unit)
     below = around(low, gap)[0]
     if below == low:
-        below = around(low - gap * 1e-6, gap)[0]
+        below = around(low - gap * 1e-3, gap)[0]
     return below, around(high, gap)[1]
 
 

@@ -28,6 +28,8 @@ def quiet_log():
     """The command line says what its process logs; the next test begins anew."""
     yield
     logging.getLogger('sdv_llmgan').setLevel(logging.NOTSET)
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
 
 
 @pytest.fixture(autouse=True)

@@ -208,6 +208,14 @@ def test_copies_lie_at_distance_zero_from_training_rows_and_fresh_rows_do_not():
     assert share < 0.8
 
 
+def test_tables_are_taken_as_either_line_of_sdv_gives_them():
+    tables = REAL[:30], visits(20, seed=9), REAL[30:]
+    named = [{'visits': table} for table in tables]
+    plain, by_name = plots.get_dcr_plot(*tables, METADATA), plots.get_dcr_plot(*named, METADATA)
+    assert plain.to_json() == by_name.to_json()
+    assert plots.get_map_plot(named[0], named[1], METADATA).data
+
+
 def test_more_training_rows_are_not_nearer_by_their_number_alone():
     figure = plots.get_dcr_plot(visits(400, 1), visits(200, 2), visits(100, 3), METADATA)
     medians = [np.interp(0.5, curve.y, curve.x) for curve in figure.data]

@@ -414,3 +414,12 @@ def test_a_line_may_have_gaps_or_a_single_point():
 )
 def test_figures_are_short(value, text):
     assert format_figure(value) == text
+
+
+def test_rows_that_were_not_held_out_at_all_are_noticed():
+    real, synthetic = visits(40), visits(20, seed=3)
+    overlapping = make_report(real, synthetic, visits_metadata(), holdout=real[:15])
+    assert '15 of the 15 held-out rows' in overlapping.to_dict()['facts']['Caution']
+    assert '15 of the 15 held-out rows' in overlapping.to_html()
+    honest = make_report(real, synthetic, visits_metadata(), holdout=visits(15, seed=8))
+    assert 'Caution' not in honest.to_dict()['facts']

@@ -25,10 +25,18 @@ UMAP_NEIGHBORS = 15
 OTHER = 'other'
 
 
+#: A table, or ``{name: table}`` as SDV 2 takes and gives it.
+Table = pd.DataFrame | Mapping[str, pd.DataFrame]
+
+
+def _one(table: Table) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else next(iter(table.values()))
+
+
 def get_dcr_plot(
-    train: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    held_out: pd.DataFrame,
+    train: Table,
+    synthetic: Table,
+    held_out: Table,
     metadata: Any = None,  # noqa: ANN401 - of either SDV line
     seed: int = 0,
 ) -> go.Figure:
@@ -50,6 +58,7 @@ def get_dcr_plot(
     Raises:
         ValueError: The tables' columns differ, or one table is empty.
     """
+    train, synthetic, held_out = map(_one, (train, synthetic, held_out))
     share = DCRShare.compute(train, synthetic, metadata, held_out_data=held_out)
     encoded = encode([train, synthetic, held_out], metadata)
     num_rows = min(len(train), len(held_out))
@@ -83,8 +92,8 @@ def get_dcr_plot(
 
 
 def get_map_plot(
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
+    real: Table,
+    synthetic: Table,
     metadata: Any = None,  # noqa: ANN401 - of either SDV line
     *,
     conditions: Mapping[str, Condition | RangeCondition] | None = None,
@@ -114,6 +123,7 @@ def get_map_plot(
         ValueError: There are too few real rows, tables or labels do not fit each other, a
             condition cannot be met, or conditions and labels are given together.
     """
+    real, synthetic = _one(real), _one(synthetic)
     least = 3 if method == 'umap' else 2
     if len(real) < least:
         raise ValueError(f'A map needs at least {least} real rows, got {len(real)}.')

@@ -7,7 +7,7 @@ so a provider is one method long.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlparse
@@ -167,3 +167,7 @@ class Provider(ABC):
     def complete_many(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer requests in their order; override where a provider can share work among them."""
         return [self.complete(request) for request in requests]
+
+    def complete_each(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer requests as replies come in, each with its request's place among them."""
+        yield from enumerate(self.complete_many(requests))

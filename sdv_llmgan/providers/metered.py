@@ -10,7 +10,7 @@ A provider itself knows none of this.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -107,7 +107,12 @@ class MeteredProvider(Provider):
         return self.complete_many([request])[0]
 
     def complete_many(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer requests in their order, ``max_concurrency`` of them in flight.
+        """Answer requests in their order; see ``complete_each``."""
+        replies = dict(self.complete_each(requests))
+        return [replies[place] for place in range(len(requests))]
+
+    def complete_each(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Answer requests as replies come in, ``max_concurrency`` of them in flight.
 
         The first failure cancels the requests that have not been sent and is raised; replies
         that came in before it are counted and kept all the same, for they were paid for.
@@ -117,11 +122,16 @@ class MeteredProvider(Provider):
             ProviderError: A call failed, and trying again did not help.
         """
         self.ledger.ask(len(requests))
-        known = [self._known(request) for request in requests]
-        unknown = [request for request, reply in zip(requests, known, strict=True) if reply is None]
+        unknown = []
+        for place, request in enumerate(requests):
+            reply = self._known(request)
+            if reply is None:
+                unknown.append(place)
+            else:
+                yield place, reply
         with self.ledger.clock():
-            new = iter(self._ask(unknown))
-        return [next(new) if reply is None else reply for reply in known]
+            for number, reply in self._ask([requests[place] for place in unknown]):
+                yield unknown[number], reply
 
     def _known(self, request: Request) -> Completion | None:
         completion = None if self.cache is None else self.cache.get(self.provider, request)
@@ -129,11 +139,9 @@ class MeteredProvider(Provider):
             self.ledger.add(request.role, completion.usage)
         return completion
 
-    def _ask(self, requests: Sequence[Request]) -> list[Completion]:
-        if not requests:
-            return []
-        if type(self.provider).complete_many is not Provider.complete_many:
-            return self._send(requests)
+    def _ask(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        if requests and type(self.provider).complete_many is not Provider.complete_many:
+            return enumerate(self._send(requests))
         _ = self._gate  # made here, not by all threads at once
         return run_together(self._patiently, requests, self.max_concurrency)
 

@@ -1,10 +1,10 @@
-"""Calls from many threads at once; replies come in the order of the requests."""
+"""Calls from many threads at once."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 
 from sdv_llmgan.providers.base import Completion, Request
@@ -12,7 +12,9 @@ from sdv_llmgan.providers.base import Completion, Request
 Call = Callable[[Request, threading.Event], Completion]
 
 
-def run_together(call: Call, requests: Sequence[Request], at_once: int) -> list[Completion]:
+def run_together(
+    call: Call, requests: Sequence[Request], at_once: int
+) -> Iterator[tuple[int, Completion]]:
     """Call for every request, from so many threads.
 
     The first failure, or Ctrl-C, is raised at once and no further request is sent. The threads
@@ -22,6 +24,9 @@ def run_together(call: Call, requests: Sequence[Request], at_once: int) -> list[
         call: Answers a request; its event is set when the others are given up.
         requests: What to ask.
         at_once: Threads, >= 1.
+
+    Yields:
+        The place of a request and its reply, as they come in.
     """
     waiting = deque(enumerate(requests))
     done: SimpleQueue[tuple[int, Completion | BaseException]] = SimpleQueue()
@@ -42,16 +47,16 @@ def run_together(call: Call, requests: Sequence[Request], at_once: int) -> list[
 
     for _ in range(min(max(1, at_once), len(requests))):
         threading.Thread(target=work, daemon=True).start()
-    replies: dict[int, Completion] = {}
+    left = len(requests)
     try:
-        while len(replies) < len(requests):
+        while left:
             try:
                 place, reply = done.get(timeout=0.2)
             except Empty:  # a wait without end would not notice Ctrl-C everywhere
                 continue
             if isinstance(reply, BaseException):
                 raise reply
-            replies[place] = reply
+            left -= 1
+            yield place, reply
     finally:
         cancelled.set()
-    return [replies[place] for place in range(len(requests))]

@@ -15,6 +15,8 @@ from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
 from sdv_llmgan.report.usefulness import usefulness
 
+#: Rows of few categories repeat each other by chance.
+MAX_OVERLAP = 0.5
 OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
     'process': ('How were the rows made?', process),
     'story': ('How did the fit go?', story),
@@ -78,6 +80,25 @@ def make_report(
     )
 
 
+def _overlap(inputs: Inputs) -> dict[str, str]:
+    """A warning where rows that were to be held out stand among those learned from."""
+    if inputs.holdout is None:
+        return {}
+    names = list(inputs.sdtypes)
+    rows = [
+        list(table[names].astype(str).itertuples(index=False, name=None))
+        for table in (inputs.real, inputs.holdout)
+    ]
+    learned = set(rows[0])
+    same = sum(row in learned for row in rows[1])
+    if same <= len(rows[1]) * MAX_OVERLAP:
+        return {}
+    return {
+        'Caution': f'{same:,} of the {len(rows[1]):,} held-out rows are among those learned from, '
+        'so that figures against them say little about copying'
+    }
+
+
 def _title(inputs: Inputs) -> str:
     name = next(iter(inputs.metadata.to_dict()['tables']))
     return 'A synthetic table' if name == 'table' else f'Synthetic rows for “{name}”'
@@ -90,6 +111,7 @@ def _facts(inputs: Inputs) -> dict[str, str]:
         'Real rows, learned from': f'{sizes[0]:,}',
         'Synthetic rows': f'{sizes[1]:,}',
         'Real rows, held out': f'{held_out:,}' if held_out else 'none given',
+        **_overlap(inputs),
         'Columns': f'{len(inputs.sdtypes)} compared, {len(inputs.left_out)} not',
         'Target': inputs.target or 'none named',
         **({'Compared row by row': plural(MAX_ROWS, 'row')} if max(sizes) > MAX_ROWS else {}),
