@@ -98,7 +98,7 @@ def test_fit_says_what_it_detected_and_what_came_of_it(tmp_path):
     assert done.stdout == ''
     assert f'{data}: 30 rows, 8 columns.' in done.stderr
     assert 'Detected id: patient; numerical: age' in done.stderr
-    assert 'Fit ended after 1 steps' in done.stderr
+    assert 'Fit ended after 1 step,' in done.stderr
     assert f'Saved {tmp_path / "m.pkl"}' in done.stderr
 
 
