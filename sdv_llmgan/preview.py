@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, overload
 
-from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.base import Completion, Request, WrappingProvider
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,29 +58,15 @@ class Preview(Sequence[Request]):
         return json.dumps(requests, ensure_ascii=False, indent=2)
 
 
-class Unsent(Provider):
+class Unsent(WrappingProvider):
     """Stands in for a provider and stops at the first requests instead of sending them.
 
     Args:
         provider: The provider in whose place it stands.
     """
 
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider.model)
-        self.provider = provider
-        self.row_format = provider.row_format
-        self.rows_per_reply = provider.rows_per_reply
-        self.max_concurrency = provider.max_concurrency
-
-    @property
-    def remote(self) -> bool:  # type: ignore[override]
-        """Whether requests would leave this machine."""
-        return self.provider.remote
-
-    @property
-    def name(self) -> str:
-        """The provider's name."""
-        return self.provider.name
+    def check(self) -> None:
+        """Nothing stops a call that is not sent, not even a missing key."""
 
     def complete(self, request: Request) -> Completion:
         """Stop here."""

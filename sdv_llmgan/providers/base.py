@@ -171,3 +171,36 @@ class Provider(ABC):
     def complete_each(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
         """Answer requests as replies come in, each with its request's place among them."""
         yield from enumerate(self.complete_many(requests))
+
+
+class WrappingProvider(Provider):
+    """A provider around another one, with its name, limits and price.
+
+    Args:
+        provider: The provider inside.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider.model)
+        self.provider = provider
+        self.row_format = provider.row_format
+        self.rows_per_reply = provider.rows_per_reply
+        self.max_concurrency = provider.max_concurrency
+
+    @property
+    def remote(self) -> bool:  # type: ignore[override]
+        """Whether requests leave this machine."""
+        return self.provider.remote
+
+    @property
+    def name(self) -> str:
+        """The inner provider's name."""
+        return self.provider.name
+
+    def usd(self, usage: Usage) -> float | None:
+        """The inner provider's price."""
+        return self.provider.usd(usage)
+
+    def check(self) -> None:
+        """Raise what would stop every call, sending nothing."""
+        self.provider.check()

@@ -16,11 +16,10 @@ from pathlib import Path
 from threading import Event
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
 from sdv_llmgan.providers.batch_ledger import BatchLedger, Claim, fingerprint
 from sdv_llmgan.providers.retries import patiently
-from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class _Batch:
     places: Sequence[int]
 
 
-class BatchedProvider(Provider):
+class BatchedProvider(WrappingProvider):
     """Sends many requests through the batch API of another provider.
 
     A process that is killed while it waits finds its batches again when it is started again with
@@ -67,34 +66,14 @@ class BatchedProvider(Provider):
         ProviderError: The provider has no batch API.
     """
 
+    provider: BatchableProvider
+
     def __init__(self, provider: Provider, folder: str | Path | None = None) -> None:
         if not isinstance(provider, BatchableProvider):
             raise ProviderError(no_batches(provider.name))
         provider.batch_api()  # raises where it cannot be used
-        super().__init__(provider.model)
-        self.provider = provider
+        super().__init__(provider)
         self.ledger = BatchLedger(folder)
-        self.rows_per_reply = provider.rows_per_reply
-        self.row_format = provider.row_format
-        self.max_concurrency = provider.max_concurrency
-
-    @property
-    def remote(self) -> bool:  # type: ignore[override]
-        """Whether requests leave this machine."""
-        return self.provider.remote
-
-    def usd(self, usage: Usage) -> float | None:
-        """The inner provider's ordinary price; see ``Completion.price_factor``."""
-        return self.provider.usd(usage)
-
-    @property
-    def name(self) -> str:
-        """The inner provider's name."""
-        return self.provider.name
-
-    def check(self) -> None:
-        """Raise what would stop every call, sending nothing."""
-        self.provider.check()
 
     def complete(self, request: Request) -> Completion:
         """Answer one request the ordinary way."""

@@ -18,7 +18,7 @@ from functools import cached_property
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.errors import BudgetError, ProviderError
 from sdv_llmgan.providers.audit import AuditLog
-from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.providers.batches import BatchedProvider
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.gate import Gate
@@ -31,7 +31,7 @@ from sdv_llmgan.usage import Usage
 TOKENS_AROUND = 16
 
 
-class MeteredProvider(Provider):
+class MeteredProvider(WrappingProvider):
     """A provider that sends many requests at once, within a budget, and never one twice.
 
     Args:
@@ -48,24 +48,10 @@ class MeteredProvider(Provider):
         cache: ReplyCache | None = None,
         audit: AuditLog | None = None,
     ) -> None:
-        super().__init__(provider.model)
-        self.provider = provider
-        self.rows_per_reply = provider.rows_per_reply
-        self.row_format = provider.row_format
-        self.max_concurrency = provider.max_concurrency
+        super().__init__(provider)
         self.ledger = ledger or Ledger()
         self.cache = cache if provider.cacheable else None
         self.audit = audit
-
-    @property
-    def remote(self) -> bool:  # type: ignore[override]
-        """Whether requests leave this machine."""
-        return self.provider.remote
-
-    @property
-    def name(self) -> str:
-        """The inner provider's name."""
-        return self.provider.name
 
     @cached_property
     def _gate(self) -> Gate:
@@ -79,7 +65,7 @@ class MeteredProvider(Provider):
             BudgetError: Dollars are bounded and the model's price is unknown.
         """
         if self.cache is None or not self.cache.replay_only:
-            self.provider.check()
+            super().check()
         if self.audit is not None:
             self.audit.check()
         if self.ledger.budget.max_usd is not None and self.usd(Usage(1, 1, 1)) is None:
@@ -88,10 +74,6 @@ class MeteredProvider(Provider):
                 "provider its prices (OpenAIProvider('...', prices=Prices(...))), or bound "
                 'max_tokens or max_calls.'
             )
-
-    def usd(self, usage: Usage) -> float | None:
-        """The inner provider's price."""
-        return self.provider.usd(usage)
 
     def batched(self) -> MeteredProvider:
         """The same provider by its batch API; what both use is counted together.
