@@ -97,8 +97,9 @@ class BatchServer(Server):
         return super()._completion(request)
 
     def _openai_batches(self, request: Received) -> Answer | str:
-        if self.key and request.headers.get('authorization') != f'Bearer {self.key}':
-            return openai_error(401, 'Incorrect API key provided.', code='bad_api_key')
+        said = request.headers.get('authorization')
+        if self.key and said != f'Bearer {self.key}':
+            return openai_error(401, f'Incorrect API key provided: {said}.', code='bad_api_key')
         path = request.path.removeprefix('/v1/').partition('?')[0].split('/')
         if path == ['files']:
             name = f'file-{len(self.files)}'

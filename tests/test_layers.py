@@ -47,6 +47,7 @@ ORDER = [
     'providers.settings',
     'providers.json_schema',
     'providers.batch_api',
+    'providers.hosted',
     'providers.openai_batches',
     'providers.anthropic_batches',
     'providers.openai',

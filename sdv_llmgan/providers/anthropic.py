@@ -9,17 +9,15 @@ request's are not sent, and a fit with it is not repeatable without a cache.
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sdv_llmgan.errors import ProviderError, TransientError
+from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
-from sdv_llmgan.providers.base import Completion, Message, Request, is_loopback, place
-from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI
-from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.base import Completion, Message, Request
+from sdv_llmgan.providers.batch_api import BatchAPI
+from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted
-from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ CHARACTERS_PER_TOKEN = 4
 CACHING_PAYS = (1.25 - 0.1) / (1 - 0.1)
 
 
-class AnthropicProvider(BatchableProvider):
+class AnthropicProvider(HostedProvider):
     """A model behind Anthropic's API.
 
     The environment holds the key, ``ANTHROPIC_API_KEY``, and may name another server,
@@ -52,42 +50,16 @@ class AnthropicProvider(BatchableProvider):
         prices: What the model costs; ``None``: its list price, where one is known.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        timeout: float = 120.0,
-        max_retries: int = 4,
-        max_concurrency: int = 16,
-        prices: Prices | None = None,
-    ) -> None:
-        super().__init__(model)
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.max_concurrency = max_concurrency
-        self.prices = prices
-        self.settings = OptionalSettings(REFUSAL_WORDS)
-
-    @property
-    def remote(self) -> bool:  # type: ignore[override]
-        """Whether requests leave this machine: no for a server on loopback."""
-        return not is_loopback(self.server)
+    refusal_words = REFUSAL_WORDS
 
     @property
     def server(self) -> str | None:
         """The server's address where it is not Anthropic's own."""
         return os.environ.get('ANTHROPIC_BASE_URL') or None
 
-    @property
-    def name(self) -> str:
-        """What logs call it, and the cache: with the server, where it is not Anthropic's own."""
-        return f'{type(self).__name__}({self.model!r}{place(self.server)})'
-
-    def usd(self, usage: Usage) -> float | None:
-        """US dollars that this usage costs; see ``Provider.usd``."""
-        listed = list_prices(self.model, vendor='anthropic') if self.remote else Prices(0, 0)
-        prices = self.prices or listed
-        return prices.usd(usage) if prices else None
+    def list_prices(self) -> Prices | None:
+        """What the model costs by its vendor's list, where that is known."""
+        return list_prices(self.model, vendor='anthropic')
 
     def check(self) -> None:
         """Raise ``ProviderError`` where the model's name or the key is missing."""
@@ -101,16 +73,18 @@ class AnthropicProvider(BatchableProvider):
                 'ANTHROPIC_API_KEY.'
             )
 
-    @cached_property
-    def _client(self) -> anthropic.Anthropic:
+    @property
+    def errors(self) -> type[Exception]:
+        """What the SDK raises."""
+        import anthropic
+
+        return anthropic.AnthropicError
+
+    def make_client(self) -> anthropic.Anthropic:
+        """A client of the SDK."""
         import anthropic
 
         return anthropic.Anthropic(timeout=self.timeout, max_retries=0)
-
-    def client(self) -> anthropic.Anthropic:
-        """The SDK's client, made when it is first needed."""
-        with CLIENT_LOCK:
-            return self._client
 
     def body(self, request: Request) -> dict[str, Any]:
         """A request as the API takes it."""
@@ -143,30 +117,14 @@ class AnthropicProvider(BatchableProvider):
             ),
         )
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one request; see ``Provider.complete``."""
-        import anthropic
-
-        body = self.body(request)
-        try:
-            reply: anthropic.types.Message = self.client().messages.create(**body)
-        except (anthropic.BadRequestError, anthropic.UnprocessableEntityError) as error:
-            said = without_keys(error.response.text)[:LONGEST_ERROR]
-            if self.settings.drop_refused(body, said, self.name):
-                return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {said}') from None
-        except (anthropic.AnthropicError, ValueError) as error:
-            raise provider_error(error, self.name) from None  # its words may hold the key
-        try:
-            return self.read(reply)
-        except (AttributeError, TypeError, IndexError, KeyError, ValueError) as error:
-            raise TransientError(
-                f'{self.name} answered in a form that is not its own ({error}).'
-            ) from None
+    def send(self, body: dict[str, Any]) -> anthropic.types.Message:
+        """The API's reply to a body."""
+        reply: anthropic.types.Message = self.client().messages.create(**body)
+        return reply
 
     def batch_api(self) -> BatchAPI:
         """Anthropic's Message Batches."""
-        return AnthropicBatches(self.name, self.client, self.body, self.read)
+        return AnthropicBatches(self.name, self.client, self.body, self.read, self.errors)
 
 
 def _content(message: Message, caching_pays: bool) -> str | list[dict[str, Any]]:

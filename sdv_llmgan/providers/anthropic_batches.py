@@ -5,57 +5,25 @@ https://platform.claude.com/docs/en/build-with-claude/batch-processing
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Request
 from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
-from sdv_llmgan.providers.faults import LONGEST_ERROR
-from sdv_llmgan.providers.settings import is_passing
-
-if TYPE_CHECKING:
-    import anthropic
 
 PAGE = 100
-_T = TypeVar('_T')
 #: A batch that was being sent when the process died is there so many seconds later at most.
 SENDING = 1_800.0
 
 
 class AnthropicBatches(BatchAPI):
-    """See ``BatchAPI``.
-
-    Args:
-        name: The provider's name, for errors.
-        client: Gives the SDK's client.
-        body: Turns a request into the body of an ordinary call.
-        read: Turns a reply's body into a completion.
-    """
+    """See ``BatchAPI``."""
 
     # "limited to either 100,000 Message requests or 256 MB in size", and "reducing costs by 50%"
     # (the address above).
     max_requests = 100_000
     max_bytes = 256 * 10**6
     price_factor = BATCH_PRICE
-
-    def __init__(
-        self,
-        name: str,
-        client: Callable[[], anthropic.Anthropic],
-        body: Callable[[Request], dict[str, Any]],
-        read: Callable[[anthropic.types.Message], Completion],
-    ) -> None:
-        self.name = name
-        self.client = client
-        self.body = body
-        self.read = read
-
-    @property
-    def address(self) -> str:
-        """Where batches are sent."""
-        return str(self.client().base_url)
 
     def entry(self, custom_id: str, request: Request) -> dict[str, Any]:
         """A request as it stands in a batch."""
@@ -69,7 +37,7 @@ class AnthropicBatches(BatchAPI):
             client = self.client().with_options(max_retries=0)
             return client.messages.batches.create(requests=entries).id
 
-        return self._asked(start, 'take a batch')
+        return self.asked(start, 'take a batch')
 
     def find(self, token: str, size: int, since: float, others: Collection[str]) -> str | None:
         """A batch of this size from about this time.
@@ -89,7 +57,7 @@ class AnthropicBatches(BatchAPI):
                     near[abs(late)] = batch.id
             return near[min(near)] if near else ''
 
-        return self._asked(search, 'list batches')
+        return self.asked(search, 'list batches')
 
     def poll(self, batch: str) -> BatchProgress | None:
         """How far a batch is."""
@@ -110,7 +78,7 @@ class AnthropicBatches(BatchAPI):
                 bool(problem) or found.processing_status == 'ended', answered, problem
             )
 
-        return self._asked(look, f'know the batch {batch}')
+        return self.asked(look, f'know the batch {batch}')
 
     def results(self, batch: str) -> dict[str, Completion | str] | None:
         """By custom id the completion, or why there is none."""
@@ -121,36 +89,16 @@ class AnthropicBatches(BatchAPI):
             text = self.client().get(
                 path, cast_to=str, options={'headers': {'Accept': 'application/binary'}}
             )
-            return {
-                custom_id: result
-                for line in text.split('\n')
-                if line.strip()
-                for custom_id, result in self._read_line(line).items()
-            }
+            return self.read_lines(text)
 
-        return self._asked(fetch, f'give the results of batch {batch}')
+        return self.asked(fetch, f'give the results of batch {batch}')
 
-    def _read_line(self, line: str) -> dict[str, Completion | str]:
-        """A line's custom id and result; nothing where the line is broken."""
+    def read_line(self, line: Any) -> tuple[str, Completion | str]:  # noqa: ANN401 - parsed JSON
+        """A result's custom id, and the completion or why there is none."""
         import anthropic
 
-        try:
-            entry = json.loads(line)
-            custom_id, result = str(entry['custom_id']), entry['result']
-            if result['type'] == 'succeeded':
-                message = anthropic.types.Message.construct(**result['message'])
-                return {custom_id: self.read(message)}
-            error = (result.get('error') or {}).get('error') or {}
-            return {custom_id: str(error.get('message') or result['type'])[:LONGEST_ERROR]}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {}
-
-    def _asked(self, question: Callable[[], _T], what: str) -> _T | None:
-        import anthropic
-
-        try:
-            return question()
-        except anthropic.AnthropicError as error:
-            if is_passing(error):
-                return None
-            raise ProviderError(f'{self.name} did not {what}: {error}') from error
+        custom_id, result = str(line['custom_id']), line['result']
+        if result['type'] == 'succeeded':
+            return custom_id, self.read(anthropic.types.Message.construct(**result['message']))
+        error = (result.get('error') or {}).get('error') or {}
+        return custom_id, str(error.get('message') or result['type'])

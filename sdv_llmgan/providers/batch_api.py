@@ -5,18 +5,22 @@ submit -> an id -> poll until it has ended -> results by custom id
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error
 
 #: What a call costs in a batch, as a share of its ordinary price; sources stand at the adapters.
 BATCH_PRICE = 0.5
 #: How far a server's clock may be behind this machine's, in seconds.
 CLOCK_SKEW = 300.0
 UNKNOWN = 'the server does not know it'
+_T = TypeVar('_T')
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,15 @@ class BatchProgress:
 class BatchAPI(ABC):
     """A vendor's batch API.
 
-    Where the server did not answer, or had no room (``settings.is_passing``), methods return
-    ``None``; whatever else goes wrong is a ``ProviderError``.
+    Where the server did not answer, or had no room, methods return ``None``; whatever else goes
+    wrong is a ``ProviderError``.
+
+    Args:
+        name: The provider's name, for errors.
+        client: Gives the SDK's client.
+        body: Turns a request into the body of an ordinary call.
+        read: Turns a reply's body into a completion.
+        errors: What the SDK raises.
 
     Attributes:
         max_requests: Requests that a batch may hold.
@@ -50,10 +61,24 @@ class BatchAPI(ABC):
     max_bytes: int
     price_factor: float
 
+    def __init__(
+        self,
+        name: str,
+        client: Callable[[], Any],
+        body: Callable[[Request], dict[str, Any]],
+        read: Callable[[Any], Completion],
+        errors: type[Exception],
+    ) -> None:
+        self.name = name
+        self.client = client
+        self.body = body
+        self.read = read
+        self.errors = errors
+
     @property
-    @abstractmethod
     def address(self) -> str:
         """Where batches are sent."""
+        return str(self.client().base_url)
 
     @abstractmethod
     def entry(self, custom_id: str, request: Request) -> dict[str, Any]:
@@ -92,6 +117,43 @@ class BatchAPI(ABC):
     @abstractmethod
     def results(self, batch: str) -> dict[str, Completion | str] | None:
         """By custom id the completion, or why there is none, in any order and with gaps."""
+
+    @abstractmethod
+    def read_line(self, line: Any) -> tuple[str, Completion | str]:  # noqa: ANN401 - parsed JSON
+        """A result's custom id, and the completion or why there is none.
+
+        Raises:
+            LookupError, TypeError, ValueError, AttributeError, ProviderError: It is no result.
+        """
+
+    def asked(self, question: Callable[[], _T], what: str) -> _T | None:
+        """What the server answers to a question, ``None`` where it may do so another time.
+
+        Args:
+            question: Asks with the SDK.
+            what: What the server had to do, for errors.
+
+        Raises:
+            ProviderError: It will not do that.
+        """
+        try:
+            return question()
+        except (self.errors, ValueError) as error:
+            fault = provider_error(error, self.name, what)
+            if isinstance(fault, TransientError):
+                return None
+            raise fault from None  # its words may hold the key
+
+    def read_lines(self, text: str) -> dict[str, Completion | str]:
+        """A file of results, by custom id; broken lines are left out."""
+        found = {}
+        for line in text.split('\n'):
+            try:
+                custom_id, result = self.read_line(json.loads(line))
+            except (LookupError, TypeError, ValueError, AttributeError, ProviderError):
+                continue
+            found[custom_id] = result[:LONGEST_ERROR] if isinstance(result, str) else result
+        return found
 
 
 class BatchableProvider(Provider):

@@ -29,15 +29,16 @@ TRANSIENT = (408, 409)
 SERVER_FAULT = 500
 
 
-def provider_error(error: Exception, name: str) -> ProviderError:
+def provider_error(error: Exception, name: str, what: str = 'answer') -> ProviderError:
     """An SDK's error as one of ours: one that trying again may cure, or a final one.
 
     Args:
         error: What the SDK raised; a ``ValueError`` where it could not read the answer.
         name: The provider's name.
+        what: What it did not do.
     """
     status = getattr(error, 'status_code', None)
-    said = f'{name} did not answer: {without_keys(str(error))[:LONGEST_ERROR]}'
+    said = f'{name} did not {what}: {without_keys(str(error))[:LONGEST_ERROR]}'
     reason = f'{said} {getattr(error, "code", "")}'.lower()
     if status == RATE_LIMITED and not any(word in reason for word in OUT_OF_MONEY):
         return RateLimitError(said, retry_after(error))

@@ -6,17 +6,15 @@ Request -> chat.completions.create(response_format=json_schema) -> Completion
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.prices import Prices, list_prices
-from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
-from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
-from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.base import Completion, Request
+from sdv_llmgan.providers.batch_api import BatchAPI, no_batches
+from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted, rewritten
 from sdv_llmgan.providers.openai_batches import OpenAIBatches
-from sdv_llmgan.providers.settings import CLIENT_LOCK, OptionalSettings
 from sdv_llmgan.usage import Usage
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ REFUSAL_WORDS = {
 }
 
 
-class OpenAIProvider(BatchableProvider):
+class OpenAIProvider(HostedProvider):
     """A model behind OpenAI's API or a compatible server (vLLM, llama.cpp, LM Studio).
 
     Args:
@@ -47,6 +45,8 @@ class OpenAIProvider(BatchableProvider):
         prices: What the model costs there; ``None``: its list price, where one is known.
     """
 
+    refusal_words = REFUSAL_WORDS
+
     def __init__(
         self,
         model: str,
@@ -58,40 +58,23 @@ class OpenAIProvider(BatchableProvider):
         max_concurrency: int = 16,
         prices: Prices | None = None,
     ) -> None:
-        super().__init__(model)
+        super().__init__(
+            model,
+            timeout=timeout,
+            max_retries=max_retries,
+            max_concurrency=max_concurrency,
+            prices=prices,
+        )
         self.base_url = base_url
         self.api_key_variable = api_key_variable
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.max_concurrency = max_concurrency
-        self.prices = prices
-        self.settings = OptionalSettings(REFUSAL_WORDS)
 
     @property
     def server(self) -> str | None:
         """The server's address where it is not OpenAI's own."""
         return self.base_url or os.environ.get('OPENAI_BASE_URL') or None
 
-    @property
-    def remote(self) -> bool:  # type: ignore[override]
-        """Whether requests leave this machine: no for a server on loopback."""
-        return not is_loopback(self.server)
-
-    @property
-    def name(self) -> str:
-        """What logs call it, and the cache: with the server, where it is not OpenAI's own."""
-        return f'{type(self).__name__}({self.model!r}{place(self.server)})'
-
-    def usd(self, usage: Usage) -> float | None:
-        """US dollars that this usage costs; see ``Provider.usd``."""
-        if self.prices is not None:
-            return self.prices.usd(usage)
-        if not self.remote:
-            return 0.0
-        listed = self._list_prices()
-        return listed.usd(usage) if listed else None
-
-    def _list_prices(self) -> Prices | None:
+    def list_prices(self) -> Prices | None:
+        """What the model costs by its vendor's list, where that is known."""
         if self.server is None:
             return list_prices(self.model, vendor='openai')
         return list_prices(self.model, url=self.server)
@@ -108,8 +91,15 @@ class OpenAIProvider(BatchableProvider):
                 f'{self.api_key_variable}.'
             )
 
-    @cached_property
-    def _client(self) -> openai.OpenAI:
+    @property
+    def errors(self) -> type[Exception]:
+        """What the SDK raises."""
+        import openai
+
+        return openai.OpenAIError
+
+    def make_client(self) -> openai.OpenAI:
+        """A client of the SDK."""
         import openai
 
         return openai.OpenAI(
@@ -117,13 +107,8 @@ class OpenAIProvider(BatchableProvider):
             api_key=os.environ.get(self.api_key_variable) or 'none',
             base_url=self.server,
             timeout=self.timeout,
-            max_retries=0,  # the meter retries: it knows of budgets and of other calls
+            max_retries=0,
         )
-
-    def client(self) -> openai.OpenAI:
-        """The SDK's client, made when it is first needed."""
-        with CLIENT_LOCK:
-            return self._client
 
     def body(self, request: Request) -> dict[str, Any]:
         """A request as the API takes it."""
@@ -154,31 +139,14 @@ class OpenAIProvider(BatchableProvider):
             ),
         )
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one request; see ``Provider.complete``."""
-        import openai
-
-        body = self.body(request)
-        try:
-            reply: ChatCompletion = self.client().chat.completions.create(**body)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            # The SDK's message leaves out what it does not know; the body has it all.
-            said = without_keys(error.response.text)[:LONGEST_ERROR]
-            if self.settings.drop_refused(body, said, self.name, error.param):
-                return self.complete(request)
-            raise ProviderError(f'{self.name} refused the request: {said}') from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise provider_error(error, self.name) from None  # its words may hold the key
-        try:
-            return self.read(reply)
-        except (AttributeError, TypeError, IndexError, KeyError, ValueError) as error:
-            raise TransientError(
-                f'{self.name} answered in a form that is not its own ({error}).'
-            ) from None
+    def send(self, body: dict[str, Any]) -> ChatCompletion:
+        """The API's reply to a body."""
+        reply: ChatCompletion = self.client().chat.completions.create(**body)
+        return reply
 
     def batch_api(self) -> BatchAPI:
         """OpenAI's Batch API."""
-        return OpenAIBatches(self.name, self.client, self.body, self.read)
+        return OpenAIBatches(self.name, self.client, self.body, self.read, self.errors)
 
 
 class AzureOpenAIProvider(OpenAIProvider):
@@ -216,7 +184,8 @@ class AzureOpenAIProvider(OpenAIProvider):
             prices=prices,
         )
 
-    def _list_prices(self) -> Prices | None:
+    def list_prices(self) -> Prices | None:
+        """What the model costs by its vendor's list, where that is known."""
         return list_prices(self.model, vendor='azure')
 
     @property
@@ -231,8 +200,8 @@ class AzureOpenAIProvider(OpenAIProvider):
             raise ProviderError(f'{self.name} needs the environment variables {missing}.')
         super().check()
 
-    @cached_property
-    def _client(self) -> openai.OpenAI:
+    def make_client(self) -> openai.OpenAI:
+        """A client of the SDK."""
         import openai
 
         return openai.AzureOpenAI(timeout=self.timeout, max_retries=0)

@@ -6,35 +6,20 @@ https://developers.openai.com/api/docs/guides/batch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
-from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Request
 from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
-from sdv_llmgan.providers.faults import LONGEST_ERROR
-from sdv_llmgan.providers.settings import is_passing
-
-if TYPE_CHECKING:
-    import openai
-    from openai.types.chat import ChatCompletion
 
 ENDPOINT: Final = '/v1/chat/completions'
 #: The entry of a batch's metadata that holds our token.
 LABEL = 'sdv-llmgan'
 PAGE = 100
-_T = TypeVar('_T')
 
 
 class OpenAIBatches(BatchAPI):
-    """See ``BatchAPI``.
-
-    Args:
-        name: The provider's name, for errors.
-        client: Gives the SDK's client.
-        body: Turns a request into the body of an ordinary call.
-        read: Turns a reply's body into a completion.
-    """
+    """See ``BatchAPI``."""
 
     # The reference of POST /v1/batches: "up to 50,000 requests, and can be up to 200 MB in size".
     max_requests = 50_000
@@ -42,23 +27,6 @@ class OpenAIBatches(BatchAPI):
     # "Each model will be offered at 50% cost discount vs. the synchronous APIs."
     # (https://help.openai.com/en/articles/9197833-batch-api-faq)
     price_factor = BATCH_PRICE
-
-    def __init__(
-        self,
-        name: str,
-        client: Callable[[], openai.OpenAI],
-        body: Callable[[Request], dict[str, Any]],
-        read: Callable[[ChatCompletion], Completion],
-    ) -> None:
-        self.name = name
-        self.client = client
-        self.body = body
-        self.read = read
-
-    @property
-    def address(self) -> str:
-        """Where batches are sent."""
-        return str(self.client().base_url)
 
     def entry(self, custom_id: str, request: Request) -> dict[str, Any]:
         """A request as it stands in a batch."""
@@ -85,7 +53,7 @@ class OpenAIBatches(BatchAPI):
             )
             return batch.id
 
-        return self._asked(start, 'take a batch')
+        return self.asked(start, 'take a batch')
 
     def find(self, token: str, size: int, since: float, others: Collection[str]) -> str | None:
         """The batch with this token in its metadata."""
@@ -98,7 +66,7 @@ class OpenAIBatches(BatchAPI):
                     return batch.id
             return ''
 
-        return self._asked(search, 'list batches')
+        return self.asked(search, 'list batches')
 
     def poll(self, batch: str) -> BatchProgress | None:
         """How far a batch is."""
@@ -120,7 +88,7 @@ class OpenAIBatches(BatchAPI):
                 return BatchProgress(True, answered, '; '.join(sorted(said)) or 'no reason given')
             return BatchProgress(found.status in ('completed', 'expired'), answered)
 
-        return self._asked(look, f'know the batch {batch}')
+        return self.asked(look, f'know the batch {batch}')
 
     def results(self, batch: str) -> dict[str, Completion | str] | None:
         """By custom id the completion, or why there is none."""
@@ -135,36 +103,16 @@ class OpenAIBatches(BatchAPI):
                 texts = [client.files.content(file).content.decode() for file in files]
             except openai.NotFoundError:
                 texts = []  # no longer kept
-            return {
-                custom_id: result
-                for text in texts
-                for line in text.split('\n')
-                if line.strip()
-                for custom_id, result in self._read_line(line).items()
-            }
+            return self.read_lines('\n'.join(texts))
 
-        return self._asked(fetch, f'give the results of batch {batch}')
+        return self.asked(fetch, f'give the results of batch {batch}')
 
-    def _read_line(self, line: str) -> dict[str, Completion | str]:
-        """A line's custom id and result; nothing where the line is broken."""
+    def read_line(self, line: Any) -> tuple[str, Completion | str]:  # noqa: ANN401 - parsed JSON
+        """A result's custom id, and the completion or why there is none."""
         from openai.types.chat import ChatCompletion
 
-        try:
-            entry = json.loads(line)
-            custom_id, response = str(entry['custom_id']), entry.get('response') or {}
-            if response.get('status_code') == 200:
-                return {custom_id: self.read(ChatCompletion.construct(**response['body']))}
-            error = entry.get('error') or response['body'].get('error') or response['body']
-            return {custom_id: str(error.get('message') or error)[:LONGEST_ERROR]}
-        except (ValueError, KeyError, TypeError, AttributeError, ProviderError):
-            return {}
-
-    def _asked(self, question: Callable[[], _T], what: str) -> _T | None:
-        import openai
-
-        try:
-            return question()
-        except openai.OpenAIError as error:
-            if is_passing(error):
-                return None
-            raise ProviderError(f'{self.name} did not {what}: {error}') from error
+        custom_id, response = str(line['custom_id']), line.get('response') or {}
+        if response.get('status_code') == 200:
+            return custom_id, self.read(ChatCompletion.construct(**response['body']))
+        error = line.get('error') or response['body'].get('error') or response['body']
+        return custom_id, str(error.get('message') or error)

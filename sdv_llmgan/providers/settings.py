@@ -1,4 +1,4 @@
-"""What providers over HTTP share: settings that a server may not know, and making one client.
+"""Settings that a server may not know.
 
 Each refusal of a setting is noticed once, logged, and remembered.
 """
@@ -12,17 +12,6 @@ from typing import Any
 
 LOGGER = logging.getLogger(__name__)
 _LOCK = threading.Lock()
-#: Held while a client is made: the first calls come from many threads at once.
-CLIENT_LOCK = threading.Lock()
-
-#: Statuses after which the same call may go through later: timeout, conflict, rate limit.
-PASSING_STATUSES = (408, 409, 429)
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether an SDK's error (no connection, rate limit, 5xx) may be gone at another try."""
-    status: int = getattr(error, 'status_code', 500)  # of no answer at all there is none
-    return status in PASSING_STATUSES or status >= 500
 
 
 class OptionalSettings:
