@@ -7,6 +7,7 @@ told apart from real rows: the model's rows | those of a sampler that saw half o
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -82,6 +83,7 @@ class Distillation:
         view: What the model saw of the table; ``None``: all of it. Sources are compared by that
             part: what is completed here is so whatever the source.
         target: The column to be predicted later, if there is one.
+        on_model: Called when a column's model is fitted.
     """
 
     training: pd.DataFrame
@@ -92,6 +94,7 @@ class Distillation:
     seed: int
     view: View | None = None
     target: str | None = None
+    on_model: Callable[[], object] = lambda: None
 
     @classmethod
     def of(
@@ -105,6 +108,7 @@ class Distillation:
         seed: int,
         view: View | None = None,
         target: str | None = None,
+        on_model: Callable[[], object] = lambda: None,
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
 
@@ -134,7 +138,7 @@ class Distillation:
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
         counts = np.concatenate(weights)
-        return cls(training, process, extra, counts, enforce_range, seed, view, target)
+        return cls(training, process, extra, counts, enforce_range, seed, view, target, on_model)
 
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones."""
@@ -203,6 +207,7 @@ class Distillation:
                 extra_weights=self.weights if with_extra else None,
                 enforce_range=self.enforce_range,
                 target=self.target,
+                on_model=self.on_model,
             )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:

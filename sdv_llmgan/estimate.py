@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.words import plural
 
 
 @dataclass(frozen=True)
@@ -56,4 +57,4 @@ def scaled(usage: Usage, factor: float, price_factor: float = 1.0) -> Usage:
 
 def _words(usage: Usage) -> str:
     usd = 'an unknown price' if usage.usd is None else f'{usage.usd:.4f} US dollars'
-    return f'{usage.calls} calls, {usage.tokens} tokens, {usd}'
+    return f'{plural(usage.calls, "call")}, {usage.tokens:,} tokens, {usd}'

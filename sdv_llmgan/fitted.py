@@ -149,7 +149,7 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
             synthetic: The synthetic rows, likewise.
             holdout: Real rows that were not fitted on. Without them the report says what it
                 cannot say.
-            path: Where it is written, as .html or .json; ``None``: nowhere.
+            path: Where it is written, as .html or .json, over what is there; ``None``: nowhere.
             target: Column to predict; ``None``: the synthesizer's own, if it has one.
             known_columns: What an attacker knows of a person; ``None``: the columns that tell
                 most about the attacked one.
@@ -157,11 +157,14 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
 
         Raises:
             NotFittedError: The synthesizer has not been fitted.
-            ValueError: A table is empty or lacks a column, or a named column cannot be compared.
+            ValueError: A table is empty or lacks a column, a named column cannot be compared, or
+                there is no place such as the path names.
         """
-        from sdv_llmgan.report import make_report  # it brings SDMetrics' reports and Jinja
+        from sdv_llmgan.report import check_path, make_report  # it brings SDMetrics and Jinja
 
         self._fitted_model()
+        if path is not None:
+            check_path(path)
         made = make_report(
             real,
             synthetic,

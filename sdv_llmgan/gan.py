@@ -33,7 +33,7 @@ from sdv_llmgan.history import History, Step
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.progress import fit_bar, say, summary
+from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.rules import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
@@ -206,7 +206,7 @@ class LLMGAN:
         except (KeyboardInterrupt, LLMGANError) as error:
             raise type(error)(self._interrupted(error)) from error
         except Exception as error:
-            self._interrupted(error)
+            LOGGER.warning(self._interrupted(error))
             raise
         finally:
             best = self.history.best()
@@ -246,6 +246,11 @@ class LLMGAN:
         return self.process.schema if self.view is None else self.view.whole
 
     @property
+    def training(self) -> pd.DataFrame:
+        """The plain rows that were fitted on, shape (n_rows, n_columns)."""
+        return self.writer.examples.training if self.view is None else self.view.training
+
+    @property
     def rules(self) -> Rules:
         """What the rows of ``sample`` keep to."""
         return self.writer.rules if self.view is None else self.view.rules
@@ -256,20 +261,22 @@ class LLMGAN:
         completes = self.view is not None and not self.view.is_complete
         if not may_draw and not completes:
             return
-        distillation = Distillation.of(
-            training,
-            self.history,
-            self.process,
-            self.discriminator,
-            enforce_range=self.generator.enforce_range,
-            seed=self.settings.seed,
-            view=self.view,
-            target=self.settings.target,
-        )
-        draws = may_draw and self._local_wins(distillation)
-        if not draws and not completes:
-            return
-        self.local = LocalSampler(distillation.fit(), self.rules)
+        with distill_bar(enabled=self.settings.verbose) as on_model:
+            distillation = Distillation.of(
+                training,
+                self.history,
+                self.process,
+                self.discriminator,
+                enforce_range=self.generator.enforce_range,
+                seed=self.settings.seed,
+                view=self.view,
+                target=self.settings.target,
+                on_model=on_model,
+            )
+            draws = may_draw and self._local_wins(distillation)
+            if not draws and not completes:
+                return
+            self.local = LocalSampler(distillation.fit(), self.rules)
         self.follow(self.process)
         if draws:
             self.sampler = self.local
@@ -433,18 +440,16 @@ class LLMGAN:
             step.seconds = time.monotonic() - started
 
     def _interrupted(self, error: BaseException) -> str:
-        """Note and log how far the fit came."""
+        """Note how far the fit came; what there is to say of it."""
         # A callback that failed has said so itself.
         self.history.stopped = (
             self.history.stopped or f'interrupted in step {len(self.history) + 1}'
         )
         said = str(error).rstrip('.') or 'Interrupted'
-        message = (
+        return (
             f'{said}. The fit was {self.history.stopped}; get_history() has the '
             f'{len(self.history)} before it.'
         )
-        LOGGER.warning(message)
-        return message
 
 
 def unconditioned(num_rows: int) -> pd.DataFrame:

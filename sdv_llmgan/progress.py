@@ -11,9 +11,11 @@ from tqdm.auto import tqdm
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.history import History
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.words import plural
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
 ROWS = '{desc}: {n_fmt}/{total_fmt} rows |{bar}| {elapsed}<{remaining}{postfix}'
+MODELS = '{desc}: {n_fmt} models of columns, {elapsed}'
 
 
 @contextmanager
@@ -50,6 +52,19 @@ def fit_bar(
 
         with ledger.watched(answered) if enabled else nullcontext():
             yield show
+
+
+@contextmanager
+def distill_bar(*, enabled: bool) -> Iterator[Callable[[], object]]:
+    """A count of the models of columns that are fitted; how many it will be is not known.
+
+    Yields:
+        What is to be called after each.
+    """
+    with tqdm(
+        disable=not enabled, leave=False, bar_format=MODELS, desc='Fitting the local sampler'
+    ) as bar:
+        yield bar.update
 
 
 @contextmanager
@@ -96,9 +111,9 @@ def summary(history: History, source: str, seconds: float) -> str:
     rejected = sum(sum(step.rejected.values()) for step in steps)
     usage = sum((step.usage for step in steps), Usage())
     return (
-        f'Fit ended after {len(steps)} step{"s" * (len(steps) != 1)}, {seconds:.0f} s '
-        f'({history.stopped}): {scored}; {accepted:,} rows accepted, {rejected:,} rejected; '
-        f'{usage.calls:,} calls, {usage_words(usage)}. Rows come from: {source}.'
+        f'Fit ended after {plural(len(steps), "step")}, {seconds:.0f} s ({history.stopped}): '
+        f'{scored}; {plural(accepted, "row")} accepted, {rejected:,} rejected; '
+        f'{plural(usage.calls, "call")}, {usage_words(usage)}. Rows come from: {source}.'
     )
 
 

@@ -45,6 +45,8 @@ from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 
+#: Advice starts here: a fifth of so many rows is what a batch is judged by.
+FEW_ROWS = 20
 #: A category looks like free text from so many values on, and from such a share of the rows.
 MANY_CATEGORIES = 10
 UNIQUE_SHARE = 0.7
@@ -325,6 +327,7 @@ class LLMGANSynthesizer(Conditional):
                 "only a model can. Take sampler='llm' or 'auto', or mark the columns as pii."
             )
         training = schema.to_plain(table)
+        _warn_of_few(len(training))
         _warn_of_texts(schema, len(training))
         rules = Rules(self._reject_sampling_constraints, training, schema)
         schema = rules.stepped(schema)
@@ -513,6 +516,16 @@ class LLMGANSynthesizer(Conditional):
         twin._stand_in, twin.verbose = stand_in, False
         twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
+
+
+def _warn_of_few(num_rows: int) -> None:
+    if num_rows < FEW_ROWS:
+        LOGGER.warning(
+            '%d rows are very few: below %d, scores and the choice of a sampler are left to '
+            'chance, and synthetic rows stay close to the real ones.',
+            num_rows,
+            FEW_ROWS,
+        )
 
 
 def _warn_of_texts(schema: TableSchema, num_rows: int) -> None:

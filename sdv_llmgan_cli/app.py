@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sdv_llmgan_cli.options import Csv, FitOptions, Force, Json, Metadata, Verbose, takes
-from sdv_llmgan_cli.speech import answer, check_output, command, say
+from sdv_llmgan_cli.speech import Misused, answer, check_output, command, say
 
 HELP = """Synthetic tables from language models, for tables of 25 to 800 rows.
 
@@ -199,17 +199,18 @@ def sample(
     """Draw synthetic rows from a model, as CSV."""
     check_output(output, force)
     if where and describe:
-        raise typer.BadParameter('--where and --describe cannot go together.')
-    from sdv_llmgan_cli import work
+        raise Misused('--where and --describe cannot go together.')
+    from sdv_llmgan.words import plural
+    from sdv_llmgan_cli import tables, work
 
     rows = work.sample(work.load(model), num_rows, where or [], describe, seed)
     if output is not None:
-        rows.to_csv(output, index=False)
-        say(f'Wrote {output}: {len(rows):,} rows.')
+        tables.write_csv(rows, output)
+        say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
-        rows.to_csv(sys.stdout, index=False)
+        tables.write_csv(rows, sys.stdout)
     if as_json:
-        shown = {} if output is not None else {'data': rows.to_dict('records')}
+        shown = {} if output is not None else {'data': tables.records(rows)}
         answer({'output': output, 'rows': len(rows), 'asked_for': num_rows, **shown})
 
 
@@ -257,9 +258,9 @@ def report(
 ) -> None:
     """Say how good and how private synthetic rows are."""
     if len(files) not in (2, 3):
-        raise typer.BadParameter('[MODEL] REAL.csv SYNTHETIC.csv are needed: two or three files.')
+        raise Misused('[MODEL] REAL.csv SYNTHETIC.csv are needed: two or three files.')
     if output.suffix.lower() not in ('.html', '.htm', '.json'):
-        raise typer.BadParameter(f'A report is an .html or .json file, got {output}.')
+        raise Misused(f'A report is an .html or .json file, got {output}.')
     check_output(output, force)
     from sdv_llmgan_cli import work
 
@@ -304,12 +305,13 @@ def split(
     paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)
-    from sdv_llmgan_cli import work
+    from sdv_llmgan.words import plural
+    from sdv_llmgan_cli import tables, work
 
     parts = work.split(data, share)
     for part, path in zip(parts, paths, strict=True):
-        part.to_csv(path, index=False)
-        say(f'Wrote {path}: {len(part):,} rows.')
+        tables.write_csv(part, path)
+        say(f'Wrote {path}: {plural(len(part), "row")}.')
     if as_json:
         answer({
             'train': {'path': paths[0], 'rows': len(parts[0])},

@@ -15,8 +15,13 @@ from typing import Any, NoReturn
 
 import typer
 
+STOPPED = 'Stopped by Ctrl-C; nothing was saved.'
 #: What SDV warns of that a command has taken care of.
 IGNORED = 'We strongly recommend saving the metadata'
+
+
+class Misused(ValueError):
+    """The command was called in a way that it cannot be; ends with 2."""
 
 
 def say(text: str) -> None:
@@ -30,14 +35,15 @@ def answer(result: dict[str, Any]) -> None:
 
 
 def fail(error: BaseException, *, as_json: bool, verbose: bool) -> NoReturn:
-    """End with one line, and 130 after Ctrl-C, else 1."""
-    said = ' '.join(str(error).split()) or type(error).__name__
+    """End with one line, and with 130 after Ctrl-C, 2 after wrong usage, else 1."""
+    stopped = isinstance(error, KeyboardInterrupt)
+    said = STOPPED if stopped else ' '.join(str(error).split()) or type(error).__name__
     if verbose:
         say(''.join(traceback.format_exception(error)).rstrip())
     if as_json:
         answer({'error': said})
     say(f'Error: {said}')
-    raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+    raise typer.Exit(130 if stopped else 2 if isinstance(error, Misused) else 1)
 
 
 def command(run: Callable[..., None]) -> Callable[..., None]:
@@ -48,8 +54,8 @@ def command(run: Callable[..., None]) -> Callable[..., None]:
         _listen(verbose)
         try:
             run(*args, as_json=as_json, verbose=verbose, **options)
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # whoever read the pipe has read enough
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback for a user
             fail(error, as_json=as_json, verbose=verbose)
 

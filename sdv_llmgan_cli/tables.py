@@ -1,26 +1,39 @@
-"""CSV files and metadata: what was found is said."""
+"""CSV files: read whatever their form, which is said; written plainly."""
 
 from __future__ import annotations
 
 import csv
-import json
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
-import sdv
-from sdv.metadata import Metadata
 
+from sdv_llmgan.words import and_list, plural
 from sdv_llmgan_cli.speech import say
 
 SEPARATORS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars'}
 LINES_READ = 50
-#: SDV 2 takes and gives ``{name: table}``, SDV 1.38 the table itself.
-TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
+UTF_16 = (b'\xff\xfe', b'\xfe\xff')
+BYTE_ORDER_MARK = b'\xef\xbb\xbf'
+#: Digits that are no number: a postcode, a telephone number, an account.
+CODE = re.compile(r'\s*(\+\d+|0\d+|\d{17,})\s*')
+DECIMAL_COMMA = re.compile(r'\s*-?\d+(,\d+)?\s*')
+#: Floats hold whole numbers exactly up to here.
+WHOLE = 2**53
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
     """Read a table, whatever its separator; say what is not plain commas and UTF-8.
+
+    Codes stay text: columns with leading zeros or plus signs, or more digits than a number holds.
+
+    Args:
+        path: The file.
+        like: A table of the same kind, whose columns of text are text here, too.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -29,72 +42,97 @@ def read_csv(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f'There is no file {path}.')
     raw = path.read_bytes()
-    try:
-        encoding, text = 'utf-8-sig', raw.decode('utf-8-sig')
-    except UnicodeDecodeError:
-        encoding, text = 'cp1252', raw.decode('cp1252', errors='replace')
+    text, encoding = _decoded(raw, path)
     if not text.strip():
         raise ValueError(f'{path} is empty.')
     separator = _separator(text)
-    decimal = ',' if separator != ',' and _has_decimal_commas(path, encoding, separator) else '.'
-    try:
-        table = pd.read_csv(path, sep=separator, encoding=encoding, decimal=decimal)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f'{path} cannot be read as a table: {error}') from error
+    header, cells = _cells(text, separator, path)
+    codes = [name for name, column in cells.items() if any(map(CODE.fullmatch, column))]
+    texts = [] if like is None else [name for name in like if _is_text(like[name])]
+    decimal = ',' if separator != ',' and any(map(_has_decimal_commas, cells.values())) else '.'
+    table = pd.read_csv(
+        io.StringIO(text),
+        sep=separator,
+        decimal=decimal,
+        dtype=dict.fromkeys([*codes, *texts], str),
+    )
     if table.empty:
-        raise ValueError(f'{path} has {len(table.columns)} columns but no rows.')
+        raise ValueError(f'{path} has {plural(len(table.columns), "column")} but no rows.')
+    nameless = [name for name, said in zip(table, header, strict=True) if not said.strip()]
     found = [
-        *(['with a byte-order mark'] if raw.startswith(b'\xef\xbb\xbf') else []),
-        *(['in Windows-1252, not UTF-8'] if encoding == 'cp1252' else []),
+        *(['with a byte-order mark'] if raw.startswith(BYTE_ORDER_MARK) else []),
+        *([f'in {encoding}, not UTF-8'] if encoding != 'UTF-8' else []),
         *([f'separated by {SEPARATORS[separator]}'] if separator != ',' else []),
         *(['with decimal commas'] if decimal == ',' else []),
+        *([f'codes kept as text: {and_list(codes)}'] if codes else []),
+        *([f'without a name: {and_list(nameless)}'] if nameless else []),
     ]
     notes = f' ({", ".join(found)})' if found else ''
-    say(f'{path}: {len(table):,} rows, {len(table.columns)} columns{notes}.')
+    said = f'{plural(len(table), "row")}, {plural(len(table.columns), "column")}'
+    say(f'{path}: {said}{notes}.')
     return table
 
 
-def read_metadata(path: Path | None, table: pd.DataFrame, name: str) -> Metadata:
-    """SDV's metadata from a file, or detected, which is said.
+def write_csv(table: pd.DataFrame, to: Path | IO[str]) -> None:
+    """Write a table; whole numbers without a point, also beside missing ones."""
+    with_gaps = {
+        name: 'Int64'
+        for name, column in table.items()
+        if column.dtype.kind == 'f' and column.hasnans and _are_whole(column.dropna())
+    }
+    table.astype(with_gaps).to_csv(to, index=False)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON; missing is ``None``."""
+    return table.astype(object).where(table.notna(), None).to_dict('records')
+
+
+def _decoded(raw: bytes, path: Path) -> tuple[str, str]:
+    """A file's text and its encoding."""
+    try:
+        if raw.startswith(UTF_16):
+            return raw.decode('utf-16'), 'UTF-16'
+        text, encoding = raw.decode('utf-8-sig'), 'UTF-8'
+    except UnicodeDecodeError:
+        text, encoding = raw.decode('cp1252', errors='replace'), 'Windows-1252'
+    if '\0' in text:
+        raise ValueError(f'{path} is no text file; a CSV file is needed.')
+    return text, encoding
+
+
+def _cells(text: str, separator: str, path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The header, and the cells of each column as they stand.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is not SDV's metadata of one table.
+        ValueError: The header has a name twice, or a line is longer or shorter than it.
     """
-    if path is None:
-        metadata = Metadata.detect_from_dataframes({name: table})
-        kinds: dict[str, list[str]] = {}
-        for column, declared in columns_of(metadata).items():
-            kinds.setdefault(declared['sdtype'], []).append(column)
-        words = '; '.join(f'{kind}: {", ".join(names)}' for kind, names in kinds.items())
-        say(f'Detected {words}. --metadata gives other types.')
-        return metadata
-    if not path.is_file():
-        raise FileNotFoundError(f'There is no file {path}.')
+    lines = _lines(text, separator, path)
+    _, header = next(lines)
+    names = [name for name in header if name.strip()]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f'{path} has more than one column {and_list(twice)}; rename all but one.')
+    columns: list[list[str]] = [[] for _ in header]
+    for number, line in lines:
+        if len(line) != len(header):
+            raise ValueError(
+                f'{path}, line {number}: {plural(len(line), "cell")}, where the header has '
+                f'{len(header)}. Cells with {SEPARATORS[separator]} in them need quotes.'
+            )
+        for column, cell in zip(columns, line, strict=True):
+            column.append(cell)
+    return header, dict(zip(header, columns, strict=False))
+
+
+def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not blank, each with its number."""
+    reader = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
     try:
-        saved = json.loads(path.read_text(encoding='utf-8'))
-        metadata = Metadata.load_from_dict(saved, single_table_name=name)
-        metadata.validate()
-    except Exception as error:
-        raise ValueError(f'{path} is not SDV metadata of a table: {error}') from error
-    if len(metadata.tables) != 1:
-        raise ValueError(f'{path} has {len(metadata.tables)} tables; one is needed.')
-    return metadata
-
-
-def columns_of(metadata: Metadata) -> dict[str, dict[str, Any]]:
-    """What the metadata of one table declares of its columns, by name."""
-    return dict(next(iter(metadata.to_dict()['tables'].values()))['columns'])
-
-
-def given(metadata: Metadata, table: pd.DataFrame) -> Any:  # noqa: ANN401 - of either SDV line
-    """A table as the installed SDV takes it."""
-    return {next(iter(metadata.tables)): table} if TAKES_DICT else table
-
-
-def taken(data: Any) -> pd.DataFrame:  # noqa: ANN401 - of either SDV line
-    """The table in what the installed SDV gave back."""
-    return next(iter(data.values())) if isinstance(data, dict) else data
+        for line in reader:
+            if line:
+                yield reader.line_num, line
+    except csv.Error as error:
+        raise ValueError(f'{path}, line {reader.line_num}: {error}.') from error
 
 
 def _separator(text: str) -> str:
@@ -108,13 +146,16 @@ def _separator(text: str) -> str:
     return best if widths[best] > 1 else ','
 
 
-def _has_decimal_commas(path: Path, encoding: str, separator: str) -> bool:
-    """Whether some column is made of numbers such as 3,5."""
-    head = pd.read_csv(path, sep=separator, encoding=encoding, dtype=str, nrows=LINES_READ)
-    present = (head[name].dropna() for name in head)
-    return any(
-        len(column)
-        and column.str.fullmatch(r'\s*-?\d+(,\d+)?\s*').all()
-        and column.str.contains(',').any()
-        for column in present
-    )
+def _has_decimal_commas(column: list[str]) -> bool:
+    """Whether a column is made of numbers such as 3,5."""
+    present = [cell for cell in column if cell.strip()]
+    return any(',' in cell for cell in present) and all(map(DECIMAL_COMMA.fullmatch, present))
+
+
+def _is_text(column: pd.Series) -> bool:
+    present = column.dropna()
+    return len(present) > 0 and all(isinstance(value, str) for value in present)
+
+
+def _are_whole(present: pd.Series) -> bool:
+    return len(present) > 0 and bool(((present % 1 == 0) & (present.abs() < WHOLE)).all())

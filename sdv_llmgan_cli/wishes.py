@@ -7,7 +7,9 @@ from typing import Any
 
 from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan_cli.speech import Misused
 
+WORDS = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
 FORM = 'Write COLUMN=VALUE, COLUMN=LOW..HIGH (either end may be left out) or COLUMN=A|B'
 
 
@@ -23,13 +25,13 @@ def parse_wishes(
         num_rows: Rows wanted, >= 1.
 
     Raises:
-        ValueError: A text is no condition, or names an unknown column or one twice.
+        Misused: A text is no condition, or names an unknown column or one twice.
     """
     wishes: dict[str, Any] = {}
     for text in texts:
         name = _name(text, columns)
         if name in wishes:
-            raise ValueError(f'--where names "{name}" twice; one condition a column is possible.')
+            raise Misused(f'--where names "{name}" twice; one condition a column is possible.')
         typed = text[len(name) + 1 :]
         wishes[name] = _wish(typed, schema[name]) if name in schema.names else typed
     return RangeCondition(wishes, num_rows=num_rows)
@@ -41,8 +43,8 @@ def _name(text: str, columns: Sequence[str]) -> str:
     if found:
         return max(found, key=len)
     if '=' not in text:
-        raise ValueError(f'--where cannot read {text!r}. {FORM}.')
-    raise ValueError(
+        raise Misused(f'--where cannot read {text!r}. {FORM}.')
+    raise Misused(
         f'--where names an unknown column "{text.partition("=")[0]}". There are: '
         f'{", ".join(columns)}.'
     )
@@ -66,14 +68,13 @@ def _value(typed: str, column: Column) -> Any:  # noqa: ANN401 - any cell
     known = {str(category): category for category in column.categories}
     if typed in known:
         return known[typed]
-    if column.kind == 'boolean':
-        words = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
-        if typed.lower() not in words:
-            raise ValueError(f'"{column.name}" is true or false, got {typed!r}.')
-        return words[typed.lower()]
+    if column.kind == 'boolean' or (known and known.keys() <= {'True', 'False'}):
+        if typed.lower() not in WORDS:
+            raise Misused(f'"{column.name}" is true or false, got {typed!r}.')
+        return WORDS[typed.lower()]
     if column.kind in ('integer', 'number'):
         try:
             return int(typed) if column.kind == 'integer' else float(typed)
         except ValueError:
-            raise ValueError(f'"{column.name}" holds numbers, got {typed!r}. {FORM}.') from None
+            raise Misused(f'"{column.name}" holds numbers, got {typed!r}. {FORM}.') from None
     return typed

@@ -20,9 +20,10 @@ from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.preview import Preview
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
+from sdv_llmgan_cli.metadata import given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions
-from sdv_llmgan_cli.speech import say
-from sdv_llmgan_cli.tables import given, read_csv, read_metadata, taken
+from sdv_llmgan_cli.speech import Misused, say
+from sdv_llmgan_cli.tables import read_csv, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
 
 #: The demonstration's table: in an installed package, and in a checkout.
@@ -43,13 +44,14 @@ def make_synthesizer(
     Raises:
         FileNotFoundError: A file is not there.
         LLMGANError: There is no such provider or discriminator.
-        ValueError: A file or an option cannot be used.
+        Misused: An option cannot be used.
+        ValueError: A file cannot be used.
     """
     table = read_csv(data)
     metadata = read_metadata(metadata_path, table, _table_name(data))
     preset = settings.preset
     if preset is not None and preset not in PRESETS:
-        raise ValueError(f'--preset must be one of {", ".join(PRESETS)}, got {preset!r}.')
+        raise Misused(f'--preset must be one of {", ".join(PRESETS)}, got {preset!r}.')
     make = PRESETS[preset] if preset else LLMGANSynthesizer
     return make(metadata, **_arguments(settings)), table
 
@@ -171,13 +173,13 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
 def _description(text: str) -> tuple[str, str]:
     name, equals, meaning = text.partition('=')
     if not equals:
-        raise ValueError(f'--describe must be COLUMN=MEANING, got {text!r}.')
+        raise Misused(f'--describe must be COLUMN=MEANING, got {text!r}.')
     return name, meaning
 
 
 def _read_graph(path: Path) -> list[list[str]]:
     if not path.is_file():
-        raise ValueError(
+        raise Misused(
             f'--causal-graph must be hill-climb, none, or a JSON file of pairs; there is no {path}.'
         )
     try:
@@ -206,9 +208,10 @@ def report(
     """
     *models, real_path, synthetic_path = files
     synthesizer = load(models[0]) if models else None
-    real, synthetic = read_csv(real_path), read_csv(synthetic_path)
+    real = read_csv(real_path)
+    synthetic = read_csv(synthetic_path, like=real)
     options: dict[str, Any] = {
-        'holdout': None if holdout is None else read_csv(holdout),
+        'holdout': None if holdout is None else read_csv(holdout, like=real),
         'target': target,
         'known_columns': known_columns or None,
         'sensitive_columns': sensitive_columns or None,
@@ -241,6 +244,6 @@ def demo(llm: str | None, folder: Path) -> dict[str, Any]:
     done = fit(synthesizer, training, files['model'])
     synthetic = taken(synthesizer.sample(len(training)))
     for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
-        rows.to_csv(files[name], index=False)
+        write_csv(rows, files[name])
     made = synthesizer.report(training, synthetic, held_out, files['report'])
     return {**done, 'files': {name: str(path) for name, path in files.items()}, 'report': str(made)}

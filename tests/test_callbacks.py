@@ -177,6 +177,14 @@ def test_bars_show_epoch_scores_tokens_and_rows_and_a_line_at_the_end(capsys, ca
     assert shown.out == ''
 
 
+@pytest.mark.parametrize('verbose', [True, False])
+def test_the_local_sampler_is_seen_to_be_fitted(capsys, verbose):
+    made = fitted(sampler='distilled', max_batches=1, verbose=verbose)
+    shown = capsys.readouterr().err
+    columns = len(made.get_generation_process().schema.names)
+    assert (f'Fitting the local sampler: {columns} models of columns' in shown) is verbose
+
+
 def test_dollars_are_not_shown_where_the_price_is_unknown(capsys):
     class Unpriced(ScriptedProvider):
         def usd(self, usage):

@@ -24,8 +24,9 @@ from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.schema import Column, TableSchema
 from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
+from sdv_llmgan_cli.metadata import read_metadata
 from sdv_llmgan_cli.options import FitOptions
-from sdv_llmgan_cli.tables import read_csv, read_metadata
+from sdv_llmgan_cli.tables import read_csv, records, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
@@ -46,9 +47,9 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def error_of(result: Result) -> str:
+def error_of(result: Result, code: int = 1) -> str:
     """The one line that an error ends with."""
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert isinstance(result.exception, SystemExit), result.exception
     line = result.stderr.splitlines()[-1]
     assert line.startswith('Error: ')
@@ -193,7 +194,7 @@ def test_a_real_process_writes_rows_to_stdout_and_the_rest_to_stderr(desk):
     failed = subprocess.run(
         [*command, '--where', 'nope=1'], capture_output=True, text=True, cwd=ROOT
     )
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stdout == ''
     assert failed.stderr.splitlines()[-1].startswith('Error: --where names an unknown column')
     wrong = subprocess.run(command[:-2] + ['-n', 'many'], capture_output=True, text=True, cwd=ROOT)
@@ -265,6 +266,7 @@ WISHES = TableSchema((
     Column('job', 'categorical', categories=('nurse', 'clerk', 'a..b', 'x|y')),
     Column('stage', 'categorical', categories=(1, 2, 3)),
     Column('smoker', 'boolean'),
+    Column('sick', 'categorical', categories=(True, False)),
     Column('a=b', 'categorical', categories=('c',)),
     Column('seen', 'datetime', minimum='2024-01-01', maximum='2024-12-31'),
 ))
@@ -285,6 +287,8 @@ WISHES = TableSchema((
         ('job=x|y', {'job': 'x|y'}),
         ('stage=1|3', {'stage': [1, 3]}),
         ('smoker=no', {'smoker': False}),
+        ('sick=true', {'sick': True}),
+        ('sick=False', {'sick': False}),
         ('a=b=c', {'a=b': 'c'}),
         ('seen=2024-02-01..2024-03-01', {'seen': ('2024-02-01', '2024-03-01')}),
         ('name=Ann', {'name': 'Ann'}),
@@ -302,6 +306,7 @@ def test_conditions_are_read(text, wish):
         (['age'], "cannot read 'age'. Write COLUMN=VALUE"),
         (['age=old'], '"age" holds numbers, got \'old\''),
         (['smoker=maybe'], '"smoker" is true or false'),
+        (['sick=maybe'], '"sick" is true or false'),
         (['age=3', 'age=4'], 'names "age" twice'),
         (['age=..'], 'at least one end'),
     ],
@@ -328,7 +333,11 @@ def test_a_seed_gives_other_rows_and_the_same_ones_again(desk):
         (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas)', 4.5),
         ('age,job\n41,Köchin\n'.encode('cp1252'), ' (in Windows-1252, not UTF-8)', 41),
         (b'age,job\n41,"a;b"\n', '', 41),
-        (b'age\n41\n', '', 41),
+        (b'age,job\n41,nurse\n30,\n', '', 41),
+        ('age,job\n41,Köchin\n'.encode('utf-16'), ' (in UTF-16, not UTF-8)', 41),
+        (b'age,job\n041,nurse\n7,clerk\n', ' (codes kept as text: age)', '041'),
+        (b'age,job\n+4179,nurse\n+1,clerk\n', ' (codes kept as text: age)', '+4179'),
+        (b'age,job\n41,' + b'9' * 17 + b'\n30,\n', ' (codes kept as text: job)', 41),
     ],
 )
 def test_any_common_csv_is_read_and_what_was_found_is_said(tmp_path, capsys, raw, notes, first):
@@ -341,11 +350,69 @@ def test_any_common_csv_is_read_and_what_was_found_is_said(tmp_path, capsys, raw
     assert said.endswith(f'columns{notes}.\n')
 
 
+def test_one_row_is_one_row(tmp_path, capsys):
+    (tmp_path / 'data.csv').write_text('age\n41\n', encoding='utf-8')
+    assert list(read_csv(tmp_path / 'data.csv')['age']) == [41]
+    assert capsys.readouterr().err.endswith('data.csv: 1 row, 1 column.\n')
+
+
+def test_a_second_table_has_text_where_the_first_has(tmp_path):
+    real, synthetic = tmp_path / 'real.csv', tmp_path / 'synthetic.csv'
+    real.write_text('code,age\n007,41\n010,30\n', encoding='utf-8')
+    synthetic.write_text('code,age\n110,41\n210,30\n', encoding='utf-8')
+    assert list(read_csv(synthetic, like=read_csv(real))['code']) == ['110', '210']
+    assert list(read_csv(synthetic)['code']) == [110, 210]
+
+
+def test_whole_numbers_beside_missing_ones_are_written_without_a_point(tmp_path):
+    table = pd.DataFrame({'visits': [7, None], 'weight': [7.5, None], 'big': [1e300, None]})
+    write_csv(table, tmp_path / 'out.csv')
+    assert (tmp_path / 'out.csv').read_text() == 'visits,weight,big\n7,7.5,1e+300\n,,\n'
+    assert records(table)[1] == {'visits': None, 'weight': None, 'big': None}
+
+
+def test_codes_survive_from_a_csv_to_synthetic_rows_and_a_report(tmp_path):
+    data, model, out = (tmp_path / name for name in ('data.csv', 'm.pkl', 'out.csv'))
+    table = visits(40).assign(code=['007', '010', '123', '950'] * 10)
+    table['pressure'] = table['pressure'].astype('Int64')
+    table.to_csv(data, index=False)
+    for arguments in (
+        ('fit', data, '-o', model, *QUICK),
+        ('sample', model, '-n', 30, '-o', out),
+        ('report', model, data, out, '-o', tmp_path / 'r.html'),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 0, done.output
+    rows = pd.read_csv(out, dtype=str)
+    assert set(rows['code']) <= {'007', '010', '123', '950'}
+    assert not rows['pressure'].str.contains('.', regex=False).any()
+    assert 'Caution' not in (tmp_path / 'r.html').read_text(encoding='utf-8')
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(desk):
+    command = [sys.executable, '-m', 'sdv_llmgan', 'sample', str(desk / 'model.pkl'), '-n', '3000']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        run.stdout.close()
+        said = run.stderr.read().decode()
+    assert 'Error' not in said
+    assert 'Traceback' not in said
+
+
 @pytest.mark.parametrize(
     ('raw', 'message'),
-    [(b'', 'is empty'), (b'\n \n', 'is empty'), (b'age,job\n', '2 columns but no rows')],
+    [
+        (b'', 'is empty'),
+        (b'\n \n', 'is empty'),
+        (b'age,job\n', '2 columns but no rows'),
+        (b'age,job\n41,nurse\n30,clerk,x\n', 'line 3: 3 cells, where the header has 2'),
+        (b'age,job\n41,nurse\n30\n', 'line 3: 1 cell, where the header has 2'),
+        (b'age,age\n41,30\n', 'more than one column age'),
+        (b'\x80\x04\x95\x00\x00pickle', 'data.csv is no text file; a CSV file is needed'),
+    ],
 )
-def test_files_without_rows_are_errors(tmp_path, raw, message):
+def test_files_that_are_no_tables_are_errors(tmp_path, raw, message):
     path = tmp_path / 'data.csv'
     path.write_bytes(raw)
     assert message in error_of(run('fit', path, '-o', tmp_path / 'm.pkl', *QUICK))
@@ -357,10 +424,7 @@ def test_files_without_rows_are_errors(tmp_path, raw, message):
         (('fit', 'gone.csv'), 'There is no file'),
         (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
         (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
-        (('fit', 'data.csv', '--preset', 'gan'), '--preset must be one of mallm-gan, synthia'),
         (('fit', 'data.csv', '--llm', 'scripted', '--target', 'x'), 'The target must be a column'),
-        (('fit', 'data.csv', '--describe', 'age'), '--describe must be COLUMN=MEANING'),
-        (('fit', 'data.csv', '--causal-graph', 'g'), '--causal-graph must be hill-climb, none'),
         (('fit', 'data.csv', '--metadata', 'data.csv'), 'is not SDV metadata'),
         (('fit', 'data.csv', '-o', 'no/m.pkl'), 'There is no folder'),
         (('fit', 'data.csv', '-o', 'model.pkl'), 'is there already. --force overwrites it'),
@@ -382,6 +446,24 @@ def test_another_synthesizers_model_is_an_error(desk, tmp_path):
     assert 'holds a GaussianCopulaSynthesizer, not an LLMGANSynthesizer' in message
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('fit', 'data.csv', '--preset', 'gan'), '--preset must be one of mallm-gan, synthia'),
+        (('fit', 'data.csv', '--describe', 'age'), '--describe must be COLUMN=MEANING'),
+        (('fit', 'data.csv', '--causal-graph', 'g'), '--causal-graph must be hill-climb, none'),
+        (('sample', 'model.pkl', '--where', 'age'), "--where cannot read 'age'"),
+        (('report', 'data.csv'), 'two or three files'),
+    ],
+)
+def test_options_that_cannot_be_are_one_line_and_wrong_usage(desk, monkeypatch, arguments, message):
+    monkeypatch.chdir(desk)
+    elsewhere = ('-o', 'new.pkl') if arguments[0] == 'fit' else ()
+    done = run(*arguments, *elsewhere, '--json')
+    assert message in error_of(done, 2)
+    assert message in json.loads(done.stdout)['error']
+
+
 def test_wrong_usage_ends_with_2(desk):
     assert run('fit').exit_code == 2
     assert run('sample', desk / 'model.pkl', '-n', '0').exit_code == 2
@@ -399,7 +481,7 @@ def test_ctrl_c_ends_with_130(desk, tmp_path, monkeypatch):
     monkeypatch.setattr(work, 'fit', interrupted)
     done = run('fit', desk / 'data.csv', '-o', tmp_path / 'm.pkl', *QUICK)
     assert done.exit_code == 130
-    assert 'interrupted in step 2' in done.stderr
+    assert done.stderr.endswith('Error: Stopped by Ctrl-C; nothing was saved.\n')
 
 
 def test_nothing_is_overwritten_without_force(desk, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
 
 ORDER = [
+    'words',
     'errors',
     'usage',
     'budget',

@@ -106,6 +106,11 @@ def test_the_distance_to_a_known_graph_is_drawn_by_step():
     assert figure.data[0].y == (0, 2)
 
 
+def test_a_known_graph_of_other_columns_is_an_error():
+    with pytest.raises(ValueError, match='columns that the model does not see: agee'):
+        plots.get_graph_distance_plot(history(step(0.5)), [('agee', 'job')])
+
+
 names = st.sampled_from('abcd')
 graphs = st.lists(st.tuples(names, names), max_size=5).map(
     lambda edges: CausalGraph().changed(edges)[0]

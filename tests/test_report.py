@@ -13,7 +13,7 @@ from sdv.errors import NotFittedError
 from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
-from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider, report
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.report.charts import draw
 from sdv_llmgan.report.content import Figure, Line, Lines, Network
@@ -414,6 +414,51 @@ def test_a_line_may_have_gaps_or_a_single_point():
 )
 def test_figures_are_short(value, text):
     assert format_figure(value) == text
+
+
+def test_a_page_on_a_fit_names_no_rare_category_and_no_extreme():
+    real = visits(60).assign(ward=['hidden ward'] + ['north'] * 59)
+    real.loc[0, 'age'] = 97
+    made = LLMGANSynthesizer(visits_metadata(), llm='scripted', max_batches=1, sampler='llm')
+    sdv_lines.fit(made, real)
+    told = str(made.get_generation_process())
+    assert 'hidden ward' in told
+    assert 'to 97' in told
+    page = made.report(real, visits(60), path=None).to_html()
+    assert 'hidden ward' not in page
+    assert 'to 97' not in page
+    assert '&#34;age&#34;: whole number from' in page
+
+
+def test_real_rows_that_were_not_fitted_on_are_noticed(fitted):
+    synthetic = visits(20, seed=3)
+
+    def cautions(real: pd.DataFrame) -> str:
+        return fitted.report(real, synthetic, path=None).facts.get('Caution', '')
+
+    assert cautions(visits(60)) == cautions(visits(60).sample(60, random_state=0)) == ''
+    assert 'was fitted on 60 rows, and 0 of the 40 real rows' in cautions(visits(60)[:40])
+    assert 'and 60 of the 60 real rows are not among them' in cautions(visits(60, seed=9))
+
+
+def test_rows_that_constraints_and_a_policy_change_are_known_as_those_fitted_on():
+    real = pd.DataFrame({'low': np.arange(30), 'high': np.arange(1, 31), 'job': ['a', 'b'] * 15})
+    kinds = {'low': 'numerical', 'high': 'numerical', 'job': 'categorical'}
+    columns = {name: {'sdtype': kind} for name, kind in kinds.items()}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
+    made = LLMGANSynthesizer(
+        metadata, llm='scripted', max_batches=1, egress=EgressPolicy({'job': 'withhold'})
+    )
+    made.add_constraints([Inequality('low', 'high')])
+    sdv_lines.fit(made, real)
+    assert 'Caution' not in made.report(real, real, path=None).facts
+    assert 'Caution' in made.report(real[3:], real, path=None).facts
+
+
+def test_a_report_that_has_no_place_to_go_is_not_made(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, 'make_report', None)
+    with pytest.raises(ValueError, match=r"There is no folder '.*gone' to save a report in"):
+        fitted.report(visits(60), visits(60), path=tmp_path / 'gone' / 'report.html')
 
 
 def test_rows_that_were_not_held_out_at_all_are_noticed():

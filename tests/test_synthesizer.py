@@ -369,6 +369,13 @@ def test_ctrl_c_does_not_wait_for_slow_calls():
     assert b'KeyboardInterrupt' in done.stderr
 
 
+def test_very_few_rows_are_said_in_the_log_and_enough_are_not(caplog):
+    for table, few in ((visits(6), True), (visits(30), False)):
+        caplog.clear()
+        sdv_lines.fit(synthesizer(llm=ScriptedProvider(), max_batches=1), table)
+        assert ('6 rows are very few' in caplog.text) is few
+
+
 def test_categories_that_look_like_names_are_said_in_the_log_and_wards_are_not(caplog):
     names = visits(30).assign(ward=[f'Ann No. {number}' for number in range(30)])
     for table, suspicious in ((names, True), (visits(30), False)):

@@ -157,10 +157,12 @@ def get_graph_distance_plot(history: History, known: CausalGraph | Sequence[Edge
         known: The graph to compare with, or its (cause, effect) pairs.
 
     Raises:
-        ValueError: The pairs are none, or close a cycle.
+        ValueError: The pairs are none, close a cycle, or name a column that models do not see.
     """
     graph = known if isinstance(known, CausalGraph) else CausalGraph.from_edges(known)
     steps = list(history)
+    if steps:
+        graph.check_columns(steps[0].process.schema.names)
     figure = go.Figure(
         go.Scatter(
             x=list(range(len(steps))),

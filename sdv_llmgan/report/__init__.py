@@ -5,6 +5,6 @@ tables, metadata -> sections of scores, tables, charts -> Report -> one HTML pag
 """
 
 from sdv_llmgan.report.make import make_report
-from sdv_llmgan.report.result import Report
+from sdv_llmgan.report.result import Report, check_path
 
-__all__ = ['Report', 'make_report']
+__all__ = ['Report', 'check_path', 'make_report']

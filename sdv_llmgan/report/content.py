@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -194,17 +193,6 @@ class Section:
     figures: tuple[Figure, ...] = ()
     small_figures: tuple[Figure, ...] = field(default=())
     text: str = ''
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f'{count:,} {noun}' if count == 1 else f'{count:,} {noun}s'
-
-
-def and_list(names: Sequence[object]) -> str:
-    """``a, b and c``."""
-    words = [str(name) for name in names]
-    return ' and '.join(filter(None, [', '.join(words[:-1]), *words[-1:]]))
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - any cell of a frame

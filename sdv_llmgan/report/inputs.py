@@ -17,8 +17,9 @@ import pandas as pd
 from sdv.metadata import Metadata
 
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes
-from sdv_llmgan.report.content import Score, and_list
+from sdv_llmgan.report.content import Score
 from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.words import and_list
 
 #: Rows of each table, at most, that are compared row by row.
 MAX_ROWS = 5_000

@@ -7,13 +7,16 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
 
-from sdv_llmgan.report.content import Section, plural
+import pandas as pd
+
+from sdv_llmgan.report.content import Section
 from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, repeatable
 from sdv_llmgan.report.likeness import likeness
 from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rules, story
 from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
 from sdv_llmgan.report.usefulness import usefulness
+from sdv_llmgan.words import plural
 
 #: Rows of few categories repeat each other by chance.
 MAX_OVERLAP = 0.5
@@ -75,28 +78,46 @@ def make_report(
     return Report(
         title=title or _title(inputs),
         created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        facts=_facts(inputs),
+        facts=_facts(inputs, None if synthesizer is None else synthesizer._model.training),
         sections=tuple(sections),
     )
 
 
-def _overlap(inputs: Inputs) -> dict[str, str]:
-    """A warning where rows that were to be held out stand among those learned from."""
-    if inputs.holdout is None:
-        return {}
-    names = list(inputs.sdtypes)
-    rows = [
-        list(table[names].astype(str).itertuples(index=False, name=None))
-        for table in (inputs.real, inputs.holdout)
-    ]
-    learned = set(rows[0])
-    same = sum(row in learned for row in rows[1])
-    if same <= len(rows[1]) * MAX_OVERLAP:
-        return {}
-    return {
-        'Caution': f'{same:,} of the {len(rows[1]):,} held-out rows are among those learned from, '
-        'so that figures against them say little about copying'
-    }
+def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
+    """Warnings where tables are not what they were said to be.
+
+    Args:
+        inputs: The tables.
+        fitted: Plain rows that the synthesizer was fitted on, where there is one.
+    """
+    said = []
+    if inputs.holdout is not None:
+        same = _repeated(inputs.holdout[list(inputs.sdtypes)], inputs.real)
+        if same > len(inputs.holdout) * MAX_OVERLAP:
+            said.append(
+                f'{same:,} of the {len(inputs.holdout):,} held-out rows are among those learned '
+                'from, so that figures against them say little about copying'
+            )
+    if fitted is not None:
+        plain = inputs.schema().to_plain(inputs.real)
+        shared = [name for name in plain if name in fitted]
+        other = len(plain) - _repeated(plain[shared], fitted)
+        if other or len(plain) != len(fitted):
+            said.append(
+                f'the synthesizer was fitted on {plural(len(fitted), "row")}, and '
+                f'{other:,} of the {len(plain):,} real rows are not among them: figures on copies '
+                'and privacy need the rows that were fitted on'
+            )
+    return {'Caution': '; '.join(said)} if said else {}
+
+
+def _repeated(rows: pd.DataFrame, others: pd.DataFrame) -> int:
+    """How many rows are among others, in the columns that they have."""
+    one, other = (
+        table[list(rows)].astype(str).itertuples(index=False, name=None) for table in (rows, others)
+    )
+    known = set(other)
+    return sum(row in known for row in one)
 
 
 def _title(inputs: Inputs) -> str:
@@ -104,14 +125,14 @@ def _title(inputs: Inputs) -> str:
     return 'A synthetic table' if name == 'table' else f'Synthetic rows for “{name}”'
 
 
-def _facts(inputs: Inputs) -> dict[str, str]:
+def _facts(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
     held_out = len(inputs.holdout) if inputs.holdout is not None else 0
     sizes = [len(inputs.real), len(inputs.synthetic), held_out]
     return {
         'Real rows, learned from': f'{sizes[0]:,}',
         'Synthetic rows': f'{sizes[1]:,}',
         'Real rows, held out': f'{held_out:,}' if held_out else 'none given',
-        **_overlap(inputs),
+        **_cautions(inputs, fitted),
         'Columns': f'{len(inputs.sdtypes)} compared, {len(inputs.left_out)} not',
         'Target': inputs.target or 'none named',
         **({'Compared row by row': plural(MAX_ROWS, 'row')} if max(sizes) > MAX_ROWS else {}),

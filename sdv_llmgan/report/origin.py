@@ -11,21 +11,15 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.gan import LLMGAN
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
-from sdv_llmgan.report.content import (
-    Figure,
-    Line,
-    Lines,
-    Network,
-    Score,
-    Section,
-    Table,
-    and_list,
-    plural,
-)
+from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
+from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.shown import MIN_ROWS, Shown
+from sdv_llmgan.words import and_list, plural
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
 #: By the egress policy's treatment of a column.
@@ -108,6 +102,10 @@ def process(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynth
     else:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
+    notes.append(
+        f'Ranges are rounded here, and categories of fewer than {MIN_ROWS} training rows are not '
+        'named.'
+    )
     return Section(
         'process',
         'How were the rows made?',
@@ -115,7 +113,7 @@ def process(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynth
         notes=tuple(notes),
         tables=tuple(tables),
         figures=tuple(figures),
-        text=found.to_text(),
+        text=_discreet(found, synthesizer._model).to_text(),
     )
 
 
@@ -217,6 +215,17 @@ def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthe
     )
     table = Table('Column by column', ('Column', 'What a model is told of its values'), rows)
     return Section('egress', title, lead, notes=tuple(notes), tables=(table,))
+
+
+def _discreet(process: GenerationProcess, model: LLMGAN) -> GenerationProcess:
+    """The same process without what its columns tell of single training rows."""
+    if model.view is not None and model.view.pool is not None:
+        return process  # the policy saw to it
+    training = model.writer.examples.training
+    columns = tuple(
+        Shown.sent(column, training[column.name], capped=True).column for column in process.schema
+    )
+    return replace(process, schema=TableSchema(columns))
 
 
 def _rows_sent(policy: EgressPolicy) -> str:

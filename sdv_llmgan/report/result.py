@@ -22,6 +22,7 @@ HEADLINES = (
     *('quality', 'diagnostic', 'c2st', 'ml_efficacy'),
     *('dcr_share', 'copied_rows', 'disclosure_protection', 'rules_kept'),
 )
+SUFFIXES = ('.html', '.htm', '.json')
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,11 @@ class Report:
         """Write the report: HTML, or JSON where the path ends so.
 
         Raises:
-            ValueError: The path ends neither in .html nor in .json.
+            ValueError: The path ends neither in .html nor in .json, or its folder is not there.
         """
-        path = Path(path)
-        writers = {'.html': self.to_html, '.htm': self.to_html, '.json': self.to_json}
-        if path.suffix.lower() not in writers:
-            raise ValueError(f'A report is saved as .html or .json, got {str(path)!r}.')
-        path.write_text(writers[path.suffix.lower()](), encoding='utf-8')
+        path = check_path(path)
+        made = self.to_json() if path.suffix.lower() == '.json' else self.to_html()
+        path.write_text(made, encoding='utf-8')
         return path
 
     def __str__(self) -> str:
@@ -115,6 +114,16 @@ class Report:
             for score in self.scores
         ]
         return '\n'.join([self.title, *lines])
+
+
+def check_path(path: str | Path) -> Path:
+    """Where a report is to be saved; raises as ``Report.save`` does."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f'A report is saved as .html or .json, got {str(path)!r}.')
+    if not path.parent.is_dir():
+        raise ValueError(f'There is no folder {str(path.parent)!r} to save a report in.')
+    return path
 
 
 @cache

@@ -16,7 +16,7 @@ they help on held-out rows.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -95,6 +95,7 @@ class DistilledSampler:
         extra_weights: Floats | None = None,
         enforce_range: bool = True,
         target: str | None = None,
+        on_model: Callable[[], object] = lambda: None,
     ) -> DistilledSampler:
         """Fit a model for each column.
 
@@ -109,6 +110,7 @@ class DistilledSampler:
             enforce_range: Whether numbers stay within the training table's range.
             target: The column to be predicted later, if there is one: what predicts it is kept
                 best where rows are few.
+            on_model: Called when a column's model is fitted.
 
         Raises:
             ValueError: There are no rows, or weights that do not fit the extra rows.
@@ -138,7 +140,7 @@ class DistilledSampler:
             target,
         )
         order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
-        sampler.chain = sampler._better_chain(order)
+        sampler.chain = sampler._better_chain(order, on_model)
         return sampler
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -216,17 +218,18 @@ class DistilledSampler:
             for link in self.chain
         ]
 
-    def _better_chain(self, order: Sequence[str]) -> list[Link]:
+    def _better_chain(self, order: Sequence[str], on_model: Callable[[], object]) -> list[Link]:
         """Links in this order or, if held-out rows prefer it, with levels before numbers."""
         levels_first = sorted(
             order, key=lambda name: not isinstance(self.coding.codings[name], LevelCoding)
         )
         num_rows = len(self.weights)
         orders = [order] if num_rows > MANY_ROWS or levels_first == order else [order, levels_first]
-        chains = [
-            [self._link(name, names[:place], num_rows) for place, name in enumerate(names)]
-            for names in orders
-        ]
+        chains: list[list[Link]] = [[] for _ in orders]
+        for chain, names in zip(chains, orders, strict=True):
+            for place, name in enumerate(names):
+                chain.append(self._link(name, names[:place], num_rows))
+                on_model()
         return min(chains, key=_nats)
 
     def _link(self, name: str, predecessors: Sequence[str], max_rows: int) -> Link:
