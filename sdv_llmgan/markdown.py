@@ -1,10 +1,14 @@
-"""Text of any origin in Markdown: shown as it is, never as markup."""
+"""Text of any origin in Markdown: shown as it is, never as markup; or fenced, to be read back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
+#: A heading, and the fenced block under it: what ``fenced`` wrote, perhaps edited.
+SECTION = re.compile(
+    r'^#+ (?P<name>[^\n]+)\n+(?P<fence>`{3,})\w*\n(?P<text>.*?)\n?^(?P=fence)[ ]*$', re.M | re.S
+)
 #: What begins markup inside a line, in CommonMark and on GitHub.
 MARKUP = re.compile(r'([\\`*_{}\[\]<>#|~$&])')
 
@@ -18,6 +22,18 @@ def quoted(text: str) -> str:
     """A text of several lines as a block quotation."""
     lines = [line.strip() for line in text.strip().splitlines()]
     return '\n'.join(f'> {escaped(line)}' if line else '>' for line in lines) or '>'
+
+
+def fenced(name: str, text: str, language: str = 'text') -> str:
+    """A section that ``sections`` reads back to the letter: a heading, and a fenced block."""
+    runs = re.findall('`+', text)
+    fence = '`' * max(3, 1 + max(map(len, runs), default=0))
+    return f'## {name}\n\n{fence}{language}\n{text}\n{fence}'
+
+
+def sections(text: str) -> dict[str, str]:
+    """The fenced blocks of a text by the heading right above each."""
+    return {found['name'].strip(): found['text'] for found in SECTION.finditer(text)}
 
 
 def listed(lines: Iterable[str]) -> str:

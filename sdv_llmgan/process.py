@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -18,9 +19,17 @@ import networkx as nx
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.closed_json import parse
 from sdv_llmgan.column import MetadataDetail, quote
+from sdv_llmgan.markdown import fenced, sections
 from sdv_llmgan.schema import TableSchema
 
+HOW_TO_EDIT = (
+    'What stands in the boxes can be edited; `GenerationProcess.from_markdown` reads it. In the '
+    'graph a line is `cause -> effect`.'
+)
+#: A line of the graph in Markdown; names that would be misread are quoted as in JSON.
+EDGE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|.+?)\s*->\s*("(?:[^"\\]|\\.)*"|.+?)\s*')
 #: Wider tables are written group of columns by group of columns.
 COLUMNS_PER_PROMPT = 50
 #: Columns of earlier groups that a later group is shown: its causes, the most telling ones first.
@@ -149,6 +158,48 @@ class GenerationProcess:
         """The process for a person to read."""
         return self.to_text()
 
+    def to_markdown(self) -> str:
+        """The process to be edited by hand, and read back with ``from_markdown``.
+
+        Holds categories and ranges of the training table: data, not only text.
+        """
+        edges = (f'{_bare(cause)} -> {_bare(effect)}' for cause, effect in self.causal_graph.edges)
+        columns = {'detail': self.detail, 'schema': self.schema.to_dict()}
+        as_json = json.dumps(columns, ensure_ascii=False, indent=1, default=str)
+        parts = [
+            f'# Generation process\n\n{HOW_TO_EDIT}',
+            fenced('Context', self.context),
+            fenced('Instruction', self.instruction),
+            fenced('Causal graph', '\n'.join(edges)),
+            fenced('Rules', '\n'.join(map(json.dumps, self.rules))),
+            fenced('Columns', as_json, 'json'),
+        ]
+        return '\n\n'.join(parts) + '\n'
+
+    @classmethod
+    def from_markdown(cls, text: str) -> GenerationProcess:
+        """Read what ``to_markdown`` wrote, edited or not.
+
+        Raises:
+            ValueError: A section is missing, a line of the graph is no edge, or as ``from_dict``.
+        """
+        found = sections(text)
+        wanted = ('Context', 'Instruction', 'Causal graph', 'Rules', 'Columns')
+        if missing := [name for name in wanted if name not in found]:
+            raise ValueError(
+                'Not a generation process: it needs the sections '
+                f'{", ".join(wanted)}, each with a fenced block, as to_markdown() writes them. '
+                f'Missing: {", ".join(missing)}.'
+            )
+        columns = parse(found['Columns'], 'Columns')
+        return cls.from_dict({
+            **(columns if isinstance(columns, dict) else {}),
+            'context': found['Context'],
+            'instruction': found['Instruction'],
+            'causal_graph': list(map(_edge, _lines(found['Causal graph']))),
+            'rules': [parse(line, 'Rules') for line in _lines(found['Rules'])],
+        })
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form. Holds categories and ranges of the training table: data, not only text."""
         return {
@@ -190,3 +241,20 @@ class GenerationProcess:
     def from_json(cls, text: str) -> GenerationProcess:
         """Read what ``to_json`` wrote; raises ``ValueError`` as ``from_dict`` does."""
         return cls.from_dict(json.loads(text))
+
+
+def _bare(name: str) -> str:
+    """A column's name in a line of the graph."""
+    plain = name.strip() == name and name.isprintable() and name and not {'"', '>'} & set(name)
+    return name if plain else json.dumps(name)
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _edge(line: str) -> list[str]:
+    found = EDGE.fullmatch(line)
+    if found is None:
+        raise ValueError(f'The causal graph has a line that is no "cause -> effect": {line!r}.')
+    return [parse(end, 'Causal graph') if end[0] == '"' else end for end in found.groups()]

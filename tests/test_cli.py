@@ -21,6 +21,7 @@ from sdv_llmgan.budget import Budget
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.history import History
 from sdv_llmgan.schema import Column, TableSchema
 from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
@@ -165,7 +166,10 @@ def test_help_names_every_choice():
 
 @pytest.mark.parametrize(
     'command',
-    ['fit', 'preview', 'estimate', 'sample', 'report', 'split', 'providers', 'benchmark', 'demo'],
+    [
+        *('fit', 'preview', 'estimate', 'sample', 'report', 'story', 'split', 'providers'),
+        *('benchmark', 'demo'),
+    ],
 )
 def test_every_command_has_help(command):
     done = run(command, '--help')
@@ -222,6 +226,17 @@ def test_json_is_all_that_stdout_holds(desk, tmp_path):
     }
     failed = run('sample', tmp_path / 'gone.pkl', '--json')
     assert json.loads(failed.stdout) == {'error': f'There is no file {tmp_path / "gone.pkl"}.'}
+
+
+def test_the_story_is_told_for_people_and_for_programs(desk, tmp_path):
+    told = run('story', desk / 'model.pkl')
+    assert told.stdout.startswith('# The story of the generation process')
+    saved = run('story', desk / 'model.pkl', '--json').stdout
+    assert len(History.from_json(saved)) == 1
+    for name, text in (('story.md', told.stdout), ('story.json', saved)):
+        done = run('story', desk / 'model.pkl', '-o', tmp_path / name, '--json')
+        assert json.loads(done.stdout) == {'output': str(tmp_path / name), 'steps': 1}
+        assert (tmp_path / name).read_text(encoding='utf-8').strip() == text.strip()
 
 
 def test_preview_shows_the_first_requests_and_sends_nothing(desk):

@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
 
 ORDER = [
     'words',
+    'markdown',
+    'closed_json',
     'errors',
     'usage',
     'budget',
@@ -79,8 +81,6 @@ ORDER = [
     'discriminators.panel',
     'hookspecs',
     'registry',
-    'closed_json',
-    'markdown',
     'changes',
     'step',
     'story',

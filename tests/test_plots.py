@@ -285,10 +285,7 @@ def test_umap_is_used_where_it_is_installed_and_else_named(monkeypatch):
         def __init__(self, neighbors: int, **settings: object) -> None:
             assert (neighbors, settings['n_components']) == (15, 2)
 
-        def fit(self, table):
-            return self
-
-        def transform(self, table):
+        def fit_transform(self, table):
             return table[:, :2]
 
     monkeypatch.setitem(sys.modules, 'umap', None)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tables import AGE_JOB
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.schema import Column, TableSchema
 
 PROCESS = GenerationProcess('Staff.', AGE_JOB, CausalGraph((('job', 'age'),)), 'Be varied.')
 
@@ -21,6 +25,52 @@ def test_the_text_form_shows_every_part():
 
 def test_the_json_form_round_trips():
     assert GenerationProcess.from_json(PROCESS.to_json()) == PROCESS
+
+
+def test_markdown_round_trips():
+    assert GenerationProcess.from_markdown(PROCESS.to_markdown()) == PROCESS
+
+
+TEXTS = st.text(st.characters(exclude_categories=['Cs'], exclude_characters='\r'), max_size=30)
+NAMES = st.lists(TEXTS.filter(str.strip), min_size=2, max_size=4, unique=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NAMES, TEXTS, TEXTS.filter(str.strip), st.lists(TEXTS, max_size=2))
+@example(['a -> b', '"q"'], '```\n## Instruction\n', '````', ['## Rules\n```'])
+@example(['->', ' x'], '', '```', [])
+def test_markdown_round_trips_whatever_the_words(names, context, instruction, rules):
+    process = GenerationProcess(
+        context,
+        TableSchema(tuple(Column(name, 'boolean') for name in names)),
+        CausalGraph(tuple(itertools.pairwise(names))),
+        instruction,
+        rules=tuple(rules),
+    )
+    assert GenerationProcess.from_markdown(process.to_markdown()) == process
+
+
+def test_markdown_is_edited_by_hand():
+    told = PROCESS.to_markdown().replace(PROCESS.instruction, 'Be brief.\nOne in ten is old.')
+    told = told.replace('job -> age', 'age->job ')
+    edited = GenerationProcess.from_markdown(f'My notes.\n\n{told}\nMore notes.')
+    assert edited.instruction == 'Be brief.\nOne in ten is old.'
+    assert edited.causal_graph.edges == (('age', 'job'),)
+    assert edited.schema == PROCESS.schema
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        ('## Rules', '## Rule', 'Missing: Rules'),
+        ('job -> age', 'job - age', 'no "cause -> effect": \'job - age\''),
+        ('job -> age', 'job -> wage', 'columns that the model does not see: wage'),
+        ('"detail"', 'detail', 'Columns: this is no JSON text'),
+    ],
+)
+def test_markdown_that_was_spoiled_is_an_error(old, new, message):
+    with pytest.raises(ValueError, match=message):
+        GenerationProcess.from_markdown(PROCESS.to_markdown().replace(old, new))
 
 
 def test_json_of_something_else_is_an_error():

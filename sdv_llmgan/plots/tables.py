@@ -103,7 +103,7 @@ def get_map_plot(
 ) -> go.Figure:
     """Real and synthetic rows on one plane: rows that are alike lie near each other.
 
-    The plane is fitted on the real rows alone (numbers scaled, categories one-hot), and at most
+    The plane is fitted on the real rows alone, with UMAP on both (numbers scaled, categories one-hot), and at most
     2,000 rows of each table are drawn on it. Real rows are open circles, synthetic ones filled.
 
     Args:
@@ -197,9 +197,11 @@ def _plane(
                 "method='umap' needs umap-learn, which is not installed. "
                 "pip install umap-learn, or take method='pca'."
             ) from error
-        neighbors = max(2, min(UMAP_NEIGHBORS, len(tables[0]) - 1))
+        # Rows that are added to a finished map stand apart, even when they are real ones.
+        rows = np.concatenate(tables)
+        neighbors = max(2, min(UMAP_NEIGHBORS, len(rows) - 1))
         model = UMAP(neighbors, n_components=2, init='pca', random_state=seed, n_jobs=1)
-        model.fit(tables[0])
+        placed = np.split(model.fit_transform(rows), np.cumsum([len(t) for t in tables])[:-1])
         axes = ['UMAP 1', 'UMAP 2']
     elif method == 'pca':
         size = min(2, *tables[0].shape)
@@ -207,11 +209,9 @@ def _plane(
         ratios = np.nan_to_num(model.explained_variance_ratio_)
         explained = [*ratios, 0.0][:2]
         axes = [f'component {i} ({share:.0%})' for i, share in enumerate(explained, start=1)]
+        placed = [model.transform(rows) if len(rows) else np.empty((0, 2)) for rows in tables]
     else:
         raise ValueError(f"method must be 'pca' or 'umap', got {method!r}.")
-    placed = [
-        np.asarray(model.transform(table)) if len(table) else np.empty((0, 2)) for table in tables
-    ]
     # A table of one feature lies on a line.
     return [np.pad(points, ((0, 0), (0, 2 - points.shape[1]))) for points in placed], axes
 
