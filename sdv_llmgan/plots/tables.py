@@ -103,8 +103,9 @@ def get_map_plot(
 ) -> go.Figure:
     """Real and synthetic rows on one plane: rows that are alike lie near each other.
 
-    The plane is fitted on the real rows alone, with UMAP on both (numbers scaled, categories one-hot), and at most
-    2,000 rows of each table are drawn on it. Real rows are open circles, synthetic ones filled.
+    The plane is fitted on the real rows alone, with UMAP on both tables (numbers scaled,
+    categories one-hot), and at most 2,000 rows of each are drawn on it. Real rows are open circles,
+    synthetic ones filled.
 
     Args:
         real: Shape (n_real, n_columns), n_real >= 2, for UMAP >= 3.
