@@ -24,6 +24,7 @@ from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.evidence import stacked
 from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Distillation:
         process: The best process; its graph gives the order of columns.
         extra: Accepted generated rows, plain; may be empty.
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
+        shown: Which training rows each of them was written after, see ``Step.shown``.
         enforce_range: Whether numbers stay within the training table's range.
         seed: Seeds every fit.
         view: What the model saw of the table; ``None``: all of it. Sources are compared by that
@@ -90,6 +92,7 @@ class Distillation:
     process: GenerationProcess
     extra: pd.DataFrame
     weights: np.ndarray
+    shown: np.ndarray
     enforce_range: bool
     seed: int
     view: View | None = None
@@ -120,9 +123,9 @@ class Distillation:
         if view is not None:
             training = view.training
             process = replace(process, schema=view.whole)
-        parts, weights = [training.iloc[:0]], [np.zeros(0)]
+        parts, weights, shown = [training.iloc[:0]], [np.zeros(0)], [np.zeros((0, 0), dtype=int)]
         for step in history:
-            if step.rows is None or step.real is None or step.verdict is None:
+            if step.rows is None or step.shown is None or step.real is None or not step.verdict:
                 continue
             if view is not None and not view.is_complete:
                 continue
@@ -135,14 +138,32 @@ class Distillation:
             rows = rows if view is None else view.restored(rows)
             parts.append(rows)
             weights.append(weight[rows.index])
+            shown.append(step.shown[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
-        counts = np.concatenate(weights)
-        return cls(training, process, extra, counts, enforce_range, seed, view, target, on_model)
+        return cls(
+            training,
+            process,
+            extra,
+            np.concatenate(weights),
+            stacked(shown),
+            enforce_range,
+            seed,
+            view,
+            target,
+            on_model,
+        )
 
     def fit(self) -> DistilledSampler:
-        """Fit on all rows; on generated ones only where they help to predict real ones."""
-        return self._better(self.training)
+        """Fit on all rows; on generated ones only where they help to predict real ones.
+
+        Real rows are predicted from generated ones that were not written after seeing them.
+        """
+        alone = self._sampler(self.training, with_extra=False)
+        if len(self.training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
+            return alone
+        helped = self._sampler(self.training, with_extra=True)
+        return helped if helped.nats < alone.nats else alone
 
     def compare(self, generated: pd.DataFrame | None) -> Comparison:
         """Compare both sources on held-out rows.
@@ -157,7 +178,8 @@ class Distillation:
         num_rows = min(half, 0 if generated is None else len(generated), MAX_COMPARED)
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
-        sampler = self._better(self.training.iloc[order[:half]])
+        # Without generated rows: they were written after seeing the other half, too.
+        sampler = self._sampler(self.training.iloc[order[:half]], with_extra=False)
         real = self.training.iloc[order[half : half + num_rows]]
         own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
@@ -168,14 +190,6 @@ class Distillation:
             margin=float(4 * np.sqrt(2 * (2 * num_rows + 1) / (12 * num_rows**2))),
             num_rows=num_rows,
         )
-
-    def _better(self, training: pd.DataFrame) -> DistilledSampler:
-        """The sampler with or without generated rows, whichever predicts held-out rows better."""
-        alone = self._sampler(training, with_extra=False)
-        if len(training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
-            return alone
-        helped = self._sampler(training, with_extra=True)
-        return helped if helped.nats < alone.nats else alone
 
     @cached_property
     def _features(self) -> Features:
@@ -205,6 +219,7 @@ class Distillation:
                 seed=self.seed,
                 extra=self.extra if with_extra else None,
                 extra_weights=self.weights if with_extra else None,
+                extra_shown=self.shown if with_extra else None,
                 enforce_range=self.enforce_range,
                 target=self.target,
                 on_model=self.on_model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,24 @@ class Piece:
 
     rows: pd.DataFrame
     num_rows: int
+
+
+def shown_with(pieces: Sequence[Piece], rows: np.ndarray) -> np.ndarray:
+    """Which training rows a prompt showed with each of the rows that it asked for.
+
+    Args:
+        pieces: What the prompts showed.
+        rows: Which of all rows that they asked for, counted from 0, shape (n_rows,).
+
+    Returns:
+        Labels of training rows, filled up with -1, shape (n_rows, most rows in a piece).
+    """
+    of_piece = np.full((len(pieces), max((len(piece.rows) for piece in pieces), default=0)), -1)
+    for number, piece in enumerate(pieces):
+        of_piece[number, : len(piece.rows)] = piece.rows.index
+    ends = np.cumsum([piece.num_rows for piece in pieces])
+    shown: np.ndarray = of_piece[np.searchsorted(ends, rows, side='right')]
+    return shown
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.errors import BudgetError, LLMGANError
-from sdv_llmgan.examples import Examples, Selection
+from sdv_llmgan.examples import Examples, Selection, shown_with
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.missing import MissingPatterns
@@ -302,6 +302,7 @@ class LLMGAN:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
         step.rows = parsed.rows
+        step.shown = shown_with(pieces, parsed.rows.index.to_numpy())
         if not self.discriminator.learns:
             step.real, step.synthetic = real, parsed.rows
             return

@@ -53,6 +53,8 @@ class Step:
         usage: Calls and tokens of generating, judging, and of the rewrite that led here.
         seconds: Wall time of the same.
         rows: All accepted rows, plain; ``None`` where there were too few to judge.
+        shown: Numbers of the training rows that each of them was written after, filled up with
+            -1, shape (n_rows, n_shown).
         real: Held-out real rows, plain.
         synthetic: Held-out synthetic rows, plain.
         verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
@@ -70,6 +72,7 @@ class Step:
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     rows: pd.DataFrame | None = None
+    shown: np.ndarray | None = None
     real: pd.DataFrame | None = None
     synthetic: pd.DataFrame | None = None
     verdict: Verdict | None = None

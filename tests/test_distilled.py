@@ -165,6 +165,26 @@ def test_extra_rows_count_by_their_weight():
     assert share_of_women(1.0) == pytest.approx((real + 3) / 4, abs=0.05)
 
 
+def test_rows_that_repeat_what_they_were_shown_help_nobody_and_fresh_ones_do():
+    table, schema = people(40)
+    alone = fit(table, schema).nats
+    copies, shown = pd.concat([table] * 5, ignore_index=True), np.tile(np.arange(40), 5)[:, None]
+    assert fit(table, schema, extra=copies).nats < alone - 0.3  # each row is told by its copies
+    assert fit(table, schema, extra=copies, extra_shown=shown).nats > alone - 0.1
+    fresh, _ = people(300, seed=1)
+    assert fit(table, schema, extra=fresh).nats < alone - 0.05
+    others = np.random.default_rng(0).integers(0, 40, (300, 2))
+    assert fit(table, schema, extra=fresh, extra_shown=others).nats < alone - 0.05
+
+
+def test_rows_of_another_kind_do_not_look_like_help():
+    table, schema = people(40)
+    fresh, _ = people(200, seed=1)
+    rng = np.random.default_rng(2)
+    odd = fresh.assign(charges=rng.uniform(0, 90_000, 200), age=rng.uniform(18, 64, 200).round())
+    assert fit(table, schema, extra=odd).nats > fit(table, schema).nats
+
+
 def test_weights_that_do_not_fit_are_an_error():
     table, schema = people(20)
     with pytest.raises(ValueError, match='20 training rows, 5 extra rows and 4 weights'):

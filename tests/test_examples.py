@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.examples import Examples
+from sdv_llmgan.examples import Examples, Piece, shown_with
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.strata import deal, find_strata, stratified_sample
 
@@ -18,6 +18,14 @@ RNG = np.random.default_rng
 def test_random_pieces_are_cut_in_order():
     pieces = Examples(PLAIN, 2).pieces(np.array([5, 3, 8]), RNG(0))
     assert [piece.rows.index.tolist() for piece in pieces] == [[5, 3], [8]]
+
+
+def test_each_row_asked_for_has_the_rows_that_its_prompt_showed():
+    pieces = Examples(PLAIN, 2, rows_per_example=2).pieces(np.array([5, 3, 8, 1, 2]), RNG(0))
+    assert [piece.num_rows for piece in pieces] == [4, 1]
+    assert shown_with(pieces, np.array([0, 3, 4])).tolist() == [[5, 3], [5, 3], [8, 1]]
+    bare = [Piece(PLAIN[:0], 2), Piece(PLAIN[7:8], 1)]
+    assert shown_with(bare, np.array([1, 2])).tolist() == [[-1], [7]]
 
 
 def test_stratified_pieces_hold_every_row_once_and_every_stratum():

@@ -26,7 +26,14 @@ import pandas as pd
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
-from sdv_llmgan.samplers.evidence import Booleans, Conditional, Evidence, Floats
+from sdv_llmgan.samplers.evidence import (
+    Booleans,
+    Conditional,
+    Evidence,
+    Floats,
+    Integers,
+    stacked,
+)
 from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.numerical import NumberConditional
 from sdv_llmgan.samplers.thinning import thin
@@ -65,6 +72,7 @@ class DistilledSampler:
         codes: Training rows, then extra rows, as floats.
         weights: How much each of them counts, shape (n_rows,).
         is_real: Which of them are training rows, shape (n_rows,).
+        tells_of: Which training rows each of them tells of; see ``Evidence``.
         texts: Training values of free-text columns.
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one: see ``thin``.
@@ -77,6 +85,7 @@ class DistilledSampler:
     codes: Codes
     weights: Floats
     is_real: Booleans
+    tells_of: Integers
     texts: Mapping[str, pd.Series]
     seed: int
     target: str | None = None
@@ -93,6 +102,7 @@ class DistilledSampler:
         seed: int = 0,
         extra: pd.DataFrame | None = None,
         extra_weights: Floats | None = None,
+        extra_shown: Integers | None = None,
         enforce_range: bool = True,
         target: str | None = None,
         on_model: Callable[[], object] = lambda: None,
@@ -107,6 +117,8 @@ class DistilledSampler:
             seed: Cuts folds and seeds models.
             extra: Plain generated rows to learn from, too, shape (n_extra, n_columns).
             extra_weights: How real each of them is, in [0, 1], shape (n_extra,); default 1.
+            extra_shown: Numbers of the training rows that each was written after, filled up with
+                -1, shape (n_extra, n_shown): what is learned from it is not judged by these.
             enforce_range: Whether numbers stay within the training table's range.
             target: The column to be predicted later, if there is one: what predicts it is kept
                 best where rows are few.
@@ -127,6 +139,7 @@ class DistilledSampler:
         rows = pd.concat([training, extra[counted]], ignore_index=True)
         is_real = np.arange(len(rows)) < len(training)
         weights = np.concatenate([np.ones(len(training)), np.asarray(extra_weights)[counted]])
+        shown = np.full((len(extra), 1), -1) if extra_shown is None else extra_shown
         coding = TableCoding.fit(rows, weights, schema, enforce_range)
         sampler = cls(
             schema,
@@ -135,6 +148,7 @@ class DistilledSampler:
             coding.encode(rows),
             weights,
             is_real,
+            stacked([np.arange(len(training))[:, None], shown[counted]]),
             {c.name: training[c.name] for c in schema if c.kind == 'text'},
             seed,
             target,
@@ -246,6 +260,7 @@ class DistilledSampler:
             codes[name],
             self.weights[rows],
             self.is_real[rows],
+            self.tells_of[rows],
             np.array([owner in causes for owner in self.coding.owners(names)], dtype=bool),
             self.coding.for_trees(names),
         )

@@ -7,7 +7,8 @@ A column's values are floats throughout: numbers as they are (NaN where missing)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ class Evidence:
         values: The column to be modelled, shape (n_rows,).
         weights: How much each row counts, >= 0, shape (n_rows,). Real rows count 1.
         is_real: Which rows are real: only they are held out to judge by, shape (n_rows,).
+        tells_of: Numbers of the real rows that each row tells of, filled up with -1, shape
+            (n_rows, n_told): itself first, if it is real; those that its writer was shown, if not.
         parents: Which features stem from the column's causes, shape (n_features,).
         for_trees: Which features trees look at, shape (n_features,): the others repeat these on
             another scale.
@@ -35,6 +38,7 @@ class Evidence:
     values: Floats
     weights: Floats
     is_real: Booleans
+    tells_of: Integers
     parents: Booleans
     for_trees: Booleans
 
@@ -45,25 +49,31 @@ class Evidence:
             self.values[chosen],
             self.weights[chosen],
             self.is_real[chosen],
+            self.tells_of[chosen],
             self.parents,
             self.for_trees,
         )
 
     def with_values(self, values: Floats) -> Evidence:
         """The same rows with something else to be modelled."""
-        return Evidence(
-            self.features, values, self.weights, self.is_real, self.parents, self.for_trees
-        )
+        return replace(self, values=values)
 
     def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
         """Real rows cut at random into ``count`` parts of like size, as row numbers."""
         return np.array_split(rng.permutation(np.flatnonzero(self.is_real)), count)
 
     def without(self, rows: Integers) -> Evidence:
-        """All rows but these."""
-        kept = np.ones(len(self.values), dtype=bool)
-        kept[rows] = False
-        return self.rows(kept)
+        """All rows that tell of none of these real ones."""
+        told = np.isin(self.tells_of, self.tells_of[rows, 0]).any(axis=1)
+        return self.rows(np.flatnonzero(~told))
+
+
+def stacked(parts: Sequence[Integers]) -> Integers:
+    """Rows of numbers of different width on each other, filled up with -1."""
+    width = max((part.shape[1] for part in parts), default=0)
+    return np.concatenate([
+        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1) for part in parts
+    ])
 
 
 class Conditional(ABC):

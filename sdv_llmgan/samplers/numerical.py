@@ -138,7 +138,7 @@ class StackedMean:
         return (
             model,
             f'{" + ".join(parts) or "mean"} of {scale}',
-            crps(grid, evidence.values[rows], marginal),
+            crps(grid, evidence.values[rows], _judge(evidence, marginal)),
         )
 
     def finish(self, values: Floats) -> Floats:
@@ -218,7 +218,8 @@ class NumberConditional(Conditional):
         weights = rest.weights
         marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
         model, words, score = _better(rest, marginal, many, rng)
-        alone = crps(np.tile(marginal.values(LEVELS), (len(rest.values), 1)), rest.values, marginal)
+        judge, real = _judge(rest, marginal), rest.values[rest.is_real]
+        alone = crps(np.tile(judge.values(LEVELS), (len(real), 1)), real, judge)
         skill = score / alone if alone else 0.0
         share = len(rest.values) / len(evidence.values)
         nats = (gate.nats if gate else 0.0) + share * float(np.log(max(skill, LEAST_SKILL)))
@@ -242,21 +243,25 @@ def _better(
 ) -> tuple[StackedMean | MovedLeaves, str, float]:
     if many and evidence.features.shape[1]:
         target = marginal.scores(evidence.values)
-        seed = int(rng.integers(2**31))
+        seed, judge = int(rng.integers(2**31)), _judge(evidence, marginal)
         size, score = choose_leaf_size(
             evidence.with_values(np.column_stack([evidence.values, target])),
             lambda part, size: LeafValues.fit(
                 part.with_values(part.values[:, 0]), part.values[:, 1], size, seed
             ),
-            lambda model, part: crps(
-                model.grid(part.features, LEVELS), part.values[:, 0], marginal
-            ),
+            lambda model, part: crps(model.grid(part.features, LEVELS), part.values[:, 0], judge),
             rng,
         )
         return MovedLeaves.fit(evidence, marginal, size, seed), f'leaves of {size}', score
     by_values = StackedMean.fit(evidence, marginal, False, rng)
     by_scores = StackedMean.fit(evidence, marginal, True, rng)
     return min(by_scores, by_values, key=lambda fitted: fitted[2])
+
+
+def _judge(evidence: Evidence, marginal: Marginal) -> Marginal:
+    """The column by itself in real rows: the same measure whatever else was learned from."""
+    real = evidence.rows(evidence.is_real)
+    return Marginal.fit(real.values, real.weights, marginal.decimals, marginal.bounds)
 
 
 def crps(grid: Floats, values: Floats, marginal: Marginal) -> float:
@@ -268,7 +273,7 @@ def crps(grid: Floats, values: Floats, marginal: Marginal) -> float:
     Args:
         grid: Quantiles at ``LEVELS``, shape (n_rows, n_levels).
         values: What was observed, shape (n_rows,).
-        marginal: The column by itself.
+        marginal: The column by itself, in real rows.
     """
     spread = float(np.std(values)) or 1.0
     ranks = marginal.ranks(grid.ravel()).reshape(grid.shape)
