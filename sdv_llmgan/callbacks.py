@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from sdv_llmgan.history import History, Step
+
+LOGGER = logging.getLogger(__name__)
 
 
 class Callback:
@@ -31,6 +34,8 @@ class Callback:
 
     def on_end(self, history: History) -> None:
         """Called once when a fit has ended, stopped by a callback or not; after errors it is not.
+
+        An error here is logged, and the fit kept.
 
         Args:
             history: All steps; ``history.stopped`` says why the fit ended.
@@ -69,10 +74,13 @@ def tell_step(callbacks: Sequence[Any], step: Step, history: History) -> bool:
 
 
 def tell_end(callbacks: Sequence[Any], history: History) -> None:
-    """Tell all callbacks that the fit has ended."""
+    """Tell all callbacks that the fit has ended; errors are logged: they must not undo it."""
     for callback in callbacks:
         if on_end := getattr(callback, 'on_end', None):
-            on_end(history)
+            try:
+                on_end(history)
+            except Exception:
+                LOGGER.exception('on_end of %s failed; the fit is kept.', _name(callback))
 
 
 def _name(callback: object) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 #: Ends of ranges are met but for so much: scores are sums of many parts.
@@ -48,7 +49,7 @@ def a_list(read: Reader) -> Reader:
     """A reader of lists."""
 
     def read_list(saved: Any, where: str) -> list[Any]:  # noqa: ANN401
-        if not isinstance(saved, list):
+        if not isinstance(saved, (list, tuple)):
             _refuse(where, 'a list', saved)
         return [read(value, f'{where} {number}') for number, value in enumerate(saved)]
 
@@ -111,6 +112,16 @@ def counts(saved: Any, where: str) -> dict[str, int]:  # noqa: ANN401
     if not isinstance(saved, Mapping):
         _refuse(where, 'an object', saved)
     return {str(key): count(value, f'{where}, {key}') for key, value in saved.items()}
+
+
+def with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """An object with the keys it lacks; files of earlier versions lack what came later.
+
+    Args:
+        saved: Any JSON value.
+        defaults: A dataclass's instance that has the values of missing keys.
+    """
+    return {**asdict(defaults), **saved} if isinstance(saved, Mapping) else saved
 
 
 def _refuse(where: str, needed: str, found: Any) -> Any:  # noqa: ANN401 - never returns

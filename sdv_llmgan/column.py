@@ -5,13 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.closed_json import (
+    Reader,
+    a_list,
+    boolean,
+    count,
+    one_of,
+    optional,
+    read_object,
+    scalar,
+    text,
+    with_defaults,
+)
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 
@@ -82,6 +94,32 @@ class Column:
     coarse: bool = False
     dtype: str = 'object'
     stored_format: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a range that no value lies in.
+
+        Raises:
+            ValueError: The minimum is above the maximum, or they are of different kinds.
+        """
+        low, high = self.minimum, self.maximum
+        if low is None or high is None:
+            return
+        if isinstance(low, str) != isinstance(high, str) or low > high:  # type: ignore[operator]
+            raise ValueError(
+                f'The minimum of {quote(self.name)} must not be above its maximum, got {low!r} and '
+                f'{high!r}.'
+            )
+
+    @classmethod
+    def from_dict(cls, saved: Any, where: str = 'column') -> Column:  # noqa: ANN401 - any JSON value
+        """Read the JSON form, value by value; ``ValueError`` where it is none."""
+        readers = {entry.name: _reader(entry.default) for entry in fields(cls)}
+        readers |= {'name': text, 'kind': one_of(get_args(Kind)), 'only': optional(a_list(scalar))}
+        read = read_object(with_defaults(saved, cls('', 'text')), where, readers)
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in read.items()
+        }
+        return cls(**values)
 
     def conditioned(self, allowed: Allowed) -> Column:
         """The column under a condition."""
@@ -281,6 +319,12 @@ def to_json(category: Any) -> Any:  # noqa: ANN401 - any cell
 def to_python(value: Any) -> Any:  # noqa: ANN401 - any cell
     """A NumPy scalar as the Python value that JSON knows."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _reader(default: Any) -> Reader:  # noqa: ANN401 - of any field
+    """Who reads what is like this default of a column's attribute."""
+    readers: dict[type, Reader] = {bool: boolean, int: count, str: text, tuple: a_list(scalar)}
+    return readers.get(type(default), scalar)
 
 
 def enum(values: Iterable[Any]) -> dict[str, Any]:

@@ -446,9 +446,10 @@ class LLMGAN:
         self.history.stopped = (
             self.history.stopped or f'interrupted in step {len(self.history) + 1}'
         )
-        said = str(error).rstrip('.') or 'Interrupted'
+        said = str(error).strip() or 'Interrupted.'
+        said += '' if said[-1] in '.?!' else '.'
         return (
-            f'{said}. The fit was {self.history.stopped}; get_history() has the '
+            f'{said} The fit was {self.history.stopped}; get_history() has the '
             f'{len(self.history)} before it.'
         )
 

@@ -13,9 +13,11 @@ import pandas as pd
 from sdv_llmgan.changes import Change
 from sdv_llmgan.closed_json import a_list, count, one_of, parse, read_object, text
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.markdown import folded, sections
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.step import Step
 from sdv_llmgan.story import tell
+from sdv_llmgan.words import plural
 
 __all__ = ['History', 'Step']
 
@@ -24,6 +26,8 @@ LOGGER = logging.getLogger(__name__)
 #: What the JSON form begins with.
 FORMAT = 'sdv-llmgan history'
 VERSION = 1
+#: The heading of the JSON form in Markdown.
+FOR_PROGRAMS = 'For History.from_markdown'
 
 
 class History:
@@ -78,6 +82,14 @@ class History:
         """The judged step with the lowest score, or ``None``."""
         ranked = self.ranked()
         return ranked[-1] if ranked else None
+
+    def __repr__(self) -> str:
+        """Short: ``to_frame`` has a line a step."""
+        return f'<History: {plural(len(self.steps), "step")}, {self.stopped or "under way"}>'
+
+    def _repr_html_(self) -> str:
+        """A line a step, as a notebook shows it."""
+        return str(self.to_frame().to_html())
 
     def has_judged(self, process: GenerationProcess) -> bool:
         """Whether some step judged this process."""
@@ -163,8 +175,26 @@ class History:
         return made
 
     def to_markdown(self) -> str:
-        """The story for a person to read: all steps, and how the best process came about."""
-        return tell(self.steps, self.records(), self.stopped)
+        """The story for a person to read: all steps, and how the best process came about.
+
+        At the end stands, folded away, what ``from_markdown`` reads: the same as ``to_json``.
+        """
+        told = tell(self.steps, self.records(), self.stopped)
+        return f'{told}\n{folded(FOR_PROGRAMS, self.to_json(), "json")}\n'
+
+    @classmethod
+    def from_markdown(cls, saved: str) -> History:
+        """Read what ``to_markdown`` wrote; of it, the part for programs.
+
+        Raises:
+            ValueError: That part is missing, or as ``from_json``.
+        """
+        found = sections(saved)
+        if FOR_PROGRAMS not in found:
+            raise ValueError(
+                f'This story lacks its last section, "{FOR_PROGRAMS}", which to_markdown() writes.'
+            )
+        return cls.from_json(found[FOR_PROGRAMS])
 
     def to_frame(self) -> pd.DataFrame:
         """One line a step.

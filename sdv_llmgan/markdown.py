@@ -31,9 +31,15 @@ def fenced(name: str, text: str, language: str = 'text') -> str:
     return f'## {name}\n\n{fence}{language}\n{text}\n{fence}'
 
 
+def folded(name: str, text: str, language: str) -> str:
+    """As ``fenced``, but shown only on request where HTML is shown at all."""
+    return f'<details><summary>{name}</summary>\n\n{fenced(name, text, language)}\n\n</details>'
+
+
 def sections(text: str) -> dict[str, str]:
     """The fenced blocks of a text by the heading right above each."""
-    return {found['name'].strip(): found['text'] for found in SECTION.finditer(text)}
+    lines = text.replace('\r\n', '\n')
+    return {found['name'].strip(): found['text'] for found in SECTION.finditer(lines)}
 
 
 def listed(lines: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import Column, to_python
+from sdv_llmgan.column import Column, is_missing, to_python
 
 
 def to_datetime(values: pd.Series, declared_format: str | None) -> pd.Series:
@@ -34,12 +34,10 @@ def to_plain(values: pd.Series, column: Column) -> pd.Series:
 
 def to_categories(values: pd.Series) -> pd.Series:
     """Values as Python objects; whole floats (integers beside missing values) as integers."""
-    plain = values.astype(object).map(to_python)
+    cells = [None if is_missing(value) else to_python(value) for value in values]
     if values.dtype.kind == 'f':
-        plain = plain.map(
-            lambda value: int(value) if value == value // 1 else value, na_action='ignore'
-        )
-    return plain.where(values.notna(), None)
+        cells = [int(cell) if cell is not None and cell == cell // 1 else cell for cell in cells]
+    return pd.Series(cells, index=values.index, dtype=object)
 
 
 def from_plain(values: pd.Series, column: Column) -> pd.Series:

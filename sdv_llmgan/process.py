@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -19,8 +19,8 @@ import networkx as nx
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.closed_json import parse
-from sdv_llmgan.column import MetadataDetail, quote
+from sdv_llmgan.closed_json import a_list, one_of, parse, read_object, text
+from sdv_llmgan.column import Column, MetadataDetail, quote
 from sdv_llmgan.markdown import fenced, sections
 from sdv_llmgan.schema import TableSchema
 
@@ -78,12 +78,16 @@ class GenerationProcess:
         self.causal_graph.check_columns(self.schema.names)
 
     def revised(
-        self, *, causal_graph: CausalGraph | None = None, instruction: str | None = None
+        self,
+        *,
+        causal_graph: CausalGraph | Iterable[Sequence[str]] | None = None,
+        instruction: str | None = None,
     ) -> GenerationProcess:
-        """The same process with another graph, another instruction, or both."""
+        """The same process with another graph (or its pairs), another instruction, or both."""
+        graph = self.causal_graph if causal_graph is None else causal_graph
         return replace(
             self,
-            causal_graph=self.causal_graph if causal_graph is None else causal_graph,
+            causal_graph=graph if isinstance(graph, CausalGraph) else CausalGraph.from_edges(graph),
             instruction=self.instruction if instruction is None else instruction,
         )
 
@@ -154,6 +158,10 @@ class GenerationProcess:
             f'  {self.instruction}',
         ])
 
+    def _repr_markdown_(self) -> str:
+        """The process, as a notebook shows it."""
+        return fenced('Generation process', self.to_text())
+
     def __str__(self) -> str:
         """The process for a person to read."""
         return self.to_text()
@@ -177,13 +185,13 @@ class GenerationProcess:
         return '\n\n'.join(parts) + '\n'
 
     @classmethod
-    def from_markdown(cls, text: str) -> GenerationProcess:
+    def from_markdown(cls, saved: str) -> GenerationProcess:
         """Read what ``to_markdown`` wrote, edited or not.
 
         Raises:
             ValueError: A section is missing, a line of the graph is no edge, or as ``from_dict``.
         """
-        found = sections(text)
+        found = sections(saved)
         wanted = ('Context', 'Instruction', 'Causal graph', 'Rules', 'Columns')
         if missing := [name for name in wanted if name not in found]:
             raise ValueError(
@@ -216,31 +224,41 @@ class GenerationProcess:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> GenerationProcess:
-        """Read the JSON form.
+    def from_dict(cls, saved: Any, where: str = 'generation process') -> GenerationProcess:  # noqa: ANN401
+        """Read the JSON form, value by value.
+
+        Args:
+            saved: Any JSON value.
+            where: What it is, for errors.
 
         Raises:
-            ValueError: Something is missing, of the wrong type, or the graph is not acyclic.
+            ValueError: Something is missing, unknown, of the wrong type or out of range, or the
+                graph is not acyclic.
         """
+        defaults = {'detail': 'schema', 'rules': []}
+        read = read_object(
+            {**defaults, **saved} if isinstance(saved, Mapping) else saved,
+            where,
+            {
+                'context': text,
+                'schema': a_list(Column.from_dict),
+                'causal_graph': a_list(a_list(text)),
+                'instruction': text,
+                'detail': one_of(get_args(MetadataDetail)),
+                'rules': a_list(text),
+            },
+        )
         try:
-            return cls(
-                context=str(saved['context']),
-                schema=TableSchema.from_dict(saved['schema']),
-                causal_graph=CausalGraph.from_edges(saved['causal_graph']),
-                instruction=str(saved['instruction']),
-                detail=saved.get('detail', 'schema'),
-                rules=tuple(map(str, saved.get('rules', ()))),
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                'Not a generation process: it needs "context", "schema", "causal_graph" and '
-                f'"instruction" as GenerationProcess.to_dict() writes them ({error!r}).'
-            ) from error
+            graph = CausalGraph.from_edges(read['causal_graph'])
+            schema, rules = TableSchema(tuple(read['schema'])), tuple(read['rules'])
+            return cls(**{**read, 'schema': schema, 'causal_graph': graph, 'rules': rules})
+        except ValueError as error:
+            raise ValueError(f'{where}: {error}') from error
 
     @classmethod
-    def from_json(cls, text: str) -> GenerationProcess:
+    def from_json(cls, saved: str) -> GenerationProcess:
         """Read what ``to_json`` wrote; raises ``ValueError`` as ``from_dict`` does."""
-        return cls.from_dict(json.loads(text))
+        return cls.from_dict(parse(saved, 'generation process'))
 
 
 def _bare(name: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
+from sdv_llmgan.closed_json import a_list
 from sdv_llmgan.column import DATE, Column, Kind, closed_object, dump, quote
 from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.plain import from_plain, to_plain
@@ -236,13 +237,8 @@ class TableSchema:
 
     @classmethod
     def from_dict(cls, columns: Sequence[Mapping[str, Any]]) -> TableSchema:
-        """Read the JSON form; ``TypeError`` or ``KeyError`` where it is none."""
-        return cls(
-            tuple(
-                Column(**{key: _frozen(value) for key, value in column.items()})
-                for column in columns
-            )
-        )
+        """Read the JSON form; ``ValueError`` where it is none."""
+        return cls(tuple(a_list(Column.from_dict)(columns, 'schema')))
 
 
 def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of either SDV line
@@ -273,10 +269,6 @@ def _is_modeled(declared: Mapping[str, Any]) -> bool:
         return not declared.get('pii', False)
     # Text, an e-mail address, a name, ...: personal unless the metadata says otherwise.
     return declared.get('pii', True) is False
-
-
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _declared_columns(metadata: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401

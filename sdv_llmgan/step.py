@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sdv_llmgan.closed_json import (
     Reader,
-    a_list,
     boolean,
     count,
     counts,
     number,
-    one_of,
     optional,
     read_object,
-    scalar,
     text,
+    with_defaults,
 )
-from sdv_llmgan.column import Column, Kind
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.usage import Usage
@@ -123,7 +119,7 @@ class Step:
             {
                 'epoch': count,
                 'batch': count,
-                'process': _read_process,
+                'process': GenerationProcess.from_dict,
                 'accepted': count,
                 'rejected': counts,
                 'usage': _read_usage,
@@ -156,40 +152,4 @@ def _read_usage(saved: Any, where: str) -> Usage:  # noqa: ANN401 - any JSON val
         entry.name: count if isinstance(entry.default, int) else optional(number(0))
         for entry in fields(Usage)
     }
-    return Usage(**read_object(_with_defaults(saved, Usage()), where, readers))
-
-
-def _read_process(saved: Any, where: str) -> GenerationProcess:  # noqa: ANN401 - any JSON value
-    read = read_object(
-        saved,
-        where,
-        {
-            'context': text,
-            'schema': a_list(_read_column),
-            'causal_graph': a_list(a_list(text)),
-            'instruction': text,
-            'detail': text,
-            'rules': a_list(text),
-        },
-    )
-    try:
-        return GenerationProcess.from_dict(read)
-    except ValueError as error:
-        raise ValueError(f'{where}: {error}') from error
-
-
-def _read_column(saved: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    readers = {entry.name: _reader(entry.default) for entry in fields(Column)}
-    readers |= {'name': text, 'kind': one_of(get_args(Kind)), 'only': optional(a_list(scalar))}
-    return read_object(_with_defaults(saved, Column('', 'text')), where, readers)
-
-
-def _reader(default: Any) -> Reader:  # noqa: ANN401 - of any field
-    """Who reads what is like this default of a column's attribute."""
-    readers: dict[type, Reader] = {bool: boolean, int: count, str: text, tuple: a_list(scalar)}
-    return readers.get(type(default), scalar)
-
-
-def _with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """An object with the keys it lacks; files of earlier versions lack what came later."""
-    return {**asdict(defaults), **saved} if isinstance(saved, Mapping) else saved
+    return Usage(**read_object(with_defaults(saved, Usage()), where, readers))

@@ -42,6 +42,7 @@ from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
+from sdv_llmgan.words import plural
 
 LOGGER = logging.getLogger(__name__)
 
@@ -274,8 +275,8 @@ class LLMGANSynthesizer(Conditional):
         ]
         if len(table) < MIN_ROWS:
             errors.append(
-                f'The table has {len(table)} rows; at least {MIN_ROWS} are needed, one to learn '
-                'from and one to judge by.'
+                f'The table has {plural(len(table), "row")}; at least {MIN_ROWS} are needed, one '
+                'to learn from and one to judge by.'
             )
         return errors
 

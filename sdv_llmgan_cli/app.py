@@ -340,6 +340,8 @@ def split(
     verbose: Verbose = False,
 ) -> None:
     """Set real rows aside before a fit."""
+    if not data.is_file():
+        raise FileNotFoundError(f'There is no file {data}; split writes its parts beside it.')
     paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)

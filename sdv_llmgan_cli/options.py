@@ -23,7 +23,10 @@ Metadata = Annotated[
     ),
 ]
 Csv = Annotated[
-    Path, typer.Argument(metavar='DATA.csv', help='The real table.', show_default=False)
+    Path,
+    typer.Argument(
+        metavar='DATA.csv', help='The real table; - reads it from stdin.', show_default=False
+    ),
 ]
 
 
@@ -31,6 +34,15 @@ Csv = Annotated[
 class FitOptions:
     """How a synthesizer is made; what is ``None`` is left to it (see its docstring)."""
 
+    column_types: Annotated[
+        list[str] | None,
+        typer.Option(
+            '--type',
+            metavar='COLUMN=TYPE',
+            help='Another type than was detected: numerical, categorical, boolean, id, text, or '
+            "'seen=datetime:%d.%m.%Y'. May be repeated.",
+        ),
+    ] = None
     llm: Annotated[
         str | None,
         typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,16 +33,19 @@ def read_csv(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
     Codes stay text: columns with leading zeros or plus signs, or more digits than a number holds.
 
     Args:
-        path: The file.
+        path: The file; ``-``: stdin.
         like: A table of the same kind, whose columns of text are text here, too.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is empty or no table.
     """
-    if not path.is_file():
+    if str(path) == '-':
+        raw = sys.stdin.buffer.read()
+    elif path.exists() and not path.is_dir():
+        raw = path.read_bytes()
+    else:
         raise FileNotFoundError(f'There is no file {path}.')
-    raw = path.read_bytes()
     text, encoding = _decoded(raw, path)
     if not text.strip():
         raise ValueError(f'{path} is empty.')

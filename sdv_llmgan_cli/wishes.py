@@ -76,5 +76,6 @@ def _value(typed: str, column: Column) -> Any:  # noqa: ANN401 - any cell
         try:
             return int(typed) if column.kind == 'integer' else float(typed)
         except ValueError:
-            raise Misused(f'"{column.name}" holds numbers, got {typed!r}. {FORM}.') from None
+            point = ' Write decimals with a point.' if ',' in typed else ''
+            raise Misused(f'"{column.name}" holds numbers, got {typed!r}.{point} {FORM}.') from None
     return typed

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +18,15 @@ from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.egress import EgressPolicy, Treatment
+from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.preview import Preview
+from sdv_llmgan.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
-from sdv_llmgan_cli.metadata import given, read_metadata, taken
+from sdv_llmgan.schema import TableSchema, declared_names
+from sdv_llmgan.words import plural
+from sdv_llmgan_cli.metadata import given, read_metadata, taken, with_types
 from sdv_llmgan_cli.options import FitOptions
 from sdv_llmgan_cli.speech import Misused, say
 from sdv_llmgan_cli.tables import read_csv, write_csv
@@ -43,22 +49,34 @@ def make_synthesizer(
 
     Raises:
         FileNotFoundError: A file is not there.
-        LLMGANError: There is no such provider or discriminator.
         Misused: An option cannot be used.
         ValueError: A file cannot be used.
     """
     table = read_csv(data)
     metadata = read_metadata(metadata_path, table, _table_name(data))
+    metadata = with_types(metadata, settings.column_types or ())
+    if not any(declared_names(metadata).values()):
+        raise ValueError(
+            f'Every column of {data} is a key or personal data, so there is nothing to learn. '
+            '--type COLUMN=numerical, or another type, makes it something else.'
+        )
     preset = settings.preset
     if preset is not None and preset not in PRESETS:
         raise Misused(f'--preset must be one of {", ".join(PRESETS)}, got {preset!r}.')
     make = PRESETS[preset] if preset else LLMGANSynthesizer
-    return make(metadata, **_arguments(settings)), table
+    try:
+        return make(metadata, **_arguments(settings)), table
+    except (ValueError, LLMGANError) as error:
+        raise Misused(str(error)) from error
 
 
 def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> dict[str, Any]:
     """Fit and save; what there is to say of it."""
+    started = time.monotonic()
     synthesizer.fit(given(synthesizer.metadata, table))
+    if not synthesizer.verbose:  # then the bars, and what stands below them, are not shown
+        model = synthesizer._fitted_model()
+        say(summary(model.history, model.source, time.monotonic() - started))
     synthesizer.save(str(output))
     info = synthesizer.get_info()
     kept = ('llm', 'remote', 'steps', 'stopped', 'score', 'accuracy', 'sampler')
@@ -98,7 +116,7 @@ def load(model: Path) -> LLMGANSynthesizer:
     try:
         loaded = load_synthesizer(str(model))
     except Exception as error:
-        raise ValueError(f'{model} is not a model that sdv-llmgan fit saved: {error}') from error
+        raise ValueError(f'{model} is not a model that sdv-llmgan fit saved.') from error
     if not isinstance(loaded, LLMGANSynthesizer):
         raise ValueError(f'{model} holds a {type(loaded).__name__}, not an LLMGANSynthesizer.')
     return loaded
@@ -112,17 +130,32 @@ def sample(
     seed: int | None,
 ) -> pd.DataFrame:
     """Synthetic rows, under conditions if there are any."""
+    synthesizer.verbose = sys.stderr.isatty()
     if seed is not None:
         synthesizer._set_random_state(seed)
     columns = list(synthesizer._original_metadata.tables.values())[0].columns
     if description is not None:
-        return taken(synthesizer.sample_from_description(description, num_rows))
-    if not where:
-        return taken(synthesizer.sample(num_rows))
-    schema = synthesizer.get_generation_process().schema
-    condition = parse_wishes(where, schema, list(columns), num_rows)
-    say(f'Condition: {condition}')
-    return taken(synthesizer.sample_from_conditions([condition]))
+        rows = synthesizer.sample_from_description(description, num_rows)
+    elif where:
+        schema = synthesizer.get_generation_process().schema
+        condition = parse_wishes(where, schema, list(columns), num_rows)
+        say(f'Condition: {condition}')
+        rows = synthesizer.sample_from_conditions([condition])
+    else:
+        rows = synthesizer.sample(num_rows)
+    return _whole(taken(rows), synthesizer._fitted_model().schema)
+
+
+def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Rows in which whole numbers are stored as such, also where some are missing."""
+    names = [
+        column.name
+        for column in schema
+        if rows[column.name].dtype.kind == 'f'
+        and (column.kind == 'integer' or all(isinstance(c, int) for c in column.categories))
+        and column.kind != 'number'
+    ]
+    return rows.astype(dict.fromkeys(names, 'Int64'))
 
 
 def list_plugins() -> dict[str, list[dict[str, str]]]:
@@ -141,13 +174,14 @@ def list_plugins() -> dict[str, list[dict[str, str]]]:
 
 
 def _table_name(data: Path) -> str:
-    return re.sub(r'\W+', '_', data.stem) or 'table'
+    return re.sub(r'\W+', '_', data.stem).strip('_') or 'table'
 
 
 def _arguments(settings: FitOptions) -> dict[str, Any]:
     """Options as arguments of the synthesizer; what was not given is left out."""
     chosen = {name: value for name, value in asdict(settings).items() if value not in (None, [])}
-    chosen.pop('preset', None)
+    for name in ('preset', 'column_types'):
+        chosen.pop(name, None)
     if described := chosen.pop('describe', None):
         chosen['column_descriptions'] = dict(map(_description, described))
     if chosen.get('max_batches') == 0:
@@ -167,7 +201,7 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     graph = chosen.get('causal_graph')
     if graph not in (None, 'hill-climb', 'none'):
         chosen['causal_graph'] = _read_graph(Path(graph))
-    return {'verbose': True, **chosen}
+    return {'verbose': sys.stderr.isatty(), **chosen}
 
 
 def _description(text: str) -> tuple[str, str]:
@@ -226,7 +260,8 @@ def split(data: Path, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training and held-out rows of a CSV file; see ``benchmark.tables.split``."""
     table = read_csv(data)
     if len(table) < MIN_SPLIT:
-        raise ValueError(f'{data} has {len(table)} rows; at least {MIN_SPLIT} can be split.')
+        said = plural(len(table), 'row')
+        raise ValueError(f'{data} has {said}; at least {MIN_SPLIT} can be split.')
     return split_rows(table, share)
 
 

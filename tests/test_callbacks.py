@@ -105,6 +105,17 @@ def test_any_object_with_one_of_the_methods_will_do():
     assert ends.seen == 1
 
 
+def test_an_error_at_the_end_is_logged_and_the_fit_kept(caplog):
+    class Broken:
+        def on_end(self, history):
+            raise RuntimeError('no disk left')
+
+    made = fitted(callbacks=[Broken()], max_batches=1)
+    assert 'on_end of Broken failed; the fit is kept.' in caplog.text
+    assert 'no disk left' in caplog.text
+    assert len(sdv_lines.sample(made, 3)) == 3
+
+
 @pytest.mark.parametrize(
     ('callbacks', 'words'),
     [

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 from sdv.metadata import Metadata
@@ -135,7 +136,7 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'audit_log': tmp_path / 'audit.jsonl',
         'seed': 7,
     }
-    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache', 'rows'}
+    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache', 'rows', 'column_types'}
     given = [
         part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)
     ]
@@ -320,6 +321,7 @@ def test_conditions_are_read(text, wish):
         (['ages=3'], 'unknown column "ages". There are: age, weight'),
         (['age'], "cannot read 'age'. Write COLUMN=VALUE"),
         (['age=old'], '"age" holds numbers, got \'old\''),
+        (['weight=70,5'], 'Write decimals with a point'),
         (['smoker=maybe'], '"smoker" is true or false'),
         (['sick=maybe'], '"sick" is true or false'),
         (['age=3', 'age=4'], 'names "age" twice'),
@@ -369,6 +371,53 @@ def test_one_row_is_one_row(tmp_path, capsys):
     (tmp_path / 'data.csv').write_text('age\n41\n', encoding='utf-8')
     assert list(read_csv(tmp_path / 'data.csv')['age']) == [41]
     assert capsys.readouterr().err.endswith('data.csv: 1 row, 1 column.\n')
+
+
+def test_a_table_comes_by_a_pipe(tmp_path):
+    text = visits(30).to_csv(index=False)
+    done = CliRunner().invoke(app, ['fit', '-', '-o', str(tmp_path / 'm.pkl'), *QUICK], input=text)
+    assert done.exit_code == 0, done.output
+    assert '-: 30 rows, 8 columns.' in done.stderr
+    assert load_synthesizer(str(tmp_path / 'm.pkl'))._original_metadata.tables.keys() == {'table'}
+
+
+def test_types_can_be_corrected(tmp_path):
+    table = pd.DataFrame({
+        'income': np.arange(20_000, 20_040),
+        'seen': pd.date_range('2024-01-01', periods=40).strftime('%d.%m.%Y'),
+        'job': ['nurse', 'clerk'] * 20,
+    })
+    data, model = tmp_path / 'data.csv', tmp_path / 'm.pkl'
+    table.to_csv(data, index=False)
+    done = run('fit', data, '-o', model, *QUICK)
+    assert 'Note: the numbers in "income" all differ, so it was taken for an id' in done.stderr
+    types = ('--type', 'income=numerical', '--type', 'seen=datetime:%d.%m.%Y')
+    done = run('fit', data, '-o', model, '--force', *types, *QUICK)
+    assert done.exit_code == 0, done.output
+    done = run('sample', model, '-n', 10, '--where', 'income=20010..20020')
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(io.StringIO(done.stdout))
+    assert rows['income'].between(20_010, 20_020).all()
+    assert pd.to_datetime(rows['seen'], format='%d.%m.%Y').between('2024-01-01', '2024-03-01').all()
+
+
+def test_a_table_of_keys_only_is_an_error_before_the_fit(tmp_path):
+    data = tmp_path / 'data.csv'
+    data.write_text('income\n' + '\n'.join(map(str, range(20_000, 20_040))), encoding='utf-8')
+    message = error_of(run('fit', data, '-o', tmp_path / 'm.pkl', *QUICK))
+    assert 'is a key or personal data, so there is nothing to learn. --type' in message
+
+
+def test_whole_numbers_are_whole_also_in_rows_that_lack_none(tmp_path):
+    data, model = tmp_path / 'data.csv', tmp_path / 'm.pkl'
+    table = visits(60).assign(stage=[1, None, 2] * 20)
+    table.to_csv(data, index=False)
+    run('fit', data, '-o', model, *QUICK)
+    for count in (1, 2, 30):
+        rows = pd.read_csv(io.StringIO(run('sample', model, '-n', count).stdout), dtype=str)
+        assert not rows[['stage', 'pressure']].stack().str.contains('.', regex=False).any()
+    told = json.loads(run('sample', model, '-n', 2, '--json').stdout)['data']
+    assert all(isinstance(row['stage'], (int, type(None))) for row in told)
 
 
 def test_a_second_table_has_text_where_the_first_has(tmp_path):
@@ -437,8 +486,6 @@ def test_files_that_are_no_tables_are_errors(tmp_path, raw, message):
     ('arguments', 'message'),
     [
         (('fit', 'gone.csv'), 'There is no file'),
-        (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
-        (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
         (('fit', 'data.csv', '--llm', 'scripted', '--target', 'x'), 'The target must be a column'),
         (('fit', 'data.csv', '--metadata', 'data.csv'), 'is not SDV metadata'),
         (('fit', 'data.csv', '-o', 'no/m.pkl'), 'There is no folder'),
@@ -468,6 +515,10 @@ def test_another_synthesizers_model_is_an_error(desk, tmp_path):
         (('fit', 'data.csv', '--describe', 'age'), '--describe must be COLUMN=MEANING'),
         (('fit', 'data.csv', '--causal-graph', 'g'), '--causal-graph must be hill-climb, none'),
         (('sample', 'model.pkl', '--where', 'age'), "--where cannot read 'age'"),
+        (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
+        (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
+        (('fit', 'data.csv', '--type', 'wage=id'), "--type must be COLUMN=TYPE, got 'wage=id'"),
+        (('fit', 'data.csv', '--type', 'age=lamp'), '--type age=lamp: '),
         (('report', 'data.csv'), 'two or three files'),
     ],
 )

@@ -94,6 +94,18 @@ def test_dates_are_numbers():
     )
 
 
+def test_dates_are_read_as_the_metadata_declare_them():
+    days = pd.date_range('2024-01-01', periods=60)
+    table = pd.DataFrame({'day': days.strftime('%d.%m.%Y')})
+    shuffled = table.sample(frac=1, random_state=0).reset_index(drop=True)
+    metadata = {'columns': {'day': {'sdtype': 'datetime', 'datetime_format': '%d.%m.%Y'}}}
+    assert CopiedRows.compute(table, shuffled, metadata) == 1
+    [encoded] = encode([table], metadata)
+    assert np.diff(encoded.numbers[:, 0]) == pytest.approx(1 / 59)
+    early = table[:12]  # month first would be read as well
+    assert np.diff(encode([early], metadata)[0].numbers[:, 0]) == pytest.approx(1 / 11)
+
+
 def test_a_table_that_lacks_a_column_is_refused():
     with pytest.raises(ValueError, match=r"lacks \['b'\]"):
         BetaRecall.compute(pd.DataFrame({'a': [1, 2], 'b': [1, 2]}), pd.DataFrame({'a': [1]}))

@@ -280,6 +280,14 @@ def test_a_map_of_no_synthetic_rows_or_of_one_feature_is_drawn():
         plots.get_map_plot(REAL[:1], REAL, METADATA)
 
 
+@pytest.mark.parametrize('condition', [RangeCondition({'agee': 3}), 3])
+def test_a_condition_that_cannot_be_drawn_is_an_error(condition):
+    with pytest.raises(ValueError, match="condition 'x' must be a Condition or RangeCondition on"):
+        plots.get_map_plot(REAL, REAL, METADATA, conditions={'x': condition})
+    with pytest.raises(ValueError, match='A DataFrame, or {name: DataFrame}, is needed, got None'):
+        plots.get_dcr_plot(REAL, REAL, None, METADATA)
+
+
 def test_umap_is_used_where_it_is_installed_and_else_named(monkeypatch):
     class UMAP:
         def __init__(self, neighbors: int, **settings: object) -> None:

@@ -50,6 +50,17 @@ def test_markdown_round_trips_whatever_the_words(names, context, instruction, ru
     assert GenerationProcess.from_markdown(process.to_markdown()) == process
 
 
+def test_markdown_of_another_system_is_read():
+    told = PROCESS.to_markdown().replace('\n', '\r\n')
+    assert GenerationProcess.from_markdown(told) == PROCESS
+
+
+def test_a_revision_takes_pairs():
+    assert PROCESS.revised(causal_graph=[('age', 'job')]).causal_graph.edges == (('age', 'job'),)
+    with pytest.raises(ValueError, match='pairs'):
+        PROCESS.revised(causal_graph=['age'])
+
+
 def test_markdown_is_edited_by_hand():
     told = PROCESS.to_markdown().replace(PROCESS.instruction, 'Be brief.\nOne in ten is old.')
     told = told.replace('job -> age', 'age->job ')
@@ -66,6 +77,10 @@ def test_markdown_is_edited_by_hand():
         ('job -> age', 'job - age', 'no "cause -> effect": \'job - age\''),
         ('job -> age', 'job -> wage', 'columns that the model does not see: wage'),
         ('"detail"', 'detail', 'Columns: this is no JSON text'),
+        ('"minimum": 18', '"minimum": 91', 'minimum of "age" must not be above its maximum'),
+        ('"minimum": 18', '"minimum": "a"', 'minimum of "age" must not be above its maximum'),
+        ('"kind": "integer"', '"kind": "lamp"', 'kind: needs one of categorical, boolean'),
+        ('"minimum": 18', '"minimum": NaN', 'needs finite numbers'),
     ],
 )
 def test_markdown_that_was_spoiled_is_an_error(old, new, message):
@@ -74,8 +89,10 @@ def test_markdown_that_was_spoiled_is_an_error(old, new, message):
 
 
 def test_json_of_something_else_is_an_error():
-    with pytest.raises(ValueError, match='Not a generation process: it needs "context"'):
+    with pytest.raises(ValueError, match=r'generation process: needs the keys .*instruction'):
         GenerationProcess.from_json('{"context": "x"}')
+    with pytest.raises(ValueError, match='generation process: this is no JSON text'):
+        GenerationProcess.from_json('{')
 
 
 def test_edited_json_with_a_cycle_is_an_error():

@@ -455,6 +455,32 @@ def test_rows_that_constraints_and_a_policy_change_are_known_as_those_fitted_on(
     assert 'Caution' in made.report(real[3:], real, path=None).facts
 
 
+def test_a_notebook_shows_the_page_and_an_error_message_a_line(full):
+    assert full._repr_html_().startswith('<iframe srcdoc="&lt;!doctype html')
+    assert len(repr(full)) < 200
+
+
+def test_day_first_dates_stop_no_figure(tmp_path):
+    days = pd.date_range('2024-01-01', periods=40).strftime('%d.%m.%Y')
+    tables = [visits(40, seed=seed).assign(admitted=days) for seed in range(3)]
+    declared = {'sdtype': 'datetime', 'datetime_format': '%d.%m.%Y'}
+    made = make_report(*tables[:2], visits_metadata(admitted=declared), holdout=tables[2])
+    failed = [score.name for score in made.scores if 'could not be computed' in score.reason]
+    assert failed == []
+
+
+def test_what_is_worth_a_look_stands_on_top():
+    real = visits(60)
+    odd = real.assign(age=real['age'].iloc[::-1].to_numpy() // 2, smoker=True)
+    made = make_report(real, odd, visits_metadata(), holdout=visits(60, seed=1))
+    looks = made.to_look_at()
+    assert looks
+    assert all(score.look for score in looks)
+    top = made.to_html().partition('Before you pass it on')[0]
+    assert '<h3>Worth a look</h3>' in top
+    assert all(f'<li><b>{score.name}:</b>' in top for score in looks)
+
+
 def test_a_report_that_has_no_place_to_go_is_not_made(fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(report, 'make_report', None)
     with pytest.raises(ValueError, match=r"There is no folder '.*gone' to save a report in"):

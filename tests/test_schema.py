@@ -32,6 +32,14 @@ def test_kinds_are_learned_from_metadata_and_values():
     }
 
 
+def test_categories_that_are_whole_numbers_stay_so_beside_missing_ones():
+    schema = one_column([3.0, None, 1.0, 3.0], 'categorical')
+    plain = schema.to_plain(pd.DataFrame({'x': [3.0, None, 1.0, 3.0]}))
+    rows = schema.to_json_rows(plain)
+    assert rows == [[3], [None], [1], [3]]
+    assert [type(cell) for [cell] in rows] == [int, type(None), int, int]
+
+
 def test_only_columns_with_missing_values_are_nullable():
     assert [column.name for column in SCHEMA if column.nullable] == ['pressure']
 

@@ -142,12 +142,13 @@ def test_the_story_goes_from_the_first_process_by_the_better_ones_to_the_best():
         '## Step 2, after step 0',
         '## Step 3, after step 2',
         '## Step 3: the best process',
+        '## For History.from_markdown',
     ]
     assert '| 0 | 0.800 | 0.800 | 9 | 0 | 2 | 1,500 |  |' in told
     assert '| **3** | 0.200 | 0.200 | 0 | 0 | 3 | 0 |  |' in told
     assert 'instruction: Write rows that ~~vary.~~ **vary a lot.**' in told
     assert '> b is too high' in told
-    assert 'Anything goes' not in told
+    assert 'Anything goes' not in told.partition('<details>')[0]
 
 
 def test_a_story_without_steps_or_without_a_verdict_is_told():
@@ -163,7 +164,9 @@ def test_text_of_a_model_is_no_markup_in_the_story():
         r'\<script\>x\</script\> \# heading \| a \| \*b\* \[link\](http://x) \`code\` \&lt;'
     )
     assert quoted('a\n\n# b') == '> a\n>\n> \\# b'
-    told = history(judged(replace(FIRST, instruction=nasty), 0.5, note=nasty)).to_markdown()
+    made = history(judged(replace(FIRST, instruction=nasty), 0.5, note=nasty)).to_markdown()
+    told, _, boxed = made.partition('<details>')
+    assert boxed.count('```') == 2
     assert '<script>' not in told
     assert '\n# heading' not in told
 
@@ -238,6 +241,7 @@ def test_a_history_survives_json(made, stopped):
     saved = history(*made, stopped=stopped).to_json()
     read = History.from_json(saved)
     assert read.to_json() == saved
+    assert History.from_markdown(read.to_markdown()).to_json() == saved
     assert read.stopped == stopped
     for old, new in zip(made, read, strict=True):
         assert (old.epoch, old.batch, old.accepted) == (new.epoch, new.batch, new.accepted)
@@ -357,6 +361,11 @@ def fitted(**arguments: object) -> LLMGANSynthesizer:
     made = synthesizer(**arguments)
     sdv_lines.fit(made, TABLE)
     return made
+
+
+def test_a_story_without_its_last_section_is_an_error():
+    with pytest.raises(ValueError, match='lacks its last section, "For History.from_markdown"'):
+        History.from_markdown(history().to_markdown().partition('<details>')[0])
 
 
 def test_no_row_of_the_training_table_is_in_the_story():

@@ -146,7 +146,7 @@ def assert_refused(made: LLMGANSynthesizer, table: pd.DataFrame, error, message:
 def test_bad_tables_are_errors_before_any_call():
     made = synthesizer(llm=ScriptedProvider())
     assert_refused(made, TABLE.head(0), InvalidDataError, 'has 0 rows; at least 2 are needed')
-    assert_refused(made, TABLE.head(1), InvalidDataError, 'has 1 rows; at least 2 are needed')
+    assert_refused(made, TABLE.head(1), InvalidDataError, 'has 1 row; at least 2 are needed')
     assert_refused(made, TABLE.drop(columns='age'), InvalidDataError, 'age')
 
 

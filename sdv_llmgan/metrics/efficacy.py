@@ -27,7 +27,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeRegressor
 
-from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, as_levels, as_numbers, column_sdtypes
+from sdv_llmgan.metrics.encoding import (
+    NUMBER_SDTYPES,
+    as_levels,
+    as_numbers,
+    column_sdtypes,
+    datetime_formats,
+)
 
 BOOSTING: dict[str, Any] = {'n_estimators': 100, 'max_depth': 3, 'learning_rate': 0.1, 'n_jobs': 1}
 
@@ -99,8 +105,9 @@ class MLEfficacy(SingleTableMetric):
                 f'It can be: {", ".join(map(str, sdtypes))}.'
             )
         is_number = sdtypes[target] in NUMBER_SDTYPES
-        train, train_target = _split(synthetic_data, sdtypes, target)
-        test, test_target = _split(real_data, sdtypes, target)
+        formats = datetime_formats(metadata)
+        train, train_target = _split(synthetic_data, sdtypes, formats, target)
+        test, test_target = _split(real_data, sdtypes, formats, target)
         models = _regressors(seed) if is_number else _classifiers(seed)
         features = _features({name: kind for name, kind in sdtypes.items() if name != target})
         train_features, test_features = features.fit_transform(train), features.transform(test)
@@ -139,12 +146,15 @@ def _classify(
 
 
 def _split(
-    table: pd.DataFrame, sdtypes: Mapping[Any, str], target: str
+    table: pd.DataFrame,
+    sdtypes: Mapping[Any, str],
+    formats: Mapping[Any, str | None],
+    target: str,
 ) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     """Features and target of the rows whose target is known."""
     table = table[table[target].notna()]
     columns = {
-        name: as_numbers(table[name], sdtype == 'datetime')
+        name: as_numbers(table[name], sdtype, formats.get(name))
         if sdtype in NUMBER_SDTYPES
         else as_levels(table[name]).to_numpy()
         for name, sdtype in sdtypes.items()

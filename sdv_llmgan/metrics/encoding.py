@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
+from sdv_llmgan.plain import to_datetime
+
 Numbers = npt.NDArray[np.float64]
 NUMBER_SDTYPES = ('numerical', 'datetime')
 CATEGORY_SDTYPES = ('categorical', 'boolean', 'ordinal', 'text')
@@ -66,14 +68,14 @@ def encode(
     for table in tables:
         if missing := [name for name in real.columns if name not in table.columns]:
             raise ValueError(f"All tables need the real one's columns; one lacks {missing}.")
-    sdtypes = column_sdtypes(real, metadata)
+    sdtypes, formats = column_sdtypes(real, metadata), datetime_formats(metadata)
     numbers: list[Numbers] = []
     codes: list[Numbers] = []
     ends = np.cumsum([0, *map(len, tables)])
     for name, sdtype in sdtypes.items():
         stacked = pd.concat([table[name] for table in tables], ignore_index=True)
         if sdtype in NUMBER_SDTYPES:
-            values = as_numbers(stacked, sdtype == 'datetime')
+            values = as_numbers(stacked, sdtype, formats.get(name))
             unknown = np.isnan(values)
             if unknown.any():
                 codes.append(unknown.astype(np.float64))
@@ -111,6 +113,12 @@ def column_sdtypes(table: pd.DataFrame, metadata: Any = None) -> dict[Any, str]:
     }
 
 
+def datetime_formats(metadata: Any) -> dict[Any, str | None]:  # noqa: ANN401
+    """The ``strftime`` formats that metadata declare, by column."""
+    declared = {} if metadata is None else _declared_columns(metadata)
+    return {name: column.get('datetime_format') for name, column in declared.items()}
+
+
 def as_levels(column: pd.Series) -> pd.Series:
     """A categorical column as text in which 1, 1.0 and '1' are one level, missing ones too."""
     numbers = pd.to_numeric(column.astype(object), errors='coerce')
@@ -120,10 +128,10 @@ def as_levels(column: pd.Series) -> pd.Series:
     return levels.where(~is_number, numbers.astype(float).map(repr))
 
 
-def as_numbers(column: pd.Series, is_datetime: bool = False) -> Numbers:
+def as_numbers(column: pd.Series, sdtype: str, datetime_format: str | None = None) -> Numbers:
     """A numerical or datetime column as floats, missing ones as NaN, shape (n_rows,)."""
-    if is_datetime:
-        dates = pd.to_datetime(column)
+    if sdtype == 'datetime':
+        dates = to_datetime(column, datetime_format)
         seconds = (dates - pd.Timestamp(0)).dt.total_seconds()
         return seconds.to_numpy(dtype=np.float64)
     return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -30,7 +30,11 @@ Table = pd.DataFrame | Mapping[str, pd.DataFrame]
 
 
 def _one(table: Table) -> pd.DataFrame:
-    return table if isinstance(table, pd.DataFrame) else next(iter(table.values()))
+    if isinstance(table, Mapping) and len(table) == 1:
+        [table] = table.values()
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(f'A DataFrame, or {{name: DataFrame}}, is needed, got {table!r}.')
+    return table
 
 
 def get_dcr_plot(
@@ -232,6 +236,13 @@ def _groups(
     if not hasattr(metadata, 'tables') and not hasattr(metadata, 'columns'):
         raise ValueError(f"Conditions need SDV's Metadata of the table, got {metadata!r}.")
     schema = TableSchema.from_sdv(metadata, real)
+    for name, condition in conditions.items():
+        wished = getattr(condition, 'column_values', None)
+        if wished is None or not set(wished) <= set(schema.names):
+            raise ValueError(
+                f'The condition {name!r} must be a Condition or RangeCondition on columns of the '
+                f'table, got {condition!r}. Columns: {", ".join(schema.names)}.'
+            )
     return _met(real, schema, conditions), _met(synthetic, schema, conditions)
 
 

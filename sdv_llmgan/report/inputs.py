@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
-from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes
+from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.words import and_list
@@ -91,11 +91,14 @@ class Inputs:
     def declared(self) -> dict[str, Any]:
         """The metadata of the columns that are compared, in SDMetrics' form."""
         # Detection skips booleans; here they are categories, as in the benchmark.
-        sdtypes = {
-            name: sdtype if sdtype in NUMBER_SDTYPES else 'categorical'
+        columns = {
+            name: {'sdtype': sdtype if sdtype in NUMBER_SDTYPES else 'categorical'}
             for name, sdtype in self.sdtypes.items()
         }
-        return {'columns': {name: {'sdtype': sdtype} for name, sdtype in sdtypes.items()}}
+        for name, form in datetime_formats(self.metadata).items():
+            if form is not None and self.sdtypes.get(name) == 'datetime':
+                columns[name]['datetime_format'] = form
+        return {'columns': columns}
 
     def schema(self) -> TableSchema:
         """The compared columns as the analyzer takes them."""
@@ -110,9 +113,9 @@ class Inputs:
         """
         if len(table) > MAX_ROWS:
             table = table.sample(MAX_ROWS, random_state=SEED)
-        declared = next(iter(self.metadata.to_dict()['tables'].values()))['columns']
+        formats = datetime_formats(self.metadata)
         return pd.DataFrame({
-            name: _clean(table[name], sdtype, declared[name].get('datetime_format'))
+            name: _clean(table[name], sdtype, formats.get(name))
             for name, sdtype in self.sdtypes.items()
         }).reset_index(drop=True)
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ HEADLINES = (
 SUFFIXES = ('.html', '.htm', '.json')
 
 
-@dataclass(frozen=True)
+NOTEBOOK_FRAME = 'style="width: 100%; height: 40em; border: 1px solid #8888"'
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """What is to be said of a synthetic table; ``print`` shows the scores.
 
@@ -61,6 +65,10 @@ class Report:
             for score in section.scores
             if score.key in HEADLINES
         )
+
+    def to_look_at(self) -> list[Score]:
+        """The scores that are worth a look, wherever they stand."""
+        return [score for score in self.scores if score.look]
 
     def has_reference(self) -> bool:
         """Whether any score is held against held-out rows."""
@@ -101,6 +109,14 @@ class Report:
         made = self.to_json() if path.suffix.lower() == '.json' else self.to_html()
         path.write_text(made, encoding='utf-8')
         return path
+
+    def __repr__(self) -> str:
+        """Short: ``print`` shows the scores, ``to_dict`` has everything."""
+        return f'<Report {self.title!r}: {len(self.scores)} scores>'
+
+    def _repr_html_(self) -> str:
+        """The page, as a notebook shows it."""
+        return f'<iframe srcdoc="{escape(self.to_html())}" {NOTEBOOK_FRAME}></iframe>'
 
     def __str__(self) -> str:
         """The scores as lines of text."""
