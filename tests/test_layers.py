@@ -98,6 +98,7 @@ ORDER = [
     'samplers.marginal',
     'samplers.coding',
     'samplers.nearness',
+    'samplers.standoff',
     'samplers.members',
     'samplers.leaves',
     'samplers.categorical',
