@@ -265,6 +265,17 @@ def test_large_tables_keep_a_dependence_too():
     assert rows.merge(table.dropna(), how='inner').empty
 
 
+def test_the_first_number_of_a_large_table_keeps_its_tail():
+    rng = np.random.default_rng(0)
+    start = np.round(rng.exponential(100, 2500), 3)
+    table, schema = _plain(pd.DataFrame({'start': start, 'end': start + rng.random(2500)}))
+    sampler = fit(table, schema)
+    drawn = sampler.sample(10_000, rng)['start']
+    for share in (0.01, 0.5, 0.99, 0.998):
+        assert drawn.quantile(share) == pytest.approx(np.quantile(start, share), rel=0.1)
+    assert not set(drawn) <= set(start)
+
+
 def test_large_tables_stand_off_from_their_training_rows():
     table, schema = people(2500)
     held_out, _ = people(2500, seed=1)
