@@ -9,10 +9,12 @@ import pytest
 from tables import visits, visits_metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.metrics import DCRShare
 from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.members import Forest
 from sdv_llmgan.samplers.nearness import nearness
+from sdv_llmgan.samplers.standoff import Standoff
 from sdv_llmgan.samplers.thinning import AIM, thin
 from sdv_llmgan.samplers.uniforms import spread_uniforms
 from sdv_llmgan.schema import TableSchema
@@ -281,6 +283,53 @@ def test_large_tables_keep_a_dependence_too():
     by_smoker = rows.groupby(rows['smoker'].astype(bool))['charges'].mean()
     assert by_smoker[True] - by_smoker[False] == pytest.approx(20_000, rel=0.05)
     assert rows.merge(table.dropna(), how='inner').empty
+
+
+def test_the_first_number_of_a_large_table_keeps_its_tail():
+    rng = np.random.default_rng(0)
+    start = np.round(rng.exponential(100, 2500), 3)
+    table, schema = _plain(pd.DataFrame({'start': start, 'end': start + rng.random(2500)}))
+    sampler = fit(table, schema)
+    drawn = sampler.sample(10_000, rng)['start']
+    for share in (0.01, 0.5, 0.99, 0.998):
+        assert drawn.quantile(share) == pytest.approx(np.quantile(start, share), rel=0.1)
+    assert not set(drawn) <= set(start)
+
+
+def test_large_tables_stand_off_from_their_training_rows():
+    table, schema = people(2500)
+    held_out, _ = people(2500, seed=1)
+    sampler = fit(table, schema)
+
+    def share() -> float:
+        rows = sampler.sample(10_000, np.random.default_rng(0))
+        return DCRShare.compute(table, rows, held_out_data=held_out)
+
+    standing_off = share()
+    sampler.standoff = None
+    assert share() > 0.53
+    assert standing_off < share() - 0.02
+    assert fit(*people(200)).standoff is None
+
+
+def test_rows_nearer_to_training_rows_are_kept_less_often():
+    table, schema = people(2000)
+    coding = TableCoding.fit(table, np.ones(2000), schema, enforce_range=True)
+    training = coding.encode(table)
+    generated, trial, fresh = (coding.encode(people(2000, seed)[0]) for seed in (1, 2, 3))
+    standoff = Standoff.fit(coding, training, generated, trial)
+    assert standoff.nearer(training).mean() > 0.99
+    assert standoff.nearer(generated).mean() < 0.01
+    assert standoff.nearer(fresh).mean() == pytest.approx(0.5, abs=0.03)
+    assert standoff.nearer({**fresh, 'sex': np.full(2000, -1.0)}).tolist() == [0.5] * 2000
+    rng = np.random.default_rng(0)
+    kept = standoff.keeps(fresh, rng)
+    assert standoff.nearer(fresh)[kept].mean() == pytest.approx(AIM, abs=0.03)
+    assert standoff.keeps(training, rng).mean() == pytest.approx(standoff.keep, abs=0.04)
+    assert standoff.keeps(generated, rng).mean() > 0.99
+    already_far = Standoff.fit(coding, training, generated, generated)
+    assert already_far.keep == 1
+    assert already_far.keeps(training, rng).all()
 
 
 def test_levels_come_before_numbers_where_held_out_rows_prefer_it():

@@ -100,6 +100,7 @@ ORDER = [
     'samplers.marginal',
     'samplers.coding',
     'samplers.nearness',
+    'samplers.standoff',
     'samplers.members',
     'samplers.leaves',
     'samplers.categorical',

@@ -36,12 +36,13 @@ from sdv_llmgan.samplers.evidence import (
 )
 from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.numerical import NumberConditional
+from sdv_llmgan.samplers.standoff import Standoff
 from sdv_llmgan.samplers.thinning import thin
 from sdv_llmgan.schema import TableSchema
 
 CHUNK_ROWS = 50_000
 THREADS = 2
-#: Rows that repeat a training row are drawn anew so often.
+#: Rows that repeat a training row, or are too near to one, are drawn anew so often.
 MAX_REDRAWS = 20
 #: Small tables are picked from 2 ** MAX_HALVINGS times as many rows, but no more than that many.
 MAX_HALVINGS = 6
@@ -77,6 +78,7 @@ class DistilledSampler:
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one: see ``thin``.
         chain: The columns in order, each with its model.
+        standoff: Which rows are too near to the training rows; only of large tables.
     """
 
     schema: TableSchema
@@ -90,6 +92,7 @@ class DistilledSampler:
     seed: int
     target: str | None = None
     chain: list[Link] = field(default_factory=list)
+    standoff: Standoff | None = None
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
 
     @classmethod
@@ -155,6 +158,8 @@ class DistilledSampler:
         )
         order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
         sampler.chain = sampler._better_chain(order, on_model)
+        if len(training) > MANY_ROWS and sampler._can_be_new(order):
+            sampler.standoff = sampler._standoff()
         return sampler
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -301,21 +306,39 @@ class DistilledSampler:
     def _new_rows(
         self, given: Codes, chain: Sequence[Link], num_rows: int, rng: np.random.Generator
     ) -> Codes:
-        """Draw rows, and those that repeat a training row anew."""
+        """Draw rows, and those that repeat a training row, or are too near to one, anew."""
         codes = self._draw(given, chain, num_rows, rng)
         if not self._can_be_new([link.name for link in chain]):
             return codes
-        known = np.sort(self._fingerprints({n: v[self.is_real] for n, v in self.codes.items()}))
+        known = np.sort(self._fingerprints(self._real_codes))
+        again = np.arange(num_rows)
         for _ in range(MAX_REDRAWS):
-            prints = self._fingerprints(codes)
-            place = np.minimum(np.searchsorted(known, prints), len(known) - 1)
-            copies = np.flatnonzero(known[place] == prints)
-            if not len(copies):
+            drawn = {name: values[again] for name, values in codes.items()}
+            prints = self._fingerprints(drawn)
+            kept = known[np.minimum(np.searchsorted(known, prints), len(known) - 1)] != prints
+            if self.standoff is not None:
+                kept &= self.standoff.keeps(drawn, rng)
+            again = again[~kept]
+            if not len(again):
                 break
-            again = {name: values[copies] for name, values in given.items()}
-            for name, values in self._draw(again, chain, len(copies), rng).items():
-                codes[name][copies] = values
+            begun = {name: values[again] for name, values in given.items()}
+            for name, values in self._draw(begun, chain, len(again), rng).items():
+                codes[name][again] = values
         return codes
+
+    def _standoff(self) -> Standoff:
+        """From the training rows, as many drawn rows, and others to try it on."""
+        rng = np.random.default_rng(self.seed)
+        count = int(self.is_real.sum())
+        sizes = [min(CHUNK_ROWS, count - start) for start in range(0, count, CHUNK_ROWS)]
+        pieces = [self._draw({}, self.chain, size, rng) for size in sizes]
+        generated = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+        trial = self._draw({}, self.chain, CHUNK_ROWS, rng)
+        return Standoff.fit(self.coding, self._real_codes, generated, trial)
+
+    @property
+    def _real_codes(self) -> Codes:
+        return {name: values[self.is_real] for name, values in self.codes.items()}
 
     def _balanced(self, num_rows: int, rng: np.random.Generator) -> Codes:
         """Rows picked from more, no worse than a large table, no nearer to the training rows."""
@@ -327,8 +350,7 @@ class DistilledSampler:
         spread = features.std(0)
         near = np.zeros(num_rows << halvings)
         if self.is_real.sum() <= MANY_ROWS and self._can_be_new(list(codes)):
-            real = {name: values[self.is_real] for name, values in self.codes.items()}
-            near = nearness(self.coding, codes, real)
+            near = nearness(self.coding, codes, self._real_codes)
         chosen = thin(
             (features - features.mean(0)) / np.where(spread > 0, spread, 1),
             near,

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats, Integers
 
 TREES = 10
-LEAF_SIZES = (5, 15, 50)
+LEAF_SIZES = (5, 15, 50, 150, 500)
 #: Rows that leaf sizes are compared on.
 ROWS_TO_CHOOSE_BY = 8_000
 Model = TypeVar('Model')

@@ -35,7 +35,7 @@ def nearness(
     Returns:
         In [0, 1], shape (n_rows,); 0.5 on average if training rows were generated, too.
     """
-    generated, real = _place(coding, rows), _place(coding, training)
+    generated, real = place(coding, rows), place(coding, training)
     others = generated[0][:OTHERS], generated[1][:OTHERS]
     between = _distances(generated, others)
     np.fill_diagonal(between, np.inf)
@@ -48,7 +48,7 @@ def nearness(
     return chance
 
 
-def _place(coding: TableCoding, codes: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+def place(coding: TableCoding, codes: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """Scaled numbers, and levels (missing or not among them)."""
     count = len(next(iter(codes.values())))
     numbers, levels = [np.zeros((count, 0))], [np.zeros((count, 0))]

@@ -176,6 +176,17 @@ class MovedLeaves:
 
 
 @dataclass
+class ByItself:
+    """Values of a column that nothing comes before, from its quantile function."""
+
+    marginal: Marginal
+
+    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """One value for each row."""
+        return self.marginal.values(spread_uniforms(np.zeros(len(features)), rng))
+
+
+@dataclass
 class NumberConditional(Conditional):
     """Heaps and missing values by their probabilities, other values by the better model.
 
@@ -187,7 +198,7 @@ class NumberConditional(Conditional):
 
     special: Floats
     gate: LevelConditional | None
-    model: StackedMean | MovedLeaves | None
+    model: StackedMean | MovedLeaves | ByItself | None
     choice: str
     score: float
     nats: float
@@ -217,9 +228,9 @@ class NumberConditional(Conditional):
             return cls(special, gate, None, f'{choice}nothing', 0.0, gate.nats if gate else 0.0)
         weights = rest.weights
         marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
-        model, words, score = _better(rest, marginal, many, rng)
         judge, real = _judge(rest, marginal), rest.values[rest.is_real]
         alone = crps(np.tile(judge.values(LEVELS), (len(real), 1)), real, judge)
+        model, words, score = _better(rest, marginal, many, alone, rng)
         skill = score / alone if alone else 0.0
         share = len(rest.values) / len(evidence.values)
         nats = (gate.nats if gate else 0.0) + share * float(np.log(max(skill, LEAST_SKILL)))
@@ -239,9 +250,11 @@ class NumberConditional(Conditional):
 
 
 def _better(
-    evidence: Evidence, marginal: Marginal, many: bool, rng: np.random.Generator
-) -> tuple[StackedMean | MovedLeaves, str, float]:
-    if many and evidence.features.shape[1]:
+    evidence: Evidence, marginal: Marginal, many: bool, alone: float, rng: np.random.Generator
+) -> tuple[StackedMean | MovedLeaves | ByItself, str, float]:
+    if many and not evidence.features.shape[1]:
+        return ByItself(marginal), 'marginal', alone
+    if many:
         target = marginal.scores(evidence.values)
         seed, judge = int(rng.integers(2**31)), _judge(evidence, marginal)
         size, score = choose_leaf_size(
