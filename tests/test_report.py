@@ -439,6 +439,7 @@ def test_real_rows_that_were_not_fitted_on_are_noticed(fitted):
     assert cautions(visits(60)) == cautions(visits(60).sample(60, random_state=0)) == ''
     assert 'was fitted on 60 rows, and 0 of the 40 real rows' in cautions(visits(60)[:40])
     assert 'and 60 of the 60 real rows are not among them' in cautions(visits(60, seed=9))
+    assert 'and 60 of the 60 real rows' in cautions(visits(60).assign(admitted='some day'))
 
 
 def test_rows_that_constraints_and_a_policy_change_are_known_as_those_fitted_on():

@@ -77,9 +77,11 @@ class Inputs:
         left_out = dict.fromkeys(
             (name for name in names if name not in sdtypes), 'a key or personal data; made up'
         )
-        for name in [name for name in sdtypes if not real[name].notna().any()]:
-            del sdtypes[name]
-            left_out[name] = 'no values in the real table'
+        formats = datetime_formats(metadata)
+        for name, sdtype in list(sdtypes.items()):
+            if not _clean(real[name], sdtype, formats.get(name)).notna().any():
+                del sdtypes[name]
+                left_out[name] = 'no values in the real table that can be read as its type'
         if target is not None and target not in sdtypes:
             raise ValueError(
                 f'The target must be a column with values to learn, got {target!r}. '

@@ -99,14 +99,16 @@ def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
                 'from, so that figures against them say little about copying'
             )
     if fitted is not None:
-        plain = inputs.schema().to_plain(inputs.real)
-        shared = [name for name in plain if name in fitted]
-        other = len(plain) - _repeated(plain[shared], fitted)
-        if other or len(plain) != len(fitted):
+        try:
+            plain = inputs.schema().to_plain(inputs.real)
+            other = len(plain) - _repeated(plain[[n for n in plain if n in fitted]], fitted)
+        except (ValueError, TypeError):  # such as dates of another form
+            other = len(inputs.real)
+        if other or len(inputs.real) != len(fitted):
             said.append(
-                f'the synthesizer was fitted on {plural(len(fitted), "row")}, and '
-                f'{other:,} of the {len(plain):,} real rows are not among them: figures on copies '
-                'and privacy need the rows that were fitted on'
+                f'the synthesizer was fitted on {plural(len(fitted), "row")}, and {other:,} of the '
+                f'{len(inputs.real):,} real rows are not among them: figures on copies and privacy '
+                'need the rows that were fitted on'
             )
     return {'Caution': '; '.join(said)} if said else {}
 
