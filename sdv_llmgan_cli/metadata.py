@@ -17,15 +17,24 @@ from sdv_llmgan_cli.speech import Misused, say
 TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
 
 
-def read_metadata(path: Path | None, table: pd.DataFrame, name: str) -> Metadata:
+def read_metadata(
+    path: Path | None, table: pd.DataFrame, name: str, types: Sequence[str] = ()
+) -> Metadata:
     """SDV's metadata from a file, or detected, which is said.
+
+    Args:
+        path: The file; ``None``: there is none.
+        table: What is detected from.
+        name: The table's.
+        types: Other types of single columns; see ``with_types``.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not SDV's metadata of one table.
+        Misused: A type cannot be.
+        ValueError: The file is not SDV's metadata of one table.
     """
     if path is None:
-        metadata = Metadata.detect_from_dataframes({name: table})
+        metadata = with_types(Metadata.detect_from_dataframes({name: table}), types)
         kinds: dict[str, list[str]] = {}
         for column, declared in columns_of(metadata).items():
             kinds.setdefault(declared['sdtype'], []).append(column)
@@ -48,7 +57,7 @@ def read_metadata(path: Path | None, table: pd.DataFrame, name: str) -> Metadata
         raise ValueError(f'{path} is not SDV metadata of a table: {error}') from error
     if len(metadata.tables) != 1:
         raise ValueError(f'{path} has {len(metadata.tables)} tables; one is needed.')
-    return metadata
+    return with_types(metadata, types)
 
 
 def with_types(metadata: Metadata, types: Sequence[str]) -> Metadata:

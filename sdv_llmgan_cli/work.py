@@ -26,7 +26,7 @@ from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.schema import TableSchema, declared_names
 from sdv_llmgan.words import plural
-from sdv_llmgan_cli.metadata import given, read_metadata, taken, with_types
+from sdv_llmgan_cli.metadata import given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions
 from sdv_llmgan_cli.speech import Misused, say
 from sdv_llmgan_cli.tables import read_csv, write_csv
@@ -53,8 +53,8 @@ def make_synthesizer(
         ValueError: A file cannot be used.
     """
     table = read_csv(data)
-    metadata = read_metadata(metadata_path, table, _table_name(data))
-    metadata = with_types(metadata, settings.column_types or ())
+    types = settings.column_types or ()
+    metadata = read_metadata(metadata_path, table, _table_name(data), types)
     if not any(declared_names(metadata).values()):
         raise ValueError(
             f'Every column of {data} is a key or personal data, so there is nothing to learn. '

@@ -394,6 +394,8 @@ def test_types_can_be_corrected(tmp_path):
     types = ('--type', 'income=numerical', '--type', 'seen=datetime:%d.%m.%Y')
     done = run('fit', data, '-o', model, '--force', *types, *QUICK)
     assert done.exit_code == 0, done.output
+    assert 'Detected numerical: income; datetime: seen' in done.stderr
+    assert 'Note: the numbers' not in done.stderr
     done = run('sample', model, '-n', 10, '--where', 'income=20010..20020')
     assert done.exit_code == 0, done.output
     rows = pd.read_csv(io.StringIO(done.stdout))
