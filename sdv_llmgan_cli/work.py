@@ -152,8 +152,10 @@ def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
         column.name
         for column in schema
         if rows[column.name].dtype.kind == 'f'
-        and (column.kind == 'integer' or all(isinstance(c, int) for c in column.categories))
-        and column.kind != 'number'
+        and (
+            column.kind == 'integer'
+            or (column.categories and all(isinstance(value, int) for value in column.categories))
+        )
     ]
     return rows.astype(dict.fromkeys(names, 'Int64'))
 
