@@ -478,7 +478,7 @@ def test_rows_as_arrays_go_through_structured_output(monkeypatch, caplog):
             row_format='arrays',
             reject_copies=False,
         )
-        sdv_lines.fit(synthesizer, visits(21).dropna().round({'weight': 0}))
+        sdv_lines.fit(synthesizer, visits(30).dropna().round({'weight': 0}))
         assert len(sdv_lines.sample(synthesizer, 41)) == 41
     assert caplog.records == []
     assert not [row for row in synthesizer.get_history()['rejected'] if row]
