@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 
 import pandas as pd
 
@@ -14,6 +13,9 @@ from sdv_llmgan.schema import TableSchema
 
 COPY = 'copy of a training row'
 MAX_FILLED = 0.1
+#: A column tells rows apart that has so many values for each of them, where there are so many.
+OWN_VALUES = 0.9
+FEWEST_ROWS = 20
 
 
 class CopyCheck:
@@ -24,8 +26,10 @@ class CopyCheck:
     A table of few categories cannot avoid copies: honest new rows repeat old ones by chance. So
     the check is off (``possible`` is False) where the training rows already repeat each other:
     where more than ``max_share`` of them equal another training row, fresh rows from the same
-    source would equal one about as often. It is off, too, where the training rows fill more than
-    ``MAX_FILLED`` of all rows that there can be, as those of a designed experiment do.
+    source would equal one about as often. Not so where a column nearly tells the rows apart, such
+    as an amount: then it is records that stand there twice, and the check is on. It is off, too,
+    where the training rows fill more than ``MAX_FILLED`` of all rows that there can be, as those of
+    a designed experiment do.
 
     Args:
         training: The training rows, plain, shape (n_rows, n_columns).
@@ -37,9 +41,11 @@ class CopyCheck:
         self, training: pd.DataFrame, schema: TableSchema, max_share: float = 0.01
     ) -> None:
         self.schema = schema
-        counts = Counter(self._keys(training))
+        counts = Counter(keys := self._keys(training))
         repeated = sum(count for count in counts.values() if count > 1)
-        repeats = repeated > max_share * len(training)
+        once = training[~pd.Series(keys, index=training.index).duplicated()]
+        by_chance = not any(_tells_apart(once[column.name], column) for column in schema)
+        repeats = repeated > max_share * len(training) and by_chance
         is_full = len(counts) > MAX_FILLED * _count_cells(schema)
         self.known = frozenset(counts)
         self.possible = not repeats and not is_full
@@ -53,8 +59,15 @@ class CopyCheck:
         rejected = parsed.rejected + Counter({COPY: copies})
         return ParsedRows(parsed.rows[is_new], rejected)
 
-    def _keys(self, table: pd.DataFrame) -> Iterable[str]:
+    def _keys(self, table: pd.DataFrame) -> list[str]:
         return [dump(row) for row in self.schema.to_json_rows(table)]
+
+
+def _tells_apart(values: pd.Series, column: Column) -> bool:
+    """Whether nearly every one of these different rows has a value of its own here."""
+    if column.kind in ('categorical', 'boolean') or len(values) < FEWEST_ROWS:
+        return False
+    return bool(values.nunique() >= OWN_VALUES * len(values))
 
 
 def _count_cells(schema: TableSchema) -> float:

@@ -25,6 +25,16 @@ def test_copies_are_left_in_where_training_rows_repeat_each_other():
     assert len(check.reject(ParsedRows(people(41, 42))).rows) == 2
 
 
+def test_records_that_stand_there_twice_are_no_reason_to_let_copies_in():
+    schema = TableSchema((Column('charges', 'number', decimals=2), Column('smoker', 'boolean')))
+    charges = [round(1_000.37 * number, 2) for number in range(40)]
+    table = pd.DataFrame({'charges': charges, 'smoker': [True, False] * 20})
+    twice = pd.concat([table, table[:8]], ignore_index=True)
+    assert CopyCheck(twice, schema).possible
+    rounded = twice.assign(charges=twice['charges'] // 10_000)  # here chance repeats rows
+    assert not CopyCheck(rounded, schema).possible
+
+
 def test_copies_are_found_at_the_precision_that_the_model_writes():
     schema = TableSchema((Column('x', 'number', decimals=1),))
     check = CopyCheck(pd.DataFrame({'x': [1.2345]}), schema)
