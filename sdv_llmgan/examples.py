@@ -30,21 +30,31 @@ class Piece:
     num_rows: int
 
 
+def piece_of(pieces: Sequence[Piece], rows: np.ndarray) -> np.ndarray:
+    """The number of the piece that each row is asked for with, shape (n_rows,).
+
+    Args:
+        pieces: What the prompts show.
+        rows: Which of all rows that they ask for, counted from 0, shape (n_rows,).
+    """
+    ends = np.cumsum([piece.num_rows for piece in pieces])
+    return np.searchsorted(ends, rows, side='right')
+
+
 def shown_with(pieces: Sequence[Piece], rows: np.ndarray) -> np.ndarray:
     """Which training rows a prompt showed with each of the rows that it asked for.
 
     Args:
-        pieces: What the prompts showed.
-        rows: Which of all rows that they asked for, counted from 0, shape (n_rows,).
+        pieces: See ``piece_of``.
+        rows: Likewise.
 
     Returns:
         Labels of training rows, filled up with -1, shape (n_rows, most rows in a piece).
     """
-    of_piece = np.full((len(pieces), max((len(piece.rows) for piece in pieces), default=0)), -1)
+    labels = np.full((len(pieces), max((len(piece.rows) for piece in pieces), default=0)), -1)
     for number, piece in enumerate(pieces):
-        of_piece[number, : len(piece.rows)] = piece.rows.index
-    ends = np.cumsum([piece.num_rows for piece in pieces])
-    shown: np.ndarray = of_piece[np.searchsorted(ends, rows, side='right')]
+        labels[number, : len(piece.rows)] = piece.rows.index
+    shown: np.ndarray = labels[piece_of(pieces, rows)]
     return shown
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from sdv_llmgan.allowed import Allowed, alike, choices
 from sdv_llmgan.column import Column, dump, to_json
-from sdv_llmgan.examples import Piece
+from sdv_llmgan.examples import Piece, piece_of
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
@@ -118,18 +118,17 @@ class Generator:
         rng: np.random.Generator,
     ) -> list[Task]:
         """Requests for the rows in ``begun``, whose index says which piece each belongs to."""
-        ends = np.cumsum([piece.num_rows for piece in pieces])
         tasks = []
         for group, shared in _groups(begun):
             alike = process.conditioned(shared)
             varying = tuple(name for name in begun.columns if name not in shared)
             values = {name: [cell.values[0] for cell in group[name]] for name in varying}
             schema = alike.written_schema(varying).admitting(values)
-            piece_of = np.searchsorted(ends, group.index, side='right')
             # All pieces at once: a few rows at a time take pandas many times as long.
             shown = schema.to_json_rows(pd.concat([piece.rows for piece in pieces]))
             cuts = np.cumsum([0, *(len(piece.rows) for piece in pieces)])
-            for number, rows in group[list(varying)].groupby(piece_of):
+            numbers = piece_of(pieces, group.index.to_numpy())
+            for number, rows in group[list(varying)].groupby(numbers):
                 examples = shown[cuts[int(number)] : cuts[int(number) + 1]]
                 at_most = self.provider.rows_per_reply or len(rows)
                 for start in range(0, len(rows), at_most):

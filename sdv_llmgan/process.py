@@ -20,7 +20,7 @@ import networkx as nx
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.closed_json import a_list, one_of, parse, read_object, text
-from sdv_llmgan.column import Column, MetadataDetail, quote
+from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.markdown import fenced, sections
 from sdv_llmgan.schema import TableSchema
 
@@ -241,7 +241,7 @@ class GenerationProcess:
             where,
             {
                 'context': text,
-                'schema': a_list(Column.from_dict),
+                'schema': TableSchema.from_dict,
                 'causal_graph': a_list(a_list(text)),
                 'instruction': text,
                 'detail': one_of(get_args(MetadataDetail)),
@@ -250,8 +250,7 @@ class GenerationProcess:
         )
         try:
             graph = CausalGraph.from_edges(read['causal_graph'])
-            schema, rules = TableSchema(tuple(read['schema'])), tuple(read['rules'])
-            return cls(**{**read, 'schema': schema, 'causal_graph': graph, 'rules': rules})
+            return cls(**{**read, 'causal_graph': graph, 'rules': tuple(read['rules'])})
         except ValueError as error:
             raise ValueError(f'{where}: {error}') from error
 

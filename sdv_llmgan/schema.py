@@ -236,9 +236,9 @@ class TableSchema:
         return [asdict(column) for column in self.columns]
 
     @classmethod
-    def from_dict(cls, columns: Sequence[Mapping[str, Any]]) -> TableSchema:
-        """Read the JSON form; ``ValueError`` where it is none."""
-        return cls(tuple(a_list(Column.from_dict)(columns, 'schema')))
+    def from_dict(cls, columns: Any, where: str = 'schema') -> TableSchema:  # noqa: ANN401
+        """Read the JSON form, any JSON value; ``ValueError`` where it is none."""
+        return cls(tuple(a_list(Column.from_dict)(columns, where)))
 
 
 def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of either SDV line

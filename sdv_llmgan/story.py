@@ -9,6 +9,7 @@ from sdv_llmgan.changes import Change, score_words
 from sdv_llmgan.markdown import escaped, listed, quoted, table
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.step import Step
+from sdv_llmgan.words import plural
 
 HEAD = ('step', 'score', 'at the time', 'accepted', 'rejected', 'edges', 'tokens', 'note')
 
@@ -45,7 +46,7 @@ def tell(steps: Sequence[Step], records: Sequence[Step], stopped: str) -> str:
 
 
 def _opening(num_steps: int, best: int | None, stopped: str) -> str:
-    said = f'{num_steps} {"step" if num_steps == 1 else "steps"}'
+    said = plural(num_steps, 'step')
     said += f'; end of the fit: {escaped(stopped)}.' if stopped else '.'
     said += ' Scores are in [0, 1]: 0 is chance, lower is better.'
     return f'{said} {"No step was judged" if best is None else f"Step {best} is the best"}.'

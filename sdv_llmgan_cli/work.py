@@ -26,7 +26,7 @@ from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.schema import TableSchema, declared_names
 from sdv_llmgan.words import plural
-from sdv_llmgan_cli.metadata import given, read_metadata, taken
+from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions
 from sdv_llmgan_cli.speech import Misused, say
 from sdv_llmgan_cli.tables import read_csv, write_csv
@@ -133,12 +133,12 @@ def sample(
     synthesizer.verbose = sys.stderr.isatty()
     if seed is not None:
         synthesizer._set_random_state(seed)
-    columns = list(synthesizer._original_metadata.tables.values())[0].columns
     if description is not None:
         rows = synthesizer.sample_from_description(description, num_rows)
     elif where:
         schema = synthesizer.get_generation_process().schema
-        condition = parse_wishes(where, schema, list(columns), num_rows)
+        columns = list(columns_of(synthesizer._original_metadata))
+        condition = parse_wishes(where, schema, columns, num_rows)
         say(f'Condition: {condition}')
         rows = synthesizer.sample_from_conditions([condition])
     else:

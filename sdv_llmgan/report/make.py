@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from sdv_llmgan.metrics import CopiedRows
 from sdv_llmgan.report.content import Section
-from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, repeatable
+from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, attempt, repeatable
 from sdv_llmgan.report.likeness import likeness
 from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rules, story
 from sdv_llmgan.report.privacy import privacy
@@ -92,7 +93,8 @@ def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
     """
     said = []
     if inputs.holdout is not None:
-        same = _repeated(inputs.holdout[list(inputs.sdtypes)], inputs.real)
+        compared = list(inputs.sdtypes)
+        same = _repeated(inputs.holdout[compared], inputs.real, inputs.declared)
         if same > len(inputs.holdout) * MAX_OVERLAP:
             said.append(
                 f'{same:,} of the {len(inputs.holdout):,} held-out rows are among those learned '
@@ -100,8 +102,7 @@ def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
             )
     if fitted is not None:
         try:
-            plain = inputs.schema().to_plain(inputs.real)
-            other = len(plain) - _repeated(plain[[n for n in plain if n in fitted]], fitted)
+            other = len(inputs.real) - _repeated(inputs.schema().to_plain(inputs.real), fitted)
         except (ValueError, TypeError):  # such as dates of another form
             other = len(inputs.real)
         if other or len(inputs.real) != len(fitted):
@@ -113,13 +114,13 @@ def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
     return {'Caution': '; '.join(said)} if said else {}
 
 
-def _repeated(rows: pd.DataFrame, others: pd.DataFrame) -> int:
-    """How many rows are among others, in the columns that they have."""
-    one, other = (
-        table[list(rows)].astype(str).itertuples(index=False, name=None) for table in (rows, others)
+def _repeated(rows: pd.DataFrame, others: pd.DataFrame, metadata: Any = None) -> int:  # noqa: ANN401
+    """How many rows are among others, in the columns that both have."""
+    names = [name for name in rows if name in others]
+    found = attempt(
+        lambda: CopiedRows.compute_breakdown(others[names], rows[names], metadata)['copies']
     )
-    known = set(other)
-    return sum(row in known for row in one)
+    return int(found or 0)
 
 
 def _title(inputs: Inputs) -> str:
