@@ -7,7 +7,7 @@ told apart from real rows: the model's rows | those of a sampler that saw half o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -19,6 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
+from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
 from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.history import History
@@ -76,7 +77,8 @@ class Distillation:
 
     Attributes:
         training: Plain training rows, shape (n_rows, n_columns).
-        process: The best process; its graph gives the order of columns.
+        process: The best process.
+        graphs: What may give the order of columns: the graph of the best process, and the first.
         extra: Accepted generated rows, plain; may be empty.
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         shown: Which training rows each of them was written after, see ``Step.shown``.
@@ -90,6 +92,7 @@ class Distillation:
 
     training: pd.DataFrame
     process: GenerationProcess
+    graphs: Sequence[CausalGraph]
     extra: pd.DataFrame
     weights: np.ndarray
     shown: np.ndarray
@@ -141,9 +144,11 @@ class Distillation:
             shown.append(step.shown[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
+        graphs = [process.causal_graph, *(step.process.causal_graph for step in history.steps[:1])]
         return cls(
             training,
             process,
+            list(dict.fromkeys(graphs)),
             extra,
             np.concatenate(weights),
             stacked(shown),
@@ -157,12 +162,14 @@ class Distillation:
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones.
 
-        Real rows are predicted from generated ones that were not written after seeing them.
+        Real rows are predicted from generated ones that were not written after seeing them. They
+        decide between the graphs, too: the loop's verdicts scatter more than they say of one.
         """
-        alone = self._sampler(self.training, with_extra=False)
+        fitted = (self._sampler(self.training, graph) for graph in self.graphs)
+        alone = min(fitted, key=lambda sampler: sampler.nats)
         if len(self.training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
             return alone
-        helped = self._sampler(self.training, with_extra=True)
+        helped = self._sampler(self.training, alone.causal_graph, with_extra=True)
         return helped if helped.nats < alone.nats else alone
 
     def compare(self, generated: pd.DataFrame | None) -> Comparison:
@@ -179,7 +186,7 @@ class Distillation:
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
         # Without generated rows: they were written after seeing the other half, too.
-        sampler = self._sampler(self.training.iloc[order[:half]], with_extra=False)
+        sampler = self._sampler(self.training.iloc[order[:half]], self.graphs[0])
         real = self.training.iloc[order[half : half + num_rows]]
         own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
@@ -209,13 +216,15 @@ class Distillation:
         real = self.training.sample(num_rows, random_state=self.seed)
         return self._told_apart(self._seen(real), self._seen(extra)) <= MAX_TOLD_APART
 
-    def _sampler(self, training: pd.DataFrame, *, with_extra: bool) -> DistilledSampler:
+    def _sampler(
+        self, training: pd.DataFrame, graph: CausalGraph, *, with_extra: bool = False
+    ) -> DistilledSampler:
         # Many small models: threads that wait for each other take longer than one that works.
         with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
             return DistilledSampler.fit(
                 training,
                 self.process.schema,
-                self.process.causal_graph,
+                graph,
                 seed=self.seed,
                 extra=self.extra if with_extra else None,
                 extra_weights=self.weights if with_extra else None,

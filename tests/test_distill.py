@@ -11,7 +11,13 @@ from sdv.sampling import Condition, DataFrameCondition
 from sdv_lines import fit, sample, sample_from_conditions, taken
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
-from sdv_llmgan.distill import Comparison
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.column import Column
+from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.distill import Comparison, Distillation
+from sdv_llmgan.history import History, Step
+from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.schema import TableSchema
 
 pytestmark = [
     pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata'),
@@ -165,6 +171,23 @@ def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     fit(made, beds(200))
     told_apart = made.get_info()['told_apart']
     assert told_apart['llm'] < 0.3
+
+
+def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_first():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 120)
+    table = pd.DataFrame({'x': x, 'y': x**2 + rng.normal(0, 0.02, 120)})
+    schema = TableSchema((Column('x', 'float', decimals=3), Column('y', 'float', decimals=3)))
+    # y is told by x; x by y but for its sign.
+    good, bad = CausalGraph((('x', 'y'),)), CausalGraph((('y', 'x'),))
+    for first, best in ((good, bad), (bad, good), (bad, bad)):
+        history = History()
+        history.steps.append(Step(0, 0, GenerationProcess('', schema, first)))
+        process = GenerationProcess('', schema, best)
+        chosen = Distillation.of(
+            table, history, process, LogisticDiscriminator(), enforce_range=True, seed=0
+        ).fit()
+        assert chosen.causal_graph == (good if good in (first, best) else bad)
 
 
 def test_free_text_is_never_copied_from_training_rows_but_written_by_the_model():

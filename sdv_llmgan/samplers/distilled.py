@@ -37,7 +37,7 @@ from sdv_llmgan.samplers.evidence import (
 from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.numerical import NumberConditional
 from sdv_llmgan.samplers.standoff import Standoff
-from sdv_llmgan.samplers.thinning import thin
+from sdv_llmgan.samplers.thinning import aim, thin
 from sdv_llmgan.schema import TableSchema
 
 CHUNK_ROWS = 50_000
@@ -357,6 +357,7 @@ class DistilledSampler:
             halvings,
             rng,
             np.array([owner == self.target for owner in self.coding.owners(list(codes))]),
+            aim(int(self.is_real.sum())),
         )
         return {name: values[chosen] for name, values in codes.items()}
 

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import ARDRegression, LogisticRegression, RidgeCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats, Integers
@@ -25,6 +25,8 @@ LANDMARKS = 150
 TREES = 24
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 MAX_KERNEL_CLASSES = 8
+#: Features whose products are looked at.
+MULTIPLIED = 4
 
 
 class Member(Protocol):
@@ -116,7 +118,7 @@ def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
     if evidence.parents.any() and not evidence.parents.all():
         members['linear in causes'] = lambda e, seed: _mean(_ridge(), e, e.parents)
     members['linear'] = lambda e, seed: _mean(_ridge(), e)
-    members['sparse linear'] = _sparse_linear
+    members['products'] = _products
     members['radial basis'] = lambda e, seed: _mean(
         make_pipeline(StandardScaler(), RadialBasis(2.0, seed), RidgeCV(alphas=ALPHAS)), e
     )
@@ -163,23 +165,33 @@ def _ridge() -> Pipeline:
     return make_pipeline(StandardScaler(), RidgeCV(alphas=ALPHAS))
 
 
-def _sparse_linear(evidence: Evidence, seed: int) -> Member:
-    """A linear mean in which each feature has a penalty of its own, so that few remain.
+def _products(evidence: Evidence, seed: int) -> Member:
+    """A linear mean of the features that matter most, their squares and products.
 
-    MacKay, Bayesian interpolation, 1992: automatic relevance determination.
+    Each coefficient has a penalty of its own, so that few remain: automatic relevance determination
+    (MacKay, Bayesian interpolation, 1992), first to find the features, then to weigh the terms.
     """
-    scaler = StandardScaler().fit(evidence.features, sample_weight=evidence.weights)
     center = float(np.average(evidence.values, weights=evidence.weights))
     scale = float(np.std(evidence.values)) or 1.0
-    root = np.sqrt(evidence.weights)
-    model = ARDRegression(fit_intercept=False, max_iter=50)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        model.fit(
-            scaler.transform(evidence.features) * root[:, None],
-            (evidence.values - center) / scale * root,
-        )
-    return lambda features: center + scale * np.asarray(model.predict(scaler.transform(features)))
+    values, root = (evidence.values - center) / scale, np.sqrt(evidence.weights)
+
+    def relevant(terms: Floats) -> ARDRegression:
+        model = ARDRegression(fit_intercept=False, max_iter=50)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            return model.fit(terms * root[:, None], values * root)
+
+    scaler = StandardScaler()
+    coefficients = relevant(scaler.fit_transform(evidence.features)).coef_
+    chosen = np.argsort(-np.abs(coefficients), kind='stable')[:MULTIPLIED]
+    expand = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
+    expand.fit(scaler.transform(evidence.features)[:, chosen])
+
+    def terms(features: Floats) -> Floats:
+        return np.asarray(expand.transform(scaler.transform(features)[:, chosen]))
+
+    model = relevant(terms(evidence.features))
+    return lambda features: center + scale * np.asarray(model.predict(terms(features)))
 
 
 def _logistic(strength: float) -> LogisticRegression:

@@ -27,6 +27,8 @@ from sdv_llmgan.samplers.uniforms import spread_uniforms
 LEVELS = (np.arange(10) + 0.5) / 10
 #: A member that weighs less is left out.
 LEAST_WEIGHT = 0.02
+#: Shares of the model of scores that are tried.
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Places along the predicted mean at which residuals are described.
 ANCHORS = 20
 RESIDUAL_LEVELS = 40
@@ -103,8 +105,11 @@ class StackedMean:
     @classmethod
     def fit(
         cls, evidence: Evidence, marginal: Marginal, by_scores: bool, rng: np.random.Generator
-    ) -> tuple[StackedMean, str, float]:
-        """Returns the model, what it is made of, and its held-out CRPS."""
+    ) -> tuple[StackedMean, str, Floats]:
+        """Returns the model, what it is made of, and quantiles of held-out real rows.
+
+        The latter have shape (n_real, n_levels), rows as they come in ``evidence``.
+        """
         scaled = evidence.with_values(
             marginal.scores(evidence.values) if by_scores else evidence.values
         )
@@ -128,28 +133,74 @@ class StackedMean:
             members,
             residuals,
         )
+        held_out = predicted[np.argsort(rows)]
         grid = np.column_stack([
-            model.finish(predicted + residuals.draw(predicted, np.full(len(rows), level)))
-            for level in LEVELS
+            model.quantiles(held_out, np.full(len(held_out), level)) for level in LEVELS
         ])
         names = list(candidates)
         parts = [f'{weights[place]:.2f} {names[place]}' for place in kept]
         scale = 'scores' if by_scores else 'values'
-        return (
-            model,
-            f'{" + ".join(parts) or "mean"} of {scale}',
-            crps(grid, evidence.values[rows], _judge(evidence, marginal)),
-        )
+        return model, f'{" + ".join(parts) or "mean"} of {scale}', grid
 
-    def finish(self, values: Floats) -> Floats:
-        """Values of the column from values on the model's scale."""
-        return self.marginal.from_scores(values) if self.by_scores else self.marginal.finish(values)
+    def means(self, features: Floats) -> Floats:
+        """Predicted means on the model's scale."""
+        return _weighted(self.members, self.weights, self.intercept, features)
+
+    def quantiles(self, means: Floats, uniforms: Floats) -> Floats:
+        """The column's values at ``uniforms`` of their distributions, before they are finished."""
+        values = means + self.residuals.draw(means, uniforms)
+        return self.marginal.from_scores(values) if self.by_scores else values
+
+
+@dataclass
+class AveragedQuantiles:
+    """Models whose distributions are averaged quantile by quantile.
+
+    Means on the values' scale are right where the tail is, on that of scores in the bulk.
+    Ratcliff, Group reaction time distributions and an analysis of distribution statistics, 1979.
+
+    Attributes:
+        marginal: The column by itself.
+        models: Fitted models.
+        weights: Weight of each, > 0; they add up to 1.
+    """
+
+    marginal: Marginal
+    models: list[StackedMean]
+    weights: Floats
+
+    @classmethod
+    def fit(
+        cls, evidence: Evidence, marginal: Marginal, rng: np.random.Generator
+    ) -> tuple[AveragedQuantiles, str, float]:
+        """Returns the model, what it is made of, and its held-out CRPS."""
+        fitted = [StackedMean.fit(evidence, marginal, scale, rng) for scale in (False, True)]
+        real, judge = evidence.values[evidence.is_real], _judge(evidence, marginal)
+        grids = [grid for _, _, grid in fitted]
+        tried = []
+        for share in SHARES:
+            weights = np.array([1 - share, share])
+            grid = marginal.finish(np.tensordot(weights, grids, 1))
+            tried.append((crps(grid, real, judge), share))
+        score, share = min(tried)
+        weights = np.array([1 - share, share])
+        kept = np.flatnonzero(weights)
+        words = [f'{weights[place]:.2f} ({fitted[place][1]})' for place in kept]
+        model = cls(marginal, [fitted[place][0] for place in kept], weights[kept])
+        return model, ' + '.join(words), score
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
-        means = _weighted(self.members, self.weights, self.intercept, features)
-        uniforms = spread_uniforms(means, rng)
-        return self.finish(means + self.residuals.draw(means, uniforms))
+        means = [model.means(features) for model in self.models]
+
+        def quantiles(uniforms: Floats) -> Floats:
+            pairs = zip(self.models, means, strict=True)
+            values = [model.quantiles(middle, uniforms) for model, middle in pairs]
+            averaged: Floats = np.tensordot(self.weights, values, 1)
+            return averaged
+
+        medians = quantiles(np.full(len(features), 0.5))
+        return self.marginal.finish(quantiles(spread_uniforms(medians, rng)))
 
 
 @dataclass
@@ -198,7 +249,7 @@ class NumberConditional(Conditional):
 
     special: Floats
     gate: LevelConditional | None
-    model: StackedMean | MovedLeaves | ByItself | None
+    model: AveragedQuantiles | MovedLeaves | ByItself | None
     choice: str
     score: float
     nats: float
@@ -251,7 +302,7 @@ class NumberConditional(Conditional):
 
 def _better(
     evidence: Evidence, marginal: Marginal, many: bool, alone: float, rng: np.random.Generator
-) -> tuple[StackedMean | MovedLeaves | ByItself, str, float]:
+) -> tuple[AveragedQuantiles | MovedLeaves | ByItself, str, float]:
     if many and not evidence.features.shape[1]:
         return ByItself(marginal), 'marginal', alone
     if many:
@@ -266,9 +317,7 @@ def _better(
             rng,
         )
         return MovedLeaves.fit(evidence, marginal, size, seed), f'leaves of {size}', score
-    by_values = StackedMean.fit(evidence, marginal, False, rng)
-    by_scores = StackedMean.fit(evidence, marginal, True, rng)
-    return min(by_scores, by_values, key=lambda fitted: fitted[2])
+    return AveragedQuantiles.fit(evidence, marginal, rng)
 
 
 def _judge(evidence: Evidence, marginal: Marginal) -> Marginal:

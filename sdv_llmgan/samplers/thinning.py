@@ -17,11 +17,21 @@ import numpy as np
 
 from sdv_llmgan.samplers.evidence import Booleans, Floats, Integers
 
-#: Mean nearness to reach. Less than one half, because generated rows lie closer together than real
-#: ones do, so that one half among them is somewhat more in truth.
+#: Mean nearness to reach where training rows are many. Less than one half, because generated rows
+#: lie closer together than real ones do, so that one half among them is somewhat more in truth.
 AIM = 0.4
+#: Where they are few the aim is one half less this, over the root of their number, and no less
+#: than ``LEAST_AIM``: generated rows share the place of the rows they were learned from, which is
+#: off by about so much, and a comparison between the two does not see it.
+AIM_OFF = 1.5
+LEAST_AIM = 0.1
 #: How much what predicts the target counts, besides all that goes together.
 TARGET_WEIGHT = 6.0
+
+
+def aim(num_training: int) -> float:
+    """Mean nearness to reach with rows learned from so many training rows, in (0, 0.5)."""
+    return min(AIM, max(LEAST_AIM, 0.5 - AIM_OFF / num_training**0.5))
 
 
 def thin(
@@ -30,17 +40,19 @@ def thin(
     halvings: int,
     rng: np.random.Generator,
     target: Booleans | None = None,
+    wanted: float = AIM,
 ) -> Integers:
     """Pick rows.
 
     Args:
         features: Rows to pick from, standardized, shape (count * 2**halvings, n_features).
         nearness: How near each of them is to the training table, in [0, 1]; where the mean is no
-            more than ``AIM``, it is kept.
+            more than ``wanted``, it is kept.
         halvings: How often to cut the rows to half, >= 0.
         rng: Pairs rows, and decides ties.
         target: Which features are those of a column to be predicted later, shape (n_features,):
             how it goes with the others is kept best.
+        wanted: Mean nearness to reach; see ``aim``.
 
     Returns:
         Row numbers of those picked, shape (count,), in random order.
@@ -50,8 +62,8 @@ def thin(
         kernel += TARGET_WEIGHT * _target_kernel(features[:, ~target], features[:, target])
     rows = rng.permutation(len(features))
     start = nearness.mean()
-    for aim in np.linspace(start, min(start, AIM), halvings + 1)[1:]:
-        rows = rng.permutation(_halve(kernel, nearness - aim, rows, rng))
+    for mean in np.linspace(start, min(start, wanted), halvings + 1)[1:]:
+        rows = rng.permutation(_halve(kernel, nearness - mean, rows, rng))
     return rows
 
 

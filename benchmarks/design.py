@@ -1,0 +1,153 @@
+"""The distilled sampler on design rows: what to change is decided here, never on test rows.
+
+python benchmarks/design.py                                   # as it is
+python benchmarks/design.py --set thinning.AIM=0.4,0.2        # values side by side, same draws
+python benchmarks/design.py --tables magic insurance --rows 25 50 --draws 8
+
+Of the 800 training rows of a table (those that are test rows of some size left out) some are drawn
+to be fitted, the rest is held out: one half for ML efficacy, one for the DCR share. ``--set`` names
+a constant of a module of ``sdv_llmgan.samplers``; each value is fitted and sampled on the same
+draws, so lines are compared in pairs. ``real`` is the rows that were fitted and, for the DCR share,
+fresh rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
+
+from sdv_llmgan.benchmark.protocols import MALLM_GAN, SYNTHIA
+from sdv_llmgan.benchmark.tables import Source, TrainingTable
+from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.metrics import DCRShare, MLEfficacy
+from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.schema import TableSchema
+
+POOL = 800
+SOURCES = {source.train: source for source in (*MALLM_GAN.sources, *SYNTHIA.sources)}
+TABLES = {
+    'adult': SOURCES['mallm_gan/adult_800_train.csv'],
+    'magic': SOURCES['mallm_gan/magic_800_train.csv'],
+    'insurance': SOURCES['mallm_gan/insurance_800_train.csv'],
+    'asia_cpt': SOURCES['mallm_gan/asia_cpt_800_train.csv'],
+    'default': SOURCES['synthia/default_train.csv'],
+    'shoppers': SOURCES['synthia/shoppers.csv'],
+}
+
+
+def design_rows(source: Source, folder: Path) -> TrainingTable:
+    """Training rows of the source that are test rows of none, at most ``POOL``."""
+    training = source.load(folder).training
+    rows = training.rows
+    tests = [other.load(folder).test for other in MALLM_GAN.sources if other.table == source.table]
+    # Rows of nothing but levels repeat by chance: leaving these out would change the table.
+    if tests and source.table != 'asia_cpt':
+        seen = set(pd.concat(tests).itertuples(index=False, name=None))
+        rows = rows[[row not in seen for row in rows.itertuples(index=False, name=None)]]
+    rows = rows.sample(min(POOL, len(rows)), random_state=0).reset_index(drop=True)
+    return TrainingTable(source.table, rows, training.metadata, training.target)
+
+
+def drawn(
+    fitted: pd.DataFrame, table: TrainingTable, seed: int, samples: int
+) -> list[pd.DataFrame]:
+    """Fit once, sample several times."""
+    schema = TableSchema.from_sdv(table.sdv_metadata(), fitted)
+    plain = schema.to_plain(fitted)
+    with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
+        graph = learn_causal_graph(plain, schema)
+        sampler = DistilledSampler.fit(plain, schema, graph, seed=seed, target=table.target)
+        return [
+            schema.from_plain(sampler.sample(len(fitted), np.random.default_rng([seed, number])))
+            for number in range(samples)
+        ]
+
+
+def measured(
+    name: str, table: TrainingTable, num_rows: int, draw: int, samples: int, settings: Settings
+) -> Iterator[dict[str, object]]:
+    """A line for the real rows and one for each value."""
+    order = np.random.default_rng([num_rows, draw]).permutation(len(table.rows))
+    rest = order[num_rows:]
+    parts = (order[:num_rows], *np.array_split(rest, 2))
+    fitted, test, held_out = (table.rows.iloc[part].reset_index(drop=True) for part in parts)
+
+    def line(
+        label: str, learned: list[pd.DataFrame], near: list[pd.DataFrame]
+    ) -> dict[str, object]:
+        common = {'table': name, 'rows': num_rows, 'draw': draw, 'setting': label}
+        efficacy = [
+            MLEfficacy.compute(test, rows, table.metadata, target=table.target, seed=draw)
+            for rows in learned
+        ]
+        shares = [
+            DCRShare.compute(fitted, rows, table.metadata, held_out_data=held_out) for rows in near
+        ]
+        return {**common, 'setting': label, 'mle': np.mean(efficacy), 'dcr_share': np.mean(shares)}
+
+    yield line('real', [fitted], [test])
+    for label, set_it in settings.items():
+        set_it()
+        rows = drawn(fitted, table, draw, samples)
+        yield line(label, rows, rows)
+
+
+Settings = dict[str, 'Set']
+
+
+class Set:
+    """Sets a constant of a module of ``sdv_llmgan.samplers``."""
+
+    def __init__(self, name: str, value: str) -> None:
+        module, _, self.attribute = name.rpartition('.')
+        self.module = importlib.import_module(f'sdv_llmgan.samplers.{module}')
+        self.value = type(getattr(self.module, self.attribute))(value)
+
+    def __call__(self) -> None:
+        """Do it."""
+        setattr(self.module, self.attribute, self.value)
+
+
+def main() -> None:
+    """Print a line each, then means and differences to the first setting."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--set', default='', metavar='MODULE.NAME=VALUE,...')
+    parser.add_argument('--tables', nargs='+', default=[*TABLES], choices=[*TABLES])
+    parser.add_argument('--rows', nargs='+', type=int, default=[25, 50, 100])
+    parser.add_argument('--draws', type=int, default=4)
+    parser.add_argument('--samples', type=int, default=4)
+    parser.add_argument('--data', type=Path, default=Path('../shared/data'))
+    parser.add_argument('--out', type=Path, help='every line, as CSV')
+    arguments = parser.parse_args()
+    name, _, values = arguments.set.partition('=')
+    settings: Settings = {value: Set(name, value) for value in values.split(',') if value}
+    settings = settings or {'as it is': lambda: None}  # type: ignore[dict-item]
+    lines = []
+    for chosen in arguments.tables:
+        table = design_rows(TABLES[chosen], arguments.data)
+        for num_rows in arguments.rows:
+            for draw in range(arguments.draws):
+                for found in measured(chosen, table, num_rows, draw, arguments.samples, settings):
+                    print(*found.values(), flush=True)
+                    lines.append(found)
+                    if arguments.out:
+                        pd.DataFrame(lines).to_csv(arguments.out, index=False)
+    results = pd.DataFrame(lines).set_index(['table', 'rows', 'draw', 'setting']).unstack()
+    cells = results.groupby(['table', 'rows'])
+    print(cells.mean().round(3).to_string())
+    for score in ('mle', 'dcr_share'):
+        first = next(iter(settings))
+        less = results[score].drop(columns='real').sub(results[score][first], axis=0)
+        print(f'{score}, less that of {first}: mean, standard error')
+        print(pd.concat({'mean': less.mean(), 'error': less.sem()}, axis=1).round(4).to_string())
+
+
+if __name__ == '__main__':
+    main()
