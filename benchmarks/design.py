@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ TABLES = {
     'default': SOURCES['synthia/default_train.csv'],
     'shoppers': SOURCES['synthia/shoppers.csv'],
 }
+
+Settings = dict[str, Callable[[], None]]
+
+
+def parse_set(text: str) -> Settings:
+    """Read ``module.NAME=value,value``: for each value what sets the constant; empty: nothing."""
+    if not text:
+        return {'as it is': lambda: None}
+    name, _, values = text.partition('=')
+    path, _, constant = name.rpartition('.')
+    module = importlib.import_module(f'sdv_llmgan.samplers.{path}')
+    as_it_is = getattr(module, constant)
+    return {
+        value: partial(setattr, module, constant, type(as_it_is)(value))
+        for value in values.split(',')
+    }
 
 
 def design_rows(source: Source, folder: Path) -> TrainingTable:
@@ -79,10 +96,11 @@ def measured(
     parts = (order[:num_rows], *np.array_split(rest, 2))
     fitted, test, held_out = (table.rows.iloc[part].reset_index(drop=True) for part in parts)
 
+    common = {'table': name, 'rows': num_rows, 'draw': draw}
+
     def line(
         label: str, learned: list[pd.DataFrame], near: list[pd.DataFrame]
     ) -> dict[str, object]:
-        common = {'table': name, 'rows': num_rows, 'draw': draw, 'setting': label}
         efficacy = [
             MLEfficacy.compute(test, rows, table.metadata, target=table.target, seed=draw)
             for rows in learned
@@ -99,22 +117,6 @@ def measured(
         yield line(label, rows, rows)
 
 
-Settings = dict[str, 'Set']
-
-
-class Set:
-    """Sets a constant of a module of ``sdv_llmgan.samplers``."""
-
-    def __init__(self, name: str, value: str) -> None:
-        module, _, self.attribute = name.rpartition('.')
-        self.module = importlib.import_module(f'sdv_llmgan.samplers.{module}')
-        self.value = type(getattr(self.module, self.attribute))(value)
-
-    def __call__(self) -> None:
-        """Do it."""
-        setattr(self.module, self.attribute, self.value)
-
-
 def main() -> None:
     """Print a line each, then means and differences to the first setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -126,9 +128,7 @@ def main() -> None:
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
     parser.add_argument('--out', type=Path, help='every line, as CSV')
     arguments = parser.parse_args()
-    name, _, values = arguments.set.partition('=')
-    settings: Settings = {value: Set(name, value) for value in values.split(',') if value}
-    settings = settings or {'as it is': lambda: None}  # type: ignore[dict-item]
+    settings = parse_set(arguments.set)
     lines = []
     for chosen in arguments.tables:
         table = design_rows(TABLES[chosen], arguments.data)

@@ -10,7 +10,7 @@ Two kinds of models compete on held-out rows, by CRPS:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,15 +192,19 @@ class AveragedQuantiles:
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
         means = [model.means(features) for model in self.models]
+        medians = self._averaged(means, np.full(len(features), 0.5))
+        return self.marginal.finish(self._averaged(means, spread_uniforms(medians, rng)))
 
-        def quantiles(uniforms: Floats) -> Floats:
-            pairs = zip(self.models, means, strict=True)
-            values = [model.quantiles(middle, uniforms) for model, middle in pairs]
-            averaged: Floats = np.tensordot(self.weights, values, 1)
-            return averaged
+    def quantiles(self, features: Floats, uniforms: Floats) -> Floats:
+        """For each row the value at ``uniforms`` of its distribution, shape (n_rows,)."""
+        means = [model.means(features) for model in self.models]
+        return self.marginal.finish(self._averaged(means, uniforms))
 
-        medians = quantiles(np.full(len(features), 0.5))
-        return self.marginal.finish(quantiles(spread_uniforms(medians, rng)))
+    def _averaged(self, means: Sequence[Floats], uniforms: Floats) -> Floats:
+        pairs = zip(self.models, means, strict=True)
+        values = [model.quantiles(mean, uniforms) for model, mean in pairs]
+        averaged: Floats = np.tensordot(self.weights, values, 1)
+        return averaged
 
 
 @dataclass
