@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr
 
-from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats
+from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, Integers, noise_share
 from sdv_llmgan.samplers.leaves import LeafShares, choose_leaf_size
 from sdv_llmgan.samplers.members import Fit, Member, probability_members
 from sdv_llmgan.samplers.uniforms import spread_uniforms
@@ -17,6 +18,58 @@ MANY_ROWS = 2_000
 #: A member that weighs less is left out.
 LEAST_WEIGHT = 0.05
 EM_STEPS = 100
+#: A smaller share counts as this much in a log loss.
+LEAST_SHARE = 1e-6
+#: Shares are raised to this power at most.
+MAX_POWER = 8.0
+
+
+@dataclass(frozen=True)
+class Sharpened:
+    """Shares raised to a power, so that less is left open, each level as frequent as before.
+
+    What a mixture leaves open is the data's noise and its own error. Drawn row by row, the error
+    is noise too, which hides from 25 rows what they are to teach.
+
+    Attributes:
+        power: >= 1.
+        factors: What each level is multiplied by then, > 0, shape (n_levels,).
+    """
+
+    power: float
+    factors: Floats
+
+    @classmethod
+    def fit(cls, shares: Floats, noise: float) -> Sharpened:
+        """Find the power that leaves ``noise`` times the entropy of these shares.
+
+        Args:
+            shares: Of held-out rows, shape (n_rows, n_levels).
+            noise: In (0, 1].
+        """
+        wanted = noise * _entropy(shares)
+        low, high = 1.0, MAX_POWER
+        for _ in range(12):
+            middle = (low + high) / 2
+            if _entropy(cls._at(middle, shares)(shares)) > wanted:
+                low = middle
+            else:
+                high = middle
+        return cls._at(low, shares)
+
+    @classmethod
+    def _at(cls, power: float, shares: Floats) -> Sharpened:
+        sharpened = cls(power, np.ones(shares.shape[1]))
+        for _ in range(20):
+            found = np.maximum(sharpened(shares).mean(0), 1e-12)
+            factors = sharpened.factors * np.maximum(shares.mean(0), 1e-12) / found
+            sharpened = cls(power, factors)
+        return sharpened
+
+    def __call__(self, shares: Floats) -> Floats:
+        """Shape (n_rows, n_levels), as it came."""
+        raised: Floats = shares**self.power * self.factors
+        return raised / raised.sum(1, keepdims=True)
 
 
 @dataclass
@@ -27,6 +80,7 @@ class LevelConditional(Conditional):
         marginal: Share of each level, smoothed, shape (n_levels,).
         weights: Weight of the marginal, then of each member; they add up to 1.
         members: Fitted models.
+        sharpened: How much more certain than this mixture the column is; ``None``: no more.
     """
 
     marginal: Floats
@@ -34,6 +88,7 @@ class LevelConditional(Conditional):
     members: list[Member]
     choice: str
     score: float
+    sharpened: Sharpened | None = None
 
     @classmethod
     def fit(cls, evidence: Evidence, num_levels: int, rng: np.random.Generator) -> LevelConditional:
@@ -61,8 +116,10 @@ class LevelConditional(Conditional):
             return cls(marginal, np.array([0.0, 1.0]), [leaves], f'leaves of {leaf_size}', score)
         candidates = probability_members(evidence, num_levels)
         fits = list(candidates.values())
-        shares = _held_out_shares(evidence, num_levels, fits, rng)
-        weights = _mixture_weights(shares)
+        shares, rows = _held_out_shares(evidence, num_levels, fits, rng)
+        values = evidence.values[rows]
+        given = np.maximum(shares[range(len(rows)), :, values.astype(int)], LEAST_SHARE)
+        weights = _mixture_weights(given)
         kept = [place for place, weight in enumerate(weights) if place and weight >= LEAST_WEIGHT]
         weights = weights[[0, *kept]] / weights[[0, *kept]].sum()
         names = ['marginal', *candidates]
@@ -71,9 +128,14 @@ class LevelConditional(Conditional):
             for place, weight in zip([0, *kept], weights, strict=True)
             if weight >= 0.005
         )
-        score = float(-np.log(shares[:, [0, *kept]] @ weights).mean())
+        score = float(-np.log(given[:, [0, *kept]] @ weights).mean())
         members = [fits[place - 1](evidence, seed) for place in kept]
-        return cls(marginal, weights, members, choice, score)
+        model = cls(marginal, weights, members, choice, score)
+        if evidence.is_target and members:
+            seen = _log_loss(model.probabilities(evidence.features[rows]), values)
+            unseen = np.tensordot(shares[:, [0, *kept]], weights, axes=(1, 0))
+            model.sharpened = Sharpened.fit(unseen, noise_share(seen, score))
+        return model
 
     @property
     def nats(self) -> float:  # type: ignore[override]
@@ -85,7 +147,8 @@ class LevelConditional(Conditional):
         shares = np.tile(self.weights[0] * self.marginal, (len(features), 1))
         for weight, member in zip(self.weights[1:], self.members, strict=True):
             shares += weight * member(features)
-        return shares / shares.sum(1, keepdims=True)
+        shares /= shares.sum(1, keepdims=True)
+        return shares if self.sharpened is None else self.sharpened(shares)
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One code for each row; see ``Conditional``."""
@@ -110,21 +173,21 @@ def _held_out_shares(
     num_levels: int,
     fits: Sequence[Fit],
     rng: np.random.Generator,
-) -> Floats:
-    """What each candidate, the marginal first, gave to the level that held-out rows have."""
+) -> tuple[Floats, Integers]:
+    """What each candidate, the marginal first, gave to each level of held-out rows, and which.
+
+    Shapes (n_real, 1 + n_candidates, n_levels) and (n_real,).
+    """
     folds = evidence.folds(num_folds(int(evidence.is_real.sum())), rng)
-    shares = np.empty((sum(map(len, folds)), 1 + len(fits)))
-    start = 0
+    parts = []
     for fold in folds:
-        part, values = evidence.without(fold), evidence.values[fold].astype(int)
-        here = slice(start, start + len(fold))
-        marginal = _marginal(part, num_levels)
-        shares[here, 0] = marginal[values]
-        for place, fit in enumerate(fits, start=1):
+        part = evidence.without(fold)
+        given = [np.tile(_marginal(part, num_levels), (len(fold), 1))]
+        for fit in fits:
             member = fit(part, int(rng.integers(2**31)))
-            shares[here, place] = member(evidence.features[fold])[range(len(fold)), values]
-        start += len(fold)
-    return np.maximum(shares, 1e-6)
+            given.append(member(evidence.features[fold]))
+        parts.append(np.stack(given, axis=1))
+    return np.concatenate(parts), np.concatenate(folds)
 
 
 def num_folds(num_rows: int) -> int:
@@ -147,6 +210,10 @@ def _mixture_weights(shares: Floats) -> Floats:
     return weights
 
 
+def _entropy(shares: Floats) -> float:
+    return float(entr(shares).sum(1).mean())
+
+
 def _log_loss(shares: Floats, values: Floats) -> float:
     observed = shares[range(len(values)), values.astype(int)]
-    return float(-np.log(np.maximum(observed, 1e-6)).mean())
+    return float(-np.log(np.maximum(observed, LEAST_SHARE)).mean())

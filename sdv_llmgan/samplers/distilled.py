@@ -268,6 +268,7 @@ class DistilledSampler:
             self.tells_of[rows],
             np.array([owner in causes for owner in self.coding.owners(names)], dtype=bool),
             self.coding.for_trees(names),
+            name == self.target,
         )
         coding = self.coding.codings[name]
         if isinstance(coding, LevelCoding):

@@ -32,6 +32,8 @@ class Evidence:
         parents: Which features stem from the column's causes, shape (n_features,).
         for_trees: Which features trees look at, shape (n_features,): the others repeat these on
             another scale.
+        is_target: Whether the column is to be predicted later: noise that is the model's own
+            error, not the data's, would cost most there.
     """
 
     features: Floats
@@ -41,17 +43,17 @@ class Evidence:
     tells_of: Integers
     parents: Booleans
     for_trees: Booleans
+    is_target: bool = False
 
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
-        return Evidence(
-            self.features[chosen],
-            self.values[chosen],
-            self.weights[chosen],
-            self.is_real[chosen],
-            self.tells_of[chosen],
-            self.parents,
-            self.for_trees,
+        return replace(
+            self,
+            features=self.features[chosen],
+            values=self.values[chosen],
+            weights=self.weights[chosen],
+            is_real=self.is_real[chosen],
+            tells_of=self.tells_of[chosen],
         )
 
     def with_values(self, values: Floats) -> Evidence:
@@ -66,6 +68,22 @@ class Evidence:
         """All rows that tell of none of these real ones."""
         told = np.isin(self.tells_of, self.tells_of[rows, 0]).any(axis=1)
         return self.rows(np.flatnonzero(~told))
+
+
+def noise_share(seen: float, unseen: float) -> float:
+    """How much of what a model leaves open in unseen rows is noise, not its own error.
+
+    With p parameters and n rows the squared residuals of rows that were fitted are (1 - p/n) times
+    the noise and those of others about (1 + p/n) times: their geometric mean is right.
+
+    Args:
+        seen: Noise as in rows that were fitted, >= 0.
+        unseen: As in held-out rows, on the same scale.
+
+    Returns:
+        In [0.5, 1].
+    """
+    return float(np.sqrt(np.clip(seen / max(unseen, 1e-300), 0.25, 1.0)))
 
 
 def stacked(parts: Sequence[Integers]) -> Integers:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional, num_folds
-from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats
+from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, noise_share
 from sdv_llmgan.samplers.leaves import LeafValues, choose_leaf_size
 from sdv_llmgan.samplers.marginal import Marginal
 from sdv_llmgan.samplers.members import Fit, Member, mean_members
@@ -123,7 +123,8 @@ class StackedMean:
         members = [fits[place](scaled, seed) for place in kept]
         fitted = _weighted(members, weights[kept], intercept, scaled.features[rows])
         observed = scaled.values[rows]
-        left = (observed - predicted) * _noise_share(observed - fitted, observed - predicted)
+        left = observed - predicted
+        left *= noise_share(_root_mean_square(observed - fitted), _root_mean_square(left))
         residuals = LocalResiduals.fit(predicted, left)
         model = cls(
             marginal,
@@ -376,14 +377,8 @@ def _weighted(members: list[Member], weights: Floats, intercept: float, features
     return means
 
 
-def _noise_share(seen: Floats, unseen: Floats) -> float:
-    """How much of the residuals of unseen rows is noise, not the model's own error.
-
-    With p parameters and n rows residuals of rows that were fitted have (1 - p/n) times the
-    variance of the noise and those of others about (1 + p/n) times: their geometric mean is right.
-    """
-    ratio = float(np.sqrt((seen**2).mean() / max((unseen**2).mean(), 1e-300)))
-    return float(np.sqrt(np.clip(ratio, 0.25, 1.0)))
+def _root_mean_square(residuals: Floats) -> float:
+    return float(np.sqrt((residuals**2).mean()))
 
 
 def _stack(means: Floats, values: Floats) -> tuple[Floats, float]:

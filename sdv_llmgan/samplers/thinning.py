@@ -23,7 +23,7 @@ AIM = 0.4
 #: Where they are few the aim is one half less this, over the root of their number, and no less
 #: than ``LEAST_AIM``: generated rows share the place of the rows they were learned from, which is
 #: off by about so much, and a comparison between the two does not see it.
-AIM_OFF = 1.5
+AIM_OFF = 1.2
 LEAST_AIM = 0.1
 #: How much what predicts the target counts, besides all that goes together.
 TARGET_WEIGHT = 6.0
