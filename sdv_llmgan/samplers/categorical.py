@@ -47,7 +47,7 @@ class Sharpened:
             shares: Of held-out rows, shape (n_rows, n_levels).
             noise: In (0, 1].
         """
-        wanted = noise * _entropy(shares)
+        wanted = noise * _entropy(shares) + 1e-9
         low, high = 1.0, MAX_POWER
         for _ in range(12):
             middle = (low + high) / 2
