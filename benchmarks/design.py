@@ -4,11 +4,11 @@ python benchmarks/design.py                                   # as it is
 python benchmarks/design.py --set thinning.AIM=0.4,0.2        # values side by side, same draws
 python benchmarks/design.py --tables magic insurance --rows 25 50 --draws 8
 
-Of the 800 training rows of a table (those that are test rows of some size left out) some are drawn
-to be fitted, the rest is held out: one half for ML efficacy, one for the DCR share. ``--set`` names
-a constant of a module of ``sdv_llmgan.samplers``; each value is fitted and sampled on the same
-draws, so lines are compared in pairs. ``real`` is the rows that were fitted and, for the DCR share,
-fresh rows.
+Of a table's training rows (at most 800; those that are test rows of MALLM-GAN's protocol left out)
+some are drawn to be fitted, the rest is held out: one half for ML efficacy, one for the DCR share.
+``--set`` names a number of a module of ``sdv_llmgan.samplers`` that no other module imports; each
+value is fitted and sampled on the same draws, so lines are compared in pairs. ``real`` is the rows
+that were fitted and, for the DCR share, fresh rows.
 """
 
 from __future__ import annotations

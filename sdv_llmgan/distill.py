@@ -144,11 +144,13 @@ class Distillation:
             shown.append(step.shown[rows.index])
         filled = [part for part in parts if len(part)]
         extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
-        graphs = [process.causal_graph, *(step.process.causal_graph for step in history.steps[:1])]
+        graphs = [process.causal_graph]
+        if history.steps and graphs[0].distance(first := history.steps[0].process.causal_graph):
+            graphs.append(first)
         return cls(
             training,
             process,
-            list(dict.fromkeys(graphs)),
+            graphs,
             extra,
             np.concatenate(weights),
             stacked(shown),
@@ -162,11 +164,9 @@ class Distillation:
     def fit(self) -> DistilledSampler:
         """Fit on all rows; on generated ones only where they help to predict real ones.
 
-        Real rows are predicted from generated ones that were not written after seeing them. They
-        decide between the graphs, too: the loop's verdicts scatter more than they say of one.
+        Real rows are predicted from generated ones that were not written after seeing them.
         """
-        fitted = (self._sampler(self.training, graph) for graph in self.graphs)
-        alone = min(fitted, key=lambda sampler: sampler.nats)
+        alone = self._alone
         if len(self.training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
             return alone
         helped = self._sampler(self.training, alone.causal_graph, with_extra=True)
@@ -186,7 +186,7 @@ class Distillation:
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
         # Without generated rows: they were written after seeing the other half, too.
-        sampler = self._sampler(self.training.iloc[order[:half]], self.graphs[0])
+        sampler = self._sampler(self.training.iloc[order[:half]], self._alone.causal_graph)
         real = self.training.iloc[order[half : half + num_rows]]
         own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
@@ -197,6 +197,21 @@ class Distillation:
             margin=float(4 * np.sqrt(2 * (2 * num_rows + 1) / (12 * num_rows**2))),
             num_rows=num_rows,
         )
+
+    @cached_property
+    def _alone(self) -> DistilledSampler:
+        """Fitted on real rows, by the graph that held-out ones prefer.
+
+        The loop's verdicts scatter more than they say of a graph.
+        """
+        fitted = [self._sampler(self.training, graph) for graph in self.graphs]
+        best = min(fitted, key=lambda sampler: sampler.nats)
+        if len(fitted) > 1:
+            LOGGER.info(
+                'Columns are drawn in the order of the causal graph of %s.',
+                'the best process' if best is fitted[0] else 'the first process',
+            )
+        return best
 
     @cached_property
     def _features(self) -> Features:

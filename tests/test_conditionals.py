@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import entr
@@ -36,17 +38,20 @@ def entropy(shares: np.ndarray) -> float:
 @pytest.mark.parametrize('noise', [0.6, 0.9])
 def test_sharpening_leaves_so_much_open_and_every_level_as_frequent(noise):
     shares = np.random.default_rng(0).dirichlet([4.0, 1.0, 0.3], 200)
-    sharpened = Sharpened.fit(shares, noise)(shares)
+    found = Sharpened.fit(shares, noise)
+    assert found is not None
+    sharpened = found(shares)
     assert sharpened.sum(1) == pytest.approx(1.0)
     assert entropy(sharpened) == pytest.approx(noise * entropy(shares), rel=0.02)
     assert sharpened.mean(0) == pytest.approx(shares.mean(0), abs=0.005)
     assert (shares**8).mean(0)[2] / (shares**8).mean(0).sum() < 0.5 * shares.mean(0)[2]
 
 
-def test_shares_that_leave_all_open_are_left_alone():
-    shares = np.tile([0.7, 0.2, 0.1], (30, 1))
-    assert Sharpened.fit(shares, 0.5)(shares) == pytest.approx(shares)
-    assert Sharpened.fit(shares, 1.0).power == pytest.approx(1.0, abs=0.01)
+def test_shares_that_hardly_differ_by_row_are_not_sharpened():
+    alike = np.tile([0.7, 0.2, 0.1], (30, 1))
+    assert Sharpened.fit(alike, 0.9) is None
+    noisy = alike + np.random.default_rng(0).uniform(-0.01, 0.01, alike.shape)
+    assert Sharpened.fit(noisy / noisy.sum(1, keepdims=True), 0.9) is None
 
 
 @pytest.mark.parametrize(('seen', 'share'), [(1.0, 1.0), (0.64, 0.8), (0.0, 0.5), (1.3, 1.0)])
@@ -55,10 +60,12 @@ def test_noise_lies_between_what_is_seen_and_unseen(seen, share):
     assert noise_share(0.0, 0.0) == 0.5
 
 
-def levels(count: int, *, is_target: bool) -> tuple[LevelConditional, np.ndarray]:
-    rng = np.random.default_rng(1)
+def levels(
+    count: int, *, is_target: bool, slope: float = 2.5, seed: int = 1
+) -> tuple[LevelConditional, np.ndarray]:
+    rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, 6))
-    values = rng.random(count) < 1 / (1 + np.exp(-2.5 * features[:, 0]))
+    values = rng.random(count) < 1 / (1 + np.exp(-slope * features[:, 0]))
     fitted = LevelConditional.fit(
         evidence(features, values, is_target=is_target), 2, np.random.default_rng(0)
     )
@@ -74,6 +81,13 @@ def test_few_rows_of_a_target_are_less_open_and_many_are_as_they_were():
     many, _ = levels(1_500, is_target=True)
     assert many.sharpened is not None
     assert 1.0 <= many.sharpened.power < few.sharpened.power
+
+
+def test_a_target_that_nothing_predicts_is_not_sharpened():
+    fits = [levels(40, is_target=True, slope=0.0, seed=seed)[0] for seed in range(12)]
+    assert sum(fitted.sharpened is not None for fitted in fits) <= 3
+    told = [levels(40, is_target=True, seed=seed)[0] for seed in range(12)]
+    assert sum(fitted.sharpened is not None for fitted in told) >= 9
 
 
 def test_averaged_quantiles_are_at_least_as_good_as_either_scale(monkeypatch):
@@ -105,6 +119,10 @@ def test_a_product_of_features_is_found_and_noise_is_not_made_one():
 
     assert r2(product(features), product(new), 'linear') < 0.5
     assert r2(product(features), product(new), 'products') > 0.95
+    weights, far = np.repeat([1.0, 0.02], [30, 300]), np.repeat([0.0, 3.0], [30, 300])
+    rows = far[:, None] + rng.normal(size=(330, 5))
+    weighted = replace(evidence(rows, rows[:, 0]), weights=weights)
+    assert np.abs(mean_members(weighted)['products'](weighted, 0)(new) - new[:, 0]).max() < 0.2
     noise = mean_members(evidence(features, rng.normal(size=60)))['products']
     assert np.std(noise(evidence(features, rng.normal(size=60)), 0)(new)) < 0.5
 

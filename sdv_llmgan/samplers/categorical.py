@@ -26,29 +26,35 @@ MAX_POWER = 8.0
 
 @dataclass(frozen=True)
 class Sharpened:
-    """Shares raised to a power, so that less is left open, each level as frequent as before.
+    """Shares raised to a power, so that less is left open.
 
     What a mixture leaves open is the data's noise and its own error. Drawn row by row, the error
     is noise too, which hides from 25 rows what they are to teach.
 
     Attributes:
         power: >= 1.
-        factors: What each level is multiplied by then, > 0, shape (n_levels,).
+        factors: What each level is multiplied by then, > 0, shape (n_levels,): over held-out
+            rows it stays as frequent.
     """
 
     power: float
     factors: Floats
 
     @classmethod
-    def fit(cls, shares: Floats, noise: float) -> Sharpened:
+    def fit(cls, shares: Floats, noise: float) -> Sharpened | None:
         """Find the power that leaves ``noise`` times the entropy of these shares.
 
         Args:
             shares: Of held-out rows, shape (n_rows, n_levels).
             noise: In (0, 1].
+
+        Returns:
+            ``None`` where no power up to ``MAX_POWER`` does: the shares hardly differ by row.
         """
         wanted = noise * _entropy(shares) + 1e-9
         low, high = 1.0, MAX_POWER
+        if _entropy(cls._at(high, shares)(shares)) > wanted:
+            return None
         for _ in range(12):
             middle = (low + high) / 2
             if _entropy(cls._at(middle, shares)(shares)) > wanted:
@@ -128,13 +134,18 @@ class LevelConditional(Conditional):
             for place, weight in zip([0, *kept], weights, strict=True)
             if weight >= 0.005
         )
-        score = float(-np.log(given[:, [0, *kept]] @ weights).mean())
+        likely = np.log(given[:, [0, *kept]] @ weights)
+        score = float(-likely.mean())
         members = [fits[place - 1](evidence, seed) for place in kept]
         model = cls(marginal, weights, members, choice, score)
-        if evidence.is_target and members:
+        # Where nothing before the column tells of it, all that is open is noise.
+        gain = likely - np.log(given[:, 0])
+        if evidence.is_target and gain.mean() > gain.std() / np.sqrt(len(gain)):
             seen = _log_loss(model.probabilities(evidence.features[rows]), values)
             unseen = np.tensordot(shares[:, [0, *kept]], weights, axes=(1, 0))
             model.sharpened = Sharpened.fit(unseen, noise_share(seen, score))
+        if model.sharpened is not None:
+            model.choice += f', to the power of {model.sharpened.power:.1f}'
         return model
 
     @property

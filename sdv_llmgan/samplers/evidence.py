@@ -32,8 +32,8 @@ class Evidence:
         parents: Which features stem from the column's causes, shape (n_features,).
         for_trees: Which features trees look at, shape (n_features,): the others repeat these on
             another scale.
-        is_target: Whether the column is to be predicted later: noise that is the model's own
-            error, not the data's, would cost most there.
+        is_target: Whether the column is to be predicted later; a mixture of probabilities is
+            sharpened then.
     """
 
     features: Floats
@@ -74,11 +74,12 @@ def noise_share(seen: float, unseen: float) -> float:
     """How much of what a model leaves open in unseen rows is noise, not its own error.
 
     With p parameters and n rows the squared residuals of rows that were fitted are (1 - p/n) times
-    the noise and those of others about (1 + p/n) times: their geometric mean is right.
+    the noise and those of others about (1 + p/n) times: their geometric mean is right. Their roots,
+    and log losses, are treated alike.
 
     Args:
-        seen: Noise as in rows that were fitted, >= 0.
-        unseen: As in held-out rows, on the same scale.
+        seen: What is left open in rows that were fitted, >= 0.
+        unseen: In held-out rows, on the same scale.
 
     Returns:
         In [0.5, 1].

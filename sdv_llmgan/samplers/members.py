@@ -181,11 +181,11 @@ def _products(evidence: Evidence, seed: int) -> Member:
             warnings.simplefilter('ignore')
             return model.fit(terms * root[:, None], values * root)
 
-    scaler = StandardScaler()
-    coefficients = relevant(scaler.fit_transform(evidence.features)).coef_
-    chosen = np.argsort(-np.abs(coefficients), kind='stable')[:MULTIPLIED]
+    scaler = StandardScaler().fit(evidence.features, sample_weight=evidence.weights)
+    features = scaler.transform(evidence.features)
+    chosen = np.argsort(-np.abs(relevant(features).coef_), kind='stable')[:MULTIPLIED]
     expand = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
-    expand.fit(scaler.transform(evidence.features)[:, chosen])
+    expand.fit(features[:, chosen], standardscaler__sample_weight=evidence.weights)
 
     def terms(features: Floats) -> Floats:
         return np.asarray(expand.transform(scaler.transform(features)[:, chosen]))

@@ -1,17 +1,16 @@
 """Numbers given predecessors: first whether at a heap or missing, then how large.
 
-Two kinds of models compete on held-out rows, by CRPS:
-
-- a mean, stacked from several models by non-negative least squares (Breiman, Stacked regressions,
-  1996), plus residuals. The residuals are those of held-out rows, so they are no narrower for
-  rows that were fitted, and local: their quantiles change along the predicted mean.
-- the values in leaves of a forest, moved by a few ranks.
+- In small tables a mean, stacked from several models by non-negative least squares (Breiman,
+  Stacked regressions, 1996), plus residuals. These are what held-out rows have left, but for the
+  models' own error, and local: their quantiles change along the predicted mean. It is fitted on
+  two scales, and what comes of them averaged.
+- In large ones the values in leaves of a forest, moved by a few ranks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -126,14 +125,7 @@ class StackedMean:
         left = observed - predicted
         left *= noise_share(_root_mean_square(observed - fitted), _root_mean_square(left))
         residuals = LocalResiduals.fit(predicted, left)
-        model = cls(
-            marginal,
-            by_scores,
-            intercept,
-            weights[kept],
-            members,
-            residuals,
-        )
+        model = cls(marginal, by_scores, intercept, weights[kept], members, residuals)
         held_out = predicted[np.argsort(rows)]
         grid = np.column_stack([
             model.quantiles(held_out, np.full(len(held_out), level)) for level in LEVELS
@@ -244,7 +236,7 @@ class ByItself:
 
 @dataclass
 class NumberConditional(Conditional):
-    """Heaps and missing values by their probabilities, other values by the better model.
+    """Heaps and missing values by their probabilities, other values by a model.
 
     Attributes:
         special: Values drawn as levels: NaN for missing, then heaps.
@@ -267,7 +259,7 @@ class NumberConditional(Conditional):
         heaps: tuple[float, ...],
         rng: np.random.Generator,
     ) -> NumberConditional:
-        """Fit the gate, then the candidates, and keep the better one."""
+        """Fit the gate, then a model of all other values."""
         missing = np.isnan(evidence.values)
         many = len(evidence.values) > MANY_ROWS
         special = np.array([*([np.nan] * bool(missing.any())), *(() if many else heaps)])
@@ -277,7 +269,8 @@ class NumberConditional(Conditional):
         gate = None
         choice = ''
         if len(special):
-            gate = LevelConditional.fit(evidence.with_values(codes), len(special) + 1, rng)
+            gates = replace(evidence, values=codes, is_target=False)
+            gate = LevelConditional.fit(gates, len(special) + 1, rng)
             choice = f'heaps or missing: {gate.choice}; else '
         rest = evidence.rows(codes == len(special))
         if not rest.is_real.any():
@@ -286,7 +279,7 @@ class NumberConditional(Conditional):
         marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
         judge, real = _judge(rest, marginal), rest.values[rest.is_real]
         alone = crps(np.tile(judge.values(LEVELS), (len(real), 1)), real, judge)
-        model, words, score = _better(rest, marginal, many, alone, rng)
+        model, words, score = _rest(rest, marginal, many, alone, rng)
         skill = score / alone if alone else 0.0
         share = len(rest.values) / len(evidence.values)
         nats = (gate.nats if gate else 0.0) + share * float(np.log(max(skill, LEAST_SKILL)))
@@ -305,7 +298,7 @@ class NumberConditional(Conditional):
         return values
 
 
-def _better(
+def _rest(
     evidence: Evidence, marginal: Marginal, many: bool, alone: float, rng: np.random.Generator
 ) -> tuple[AveragedQuantiles | MovedLeaves | ByItself, str, float]:
     if many and not evidence.features.shape[1]:

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.evidence import Booleans, Floats, Integers
 from sdv_llmgan.samplers.nearness import place
-from sdv_llmgan.samplers.thinning import aim
+from sdv_llmgan.samplers.thinning import AIM
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Standoff:
         generated: Mapping[str, Floats],
         trial: Mapping[str, Floats],
     ) -> Standoff:
-        """Build the indexes; ``keep`` is such that ``aim`` of the rows kept are nearer to training.
+        """Build the indexes; ``keep`` is such that of the rows kept ``AIM`` are nearer to training.
 
         Args:
             coding: Tells levels from numbers.
@@ -65,8 +65,7 @@ class Standoff:
             cKDTree(_points(made, patterns)),
         )
         share = float(standoff.nearer(trial).mean())
-        share_wanted = aim(len(real[0]))
-        wanted = (1 - share) * share_wanted / (1 - share_wanted)
+        wanted = (1 - share) * AIM / (1 - AIM)
         return replace(standoff, keep=wanted / share) if share > wanted else standoff
 
     def keeps(self, codes: Mapping[str, Floats], rng: np.random.Generator) -> Booleans:
