@@ -127,5 +127,15 @@ def test_a_product_of_features_is_found_and_noise_is_not_made_one():
     assert np.std(noise(evidence(features, rng.normal(size=60)), 0)(new)) < 0.5
 
 
+@pytest.mark.parametrize('seed', range(8))
+def test_a_constant_feature_does_no_harm_among_weighted_rows(seed):
+    rng = np.random.default_rng(seed)
+    features = np.column_stack([np.full(100, 3 * rng.normal()), rng.normal(size=100)])
+    weights = np.append(np.ones(50), 0.3 * rng.random(50))
+    rows = replace(evidence(features, features[:, 1]), weights=weights)
+    predicted = mean_members(rows)['products'](rows, 0)(features)
+    assert predicted == pytest.approx(features[:, 1], abs=0.05)
+
+
 def test_the_aim_falls_short_of_one_half_by_more_where_rows_are_few():
     assert [round(aim(count), 2) for count in (1, 25, 50, 100, 800)] == [0.1, 0.26, 0.33, 0.38, AIM]

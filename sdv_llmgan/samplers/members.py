@@ -181,11 +181,13 @@ def _products(evidence: Evidence, seed: int) -> Member:
             warnings.simplefilter('ignore')
             return model.fit(terms * root[:, None], values * root)
 
-    scaler = StandardScaler().fit(evidence.features, sample_weight=evidence.weights)
-    features = scaler.transform(evidence.features)
-    chosen = np.argsort(-np.abs(relevant(features).coef_), kind='stable')[:MULTIPLIED]
-    expand = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
-    expand.fit(features[:, chosen], standardscaler__sample_weight=evidence.weights)
+    # Weighted, the variance of a constant may come out a little below 0; its scale is 1 then.
+    with np.errstate(invalid='ignore'):
+        scaler = StandardScaler().fit(evidence.features, sample_weight=evidence.weights)
+        features = scaler.transform(evidence.features)
+        chosen = np.argsort(-np.abs(relevant(features).coef_), kind='stable')[:MULTIPLIED]
+        expand = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
+        expand.fit(features[:, chosen], standardscaler__sample_weight=evidence.weights)
 
     def terms(features: Floats) -> Floats:
         return np.asarray(expand.transform(scaler.transform(features)[:, chosen]))
