@@ -95,7 +95,6 @@ def measured(
     rest = order[num_rows:]
     parts = (order[:num_rows], *np.array_split(rest, 2))
     fitted, test, held_out = (table.rows.iloc[part].reset_index(drop=True) for part in parts)
-
     common = {'table': name, 'rows': num_rows, 'draw': draw}
 
     def line(

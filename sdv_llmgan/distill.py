@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -26,6 +26,7 @@ from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import stacked
+from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Distillation:
 
     Attributes:
         training: Plain training rows, shape (n_rows, n_columns).
-        process: The best process.
+        schema: Their columns.
         graphs: What may give the order of columns: the graph of the best process, and the first.
         extra: Accepted generated rows, plain; may be empty.
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
@@ -91,7 +92,7 @@ class Distillation:
     """
 
     training: pd.DataFrame
-    process: GenerationProcess
+    schema: TableSchema
     graphs: Sequence[CausalGraph]
     extra: pd.DataFrame
     weights: np.ndarray
@@ -123,9 +124,9 @@ class Distillation:
         discriminator that does not learn is not asked again; its rows weigh 1 - score. Rows of a
         view that does not say all of a row are left out.
         """
+        schema = process.schema
         if view is not None:
-            training = view.training
-            process = replace(process, schema=view.whole)
+            training, schema = view.training, view.whole
         parts, weights, shown = [training.iloc[:0]], [np.zeros(0)], [np.zeros((0, 0), dtype=int)]
         for step in history:
             if step.rows is None or step.shown is None or step.real is None or not step.verdict:
@@ -149,7 +150,7 @@ class Distillation:
             graphs.append(first)
         return cls(
             training,
-            process,
+            schema,
             graphs,
             extra,
             np.concatenate(weights),
@@ -215,7 +216,7 @@ class Distillation:
 
     @cached_property
     def _features(self) -> Features:
-        schema = self.process.schema if self.view is None else self.view.schema
+        schema = self.schema if self.view is None else self.view.schema
         return Features(self._seen(self.training), schema)
 
     def _seen(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -238,7 +239,7 @@ class Distillation:
         with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
             return DistilledSampler.fit(
                 training,
-                self.process.schema,
+                self.schema,
                 graph,
                 seed=self.seed,
                 extra=self.extra if with_extra else None,

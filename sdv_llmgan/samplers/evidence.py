@@ -57,8 +57,8 @@ class Evidence:
         )
 
     def with_values(self, values: Floats) -> Evidence:
-        """The same rows with something else to be modelled."""
-        return replace(self, values=values)
+        """The same rows with something else to be modelled, hence not the target."""
+        return replace(self, values=values, is_target=False)
 
     def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
         """Real rows cut at random into ``count`` parts of like size, as row numbers."""

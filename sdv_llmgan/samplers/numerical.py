@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
@@ -170,17 +170,16 @@ class AveragedQuantiles:
         fitted = [StackedMean.fit(evidence, marginal, scale, rng) for scale in (False, True)]
         real, judge = evidence.values[evidence.is_real], _judge(evidence, marginal)
         grids = [grid for _, _, grid in fitted]
-        tried = []
-        for share in SHARES:
-            weights = np.array([1 - share, share])
-            grid = marginal.finish(np.tensordot(weights, grids, 1))
-            tried.append((crps(grid, real, judge), share))
-        score, share = min(tried)
-        weights = np.array([1 - share, share])
+        pairs = [np.array([1 - share, share]) for share in SHARES]
+        scores = [
+            crps(marginal.finish(np.tensordot(pair, grids, 1)), real, judge) for pair in pairs
+        ]
+        best = int(np.argmin(scores))
+        weights = pairs[best]
         kept = np.flatnonzero(weights)
         words = [f'{weights[place]:.2f} ({fitted[place][1]})' for place in kept]
         model = cls(marginal, [fitted[place][0] for place in kept], weights[kept])
-        return model, ' + '.join(words), score
+        return model, ' + '.join(words), scores[best]
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
@@ -269,8 +268,7 @@ class NumberConditional(Conditional):
         gate = None
         choice = ''
         if len(special):
-            gates = replace(evidence, values=codes, is_target=False)
-            gate = LevelConditional.fit(gates, len(special) + 1, rng)
+            gate = LevelConditional.fit(evidence.with_values(codes), len(special) + 1, rng)
             choice = f'heaps or missing: {gate.choice}; else '
         rest = evidence.rows(codes == len(special))
         if not rest.is_real.any():
