@@ -21,8 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
-from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.benchmark.protocols import MALLM_GAN, SYNTHIA
 from sdv_llmgan.benchmark.tables import Source, TrainingTable
@@ -78,13 +76,12 @@ def drawn(
     """Fit once, sample several times."""
     schema = TableSchema.from_sdv(table.sdv_metadata(), fitted)
     plain = schema.to_plain(fitted)
-    with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
-        graph = learn_causal_graph(plain, schema)
-        sampler = DistilledSampler.fit(plain, schema, graph, seed=seed, target=table.target)
-        return [
-            schema.from_plain(sampler.sample(len(fitted), np.random.default_rng([seed, number])))
-            for number in range(samples)
-        ]
+    graph = learn_causal_graph(plain, schema)
+    sampler = DistilledSampler.fit(plain, schema, graph, seed=seed, target=table.target)
+    return [
+        schema.from_plain(sampler.sample(len(fitted), np.random.default_rng([seed, number])))
+        for number in range(samples)
+    ]
 
 
 def measured(

@@ -14,10 +14,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
@@ -235,20 +233,18 @@ class Distillation:
     def _sampler(
         self, training: pd.DataFrame, graph: CausalGraph, *, with_extra: bool = False
     ) -> DistilledSampler:
-        # Many small models: threads that wait for each other take longer than one that works.
-        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
-            return DistilledSampler.fit(
-                training,
-                self.schema,
-                graph,
-                seed=self.seed,
-                extra=self.extra if with_extra else None,
-                extra_weights=self.weights if with_extra else None,
-                extra_shown=self.shown if with_extra else None,
-                enforce_range=self.enforce_range,
-                target=self.target,
-                on_model=self.on_model,
-            )
+        return DistilledSampler.fit(
+            training,
+            self.schema,
+            graph,
+            seed=self.seed,
+            extra=self.extra if with_extra else None,
+            extra_weights=self.weights if with_extra else None,
+            extra_shown=self.shown if with_extra else None,
+            enforce_range=self.enforce_range,
+            target=self.target,
+            on_model=self.on_model,
+        )
 
     def _told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
         encode = self._features.encode

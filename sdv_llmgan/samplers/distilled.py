@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
@@ -271,10 +273,12 @@ class DistilledSampler:
             name == self.target,
         )
         coding = self.coding.codings[name]
-        if isinstance(coding, LevelCoding):
-            conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
-        else:
-            conditional = NumberConditional.fit(evidence, coding.marginal, coding.heaps, rng)
+        # Many small models: threads that wait for each other take longer than one that works.
+        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
+            if isinstance(coding, LevelCoding):
+                conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
+            else:
+                conditional = NumberConditional.fit(evidence, coding.marginal, coding.heaps, rng)
         return Link(name, tuple(predecessors), conditional)
 
     def _chain_after(self, given: tuple[str, ...]) -> list[Link]:

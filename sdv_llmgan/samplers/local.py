@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.allowed import Allowed, alike, choices
 from sdv_llmgan.column import Column
@@ -44,12 +43,11 @@ class LocalSampler(Sampler):
         """Draw once for each begun row; see ``Sampler.draw``."""
         labels, begun = begun.index, begun.reset_index(drop=True)
         begun = self.rules.begin(begun, rng)
-        with threadpool_limits(limits=1):  # models that conditions ask for are fitted here
-            rows = (
-                self.distilled.complete(self._known(begun, rng), rng)
-                if len(begun.columns)
-                else self.distilled.sample(len(begun), rng)
-            )
+        rows = (
+            self.distilled.complete(self._known(begun, rng), rng)
+            if len(begun.columns)
+            else self.distilled.sample(len(begun), rng)
+        )
         stepped = {
             column.name: _in_steps(rows[column.name], column)
             for column in self.distilled.schema
