@@ -82,6 +82,7 @@ class Distillation:
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         shown: Which training rows each of them was written after, see ``Step.shown``.
         enforce_range: Whether numbers stay within the training table's range.
+        reject_copies: Whether rows that repeat a training row are drawn anew where that is right.
         seed: Seeds every fit.
         view: What the model saw of the table; ``None``: all of it. Sources are compared by that
             part: what is completed here is so whatever the source.
@@ -96,6 +97,7 @@ class Distillation:
     weights: np.ndarray
     shown: np.ndarray
     enforce_range: bool
+    reject_copies: bool
     seed: int
     view: View | None = None
     target: str | None = None
@@ -110,6 +112,7 @@ class Distillation:
         discriminator: Discriminator,
         *,
         enforce_range: bool,
+        reject_copies: bool,
         seed: int,
         view: View | None = None,
         target: str | None = None,
@@ -154,6 +157,7 @@ class Distillation:
             np.concatenate(weights),
             stacked(shown),
             enforce_range,
+            reject_copies,
             seed,
             view,
             target,
@@ -242,6 +246,7 @@ class Distillation:
             extra_weights=self.weights if with_extra else None,
             extra_shown=self.shown if with_extra else None,
             enforce_range=self.enforce_range,
+            reject_copies=self.reject_copies,
             target=self.target,
             on_model=self.on_model,
         )

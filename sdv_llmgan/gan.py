@@ -268,6 +268,7 @@ class LLMGAN:
                 self.process,
                 self.discriminator,
                 enforce_range=self.generator.enforce_range,
+                reject_copies=self.settings.reject_copies,
                 seed=self.settings.seed,
                 view=self.view,
                 target=self.settings.target,
@@ -425,7 +426,10 @@ class LLMGAN:
             return None
         copies = CopyCheck(training, process.schema)
         if not copies.possible:
-            LOGGER.info('Copies of training rows are not rejected: this table cannot avoid them.')
+            LOGGER.info(
+                'Copies of %s training rows are rejected: this table cannot avoid others.',
+                len(copies.known) or 'no',
+            )
         return copies
 
     @contextmanager

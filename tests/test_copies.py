@@ -35,6 +35,21 @@ def test_records_that_stand_there_twice_are_no_reason_to_let_copies_in():
     assert not CopyCheck(rounded, schema).possible
 
 
+def test_rows_with_an_amount_that_many_have_may_repeat_and_those_with_their_own_may_not():
+    schema = TableSchema((Column('charges', 'number', decimals=2), Column('smoker', 'boolean')))
+    charges = [0.0] * 30 + [round(1_000.37 * number, 2) for number in range(1, 31)]
+    table = pd.DataFrame({'charges': charges, 'smoker': [True, False] * 30})
+    check = CopyCheck(table, schema)
+    assert not check.possible
+    assert len(check.known) == 30
+    left = check.reject(ParsedRows(table))
+    assert left.rows['charges'].tolist() == [0.0] * 30
+    assert left.rejected == {'copy of a training row': 30}
+    # Where next to none repeats another by chance, little is lost by rejecting all copies.
+    mostly = table[29:]
+    assert CopyCheck(mostly, schema).reject(ParsedRows(mostly)).rows.empty
+
+
 def test_copies_are_found_at_the_precision_that_the_model_writes():
     schema = TableSchema((Column('x', 'number', decimals=1),))
     check = CopyCheck(pd.DataFrame({'x': [1.2345]}), schema)

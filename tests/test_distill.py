@@ -115,6 +115,24 @@ def test_conditions_work_with_the_distilled_sampler(fitted):
     fitted.validate_constraints(rows)
 
 
+def test_rows_in_a_rare_range_are_not_a_few_again_and_again():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({'low': rng.integers(0, 5_000, 60), 'high': rng.lognormal(9, 1, 60)})
+    columns = {name: {'sdtype': 'numerical'} for name in table}
+    metadata = Metadata.load_from_dict({
+        'tables': {'t': {'columns': columns}},
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })
+    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), sampler='distilled', max_batches=1)
+    fit(made, table)
+    rare = {'low': (4_000, None), 'high': (float(table['high'].quantile(0.97)), None)}
+    rows = sample_from_conditions(made, [RangeCondition(rare, 100)])
+    assert len(rows.drop_duplicates()) > 80
+    assert (rows['low'] >= 4_000).all()
+    assert (rows['high'] >= rare['high'][0]).all()
+
+
 def test_the_sample_after_a_reset_is_the_first_one_again(fitted):
     fitted.reset_sampling()
     first, second = sample(fitted, 20), sample(fitted, 20)
@@ -177,7 +195,7 @@ def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_firs
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, 120)
     table = pd.DataFrame({'x': x, 'y': x**2 + rng.normal(0, 0.02, 120)})
-    schema = TableSchema((Column('x', 'float', decimals=3), Column('y', 'float', decimals=3)))
+    schema = TableSchema((Column('x', 'number', decimals=3), Column('y', 'number', decimals=3)))
     # y is told by x; x by y but for its sign.
     good, bad = CausalGraph((('x', 'y'),)), CausalGraph((('y', 'x'),))
     for first, best in ((good, bad), (bad, good), (bad, bad)):
@@ -185,7 +203,13 @@ def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_firs
         history.steps.append(Step(0, 0, GenerationProcess('', schema, first)))
         process = GenerationProcess('', schema, best)
         chosen = Distillation.of(
-            table, history, process, LogisticDiscriminator(), enforce_range=True, seed=0
+            table,
+            history,
+            process,
+            LogisticDiscriminator(),
+            enforce_range=True,
+            reject_copies=True,
+            seed=0,
         ).fit()
         assert chosen.causal_graph == (good if good in (first, best) else bad)
 

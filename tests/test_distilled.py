@@ -55,6 +55,37 @@ def fit(table: pd.DataFrame, schema: TableSchema, **arguments) -> DistilledSampl
     return DistilledSampler.fit(table, schema, CausalGraph(), **arguments)
 
 
+def claims(num_rows: int) -> tuple[pd.DataFrame, TableSchema]:
+    """Seven people in ten claim nothing, smokers less often; a claim is an amount of its own."""
+    rng = np.random.default_rng(1)
+    smoker = rng.random(num_rows) < 0.4
+    none = rng.random(num_rows) < np.where(smoker, 0.5, 0.85)
+    amount = np.where(none, 0.0, rng.lognormal(7, 1, num_rows).round(2))
+    return _plain(pd.DataFrame({'smoker': smoker, 'charges': amount}))
+
+
+@pytest.mark.parametrize('num_rows', [100, 2_500])
+def test_rows_that_chance_repeats_are_not_drawn_anew_but_records_are(num_rows):
+    table, schema = claims(num_rows)
+    sampler = fit(table, schema)
+    rows = sampler.sample(4_000, np.random.default_rng(0))
+    for value in (True, False):
+        none, known = (t.loc[t['smoker'] == value, 'charges'] == 0 for t in (rows, table))
+        assert none.mean() == pytest.approx(known.mean(), abs=0.06)
+    claimed = rows[rows['charges'] > 0]
+    assert len(sampler.avoided) == (table['charges'] > 0).sum()
+    assert claimed.merge(table, on=['smoker', 'charges']).empty
+
+
+def test_copies_are_left_in_on_demand():
+    ages = np.random.default_rng(0).choice(2_000, 60, replace=False)
+    table, schema = _plain(pd.DataFrame({'age': ages}))
+    for reject, are_there in ((True, False), (False, True)):
+        sampler = fit(table, schema, reject_copies=reject)
+        rows = sampler.sample(4_096, np.random.default_rng(0))
+        assert rows['age'].isin(table['age']).any() == are_there
+
+
 @pytest.fixture(scope='module')
 def fitted() -> tuple[pd.DataFrame, DistilledSampler]:
     table, schema = people()

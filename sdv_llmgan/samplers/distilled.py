@@ -26,6 +26,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.copies import to_avoid
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import (
@@ -46,6 +47,8 @@ CHUNK_ROWS = 50_000
 THREADS = 2
 #: Rows that repeat a training row, or are too near to one, are drawn anew so often.
 MAX_REDRAWS = 20
+#: Where chance repeats so many of the training rows, little is lost by avoiding them.
+MAX_REPEATED = 0.05
 #: Small tables are picked from 2 ** MAX_HALVINGS times as many rows, but no more than that many.
 MAX_HALVINGS = 6
 MAX_TO_PICK_FROM = 4_096
@@ -81,6 +84,7 @@ class DistilledSampler:
         target: The column to be predicted later, if there is one: see ``thin``.
         chain: The columns in order, each with its model.
         standoff: Which rows are too near to the training rows; only of large tables.
+        avoided: Fingerprints of training rows that no drawn row may equal, ascending.
     """
 
     schema: TableSchema
@@ -95,6 +99,7 @@ class DistilledSampler:
     target: str | None = None
     chain: list[Link] = field(default_factory=list)
     standoff: Standoff | None = None
+    avoided: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
 
     @classmethod
@@ -109,6 +114,7 @@ class DistilledSampler:
         extra_weights: Floats | None = None,
         extra_shown: Integers | None = None,
         enforce_range: bool = True,
+        reject_copies: bool = True,
         target: str | None = None,
         on_model: Callable[[], object] = lambda: None,
     ) -> DistilledSampler:
@@ -125,6 +131,8 @@ class DistilledSampler:
             extra_shown: Numbers of the training rows that each was written after, filled up with
                 -1, shape (n_extra, n_shown): what is learned from it is not judged by these.
             enforce_range: Whether numbers stay within the training table's range.
+            reject_copies: Whether rows that repeat a training row are drawn anew; not where chance
+                repeats more than ``MAX_REPEATED`` of them, see ``copies.to_avoid``.
             target: The column to be predicted later, if there is one: what predicts it is kept
                 best where rows are few.
             on_model: Called when a column's model is fitted.
@@ -158,6 +166,10 @@ class DistilledSampler:
             seed,
             target,
         )
+        if reject_copies and coding.codings:
+            columns = [column for column in schema if column.name in coding.codings]
+            prints = sampler._fingerprints(sampler._real_codes)
+            sampler.avoided = np.unique(prints[to_avoid(prints, training, columns, MAX_REPEATED)])
         order = [name for name in causal_graph.order(schema.names) if name in coding.codings]
         sampler.chain = sampler._better_chain(order, on_model)
         if len(training) > MANY_ROWS and sampler._can_be_new(order):
@@ -315,12 +327,10 @@ class DistilledSampler:
         codes = self._draw(given, chain, num_rows, rng)
         if not self._can_be_new([link.name for link in chain]):
             return codes
-        known = np.sort(self._fingerprints(self._real_codes))
         again = np.arange(num_rows)
         for _ in range(MAX_REDRAWS):
             drawn = {name: values[again] for name, values in codes.items()}
-            prints = self._fingerprints(drawn)
-            kept = known[np.minimum(np.searchsorted(known, prints), len(known) - 1)] != prints
+            kept = ~np.isin(self._fingerprints(drawn), self.avoided)
             if self.standoff is not None:
                 kept &= self.standoff.keeps(drawn, rng)
             again = again[~kept]

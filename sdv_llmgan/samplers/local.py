@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,10 @@ from sdv_llmgan.rules import Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.distilled import DistilledSampler
 
-#: Rows drawn to find some in a range, at most and for each row wanted.
-MAX_POOL = 20_000
+#: Rows drawn to find some in a range: for each row wanted, at a time, and in all.
 POOL_ROWS = 20
+POOL_STEP = 20_000
+MAX_POOL = 100_000
 
 
 @dataclass
@@ -72,24 +74,23 @@ class LocalSampler(Sampler):
         return plain_rows(drawn, self.distilled.schema)
 
     def _pool(self, names: list[str], num_rows: int, rng: np.random.Generator) -> _Pool:
-        if not names:
-            return _Pool({})
-        pool = self.distilled.sample(min(MAX_POOL, POOL_ROWS * num_rows + 1_000), rng)
-        rows = self.distilled.schema.reordered(names).to_json_rows(pool)
-        return _Pool(dict(zip(names, zip(*rows, strict=True), strict=True)))
+        pool = _Pool(self.distilled, names, rng)
+        if names:
+            pool.grow(min(POOL_STEP, POOL_ROWS * num_rows + 1_000))
+        return pool
 
     def _values(
         self, allowed: Mapping[str, Allowed], pool: _Pool, num_rows: int, rng: np.random.Generator
     ) -> dict[str, list[Any]]:
         """JSON values in ranges and choices, together as in own rows that happen to meet them."""
-        together = np.logical_and.reduce([pool.meets(name, cell) for name, cell in allowed.items()])
-        if together.any():
-            places = rng.choice(np.flatnonzero(together), num_rows)
+        together = pool.places(allowed, num_rows)
+        if len(together):
+            places = rng.choice(together, num_rows, replace=len(together) < num_rows)
             return {name: [pool.values[name][place] for place in places] for name in allowed}
         # Where no row meets all of them, each is met by itself.
         values = {}
         for name, cell in allowed.items():
-            alone = np.flatnonzero(pool.meets(name, cell))
+            alone = pool.places({name: cell}, num_rows)
             values[name] = (
                 [pool.values[name][place] for place in rng.choice(alone, num_rows)]
                 if len(alone)
@@ -98,18 +99,46 @@ class LocalSampler(Sampler):
         return values
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pool:
     """JSON values of own rows by column, among which some meet a condition."""
 
-    values: Mapping[str, Sequence[Any]]
+    distilled: DistilledSampler
+    names: Sequence[str]
+    rng: np.random.Generator
+    values: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    size: int = 0
     _met: dict[tuple[str, Allowed], np.ndarray] = field(default_factory=dict)
 
-    def meets(self, name: str, cell: Allowed) -> np.ndarray:
-        """Which rows meet a condition on one column, shape (n_rows,)."""
-        if (name, cell) not in self._met:
-            met = np.array([cell.meets(value) for value in self.values[name]], dtype=bool)
-            self._met[name, cell] = met
+    def grow(self, num_rows: int) -> None:
+        """Draw so many rows more."""
+        rows = self.distilled.sample(num_rows, self.rng)
+        told = self.distilled.schema.reordered(self.names).to_json_rows(rows)
+        for name, values in zip(self.names, zip(*told, strict=True), strict=True):
+            self.values[name] += values
+        self.size += num_rows
+
+    def places(self, allowed: Mapping[str, Allowed], wanted: int) -> np.ndarray:
+        """Which rows meet all conditions, shape (n_met,).
+
+        While some do, but fewer than are wanted, more rows are drawn, up to ``MAX_POOL``.
+        """
+        found = self._places(allowed)
+        while 0 < len(found) < wanted and self.size < MAX_POOL:
+            self.grow(POOL_STEP)
+            found = self._places(allowed)
+        return found
+
+    def _places(self, allowed: Mapping[str, Allowed]) -> np.ndarray:
+        return np.flatnonzero(
+            np.logical_and.reduce([self._meets(name, cell) for name, cell in allowed.items()])
+        )
+
+    def _meets(self, name: str, cell: Allowed) -> np.ndarray:
+        """Which rows meet a condition on one column, shape (size,)."""
+        met = self._met.get((name, cell), np.zeros(0, dtype=bool))
+        new = [cell.meets(value) for value in self.values[name][len(met) :]]
+        self._met[name, cell] = np.append(met, np.array(new, dtype=bool))
         return self._met[name, cell]
 
 
