@@ -376,3 +376,69 @@ def test_levels_come_before_numbers_where_held_out_rows_prefer_it():
 
 def _part(schema: TableSchema) -> TableSchema:
     return TableSchema((schema['age'], schema['charges']))
+
+
+@pytest.mark.parametrize('num_rows', [40, 2200])
+def test_numbers_and_dates_without_a_value_in_these_rows_are_drawn_as_missing(num_rows):
+    table = visits(num_rows + 1).assign(age=np.nan, admitted=None, sent=None)
+    table.loc[0, ['age', 'admitted', 'sent']] = 30, '2024-01-05', '2024-01-05 10:00:00'
+    metadata = visits_metadata(
+        sent={'sdtype': 'datetime', 'datetime_format': '%Y-%m-%d %H:%M:%S'},
+        note={'sdtype': 'categorical'},
+    )
+    schema = TableSchema.from_sdv(metadata, table)
+    assert [schema[name].kind for name in ('age', 'sent')] == ['integer', 'datetime']
+    plain = schema.to_plain(table).iloc[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        sampler = fit(plain, schema)
+        drawn = sampler.sample(30, np.random.default_rng(0))
+        completed = sampler.complete(
+            pd.DataFrame({'ward': ['north'] * 5, 'age': [50.0] * 5}), np.random.default_rng(0)
+        )
+    assert (sampler.standoff is None) == (num_rows == 40)
+    assert drawn[['age', 'admitted', 'sent']].isna().all(axis=None)
+    assert drawn['sent'].dtype == plain['sent'].dtype
+    assert completed[['admitted', 'sent']].isna().all(axis=None)
+    assert (completed['age'] == 50).all()
+    assert drawn['weight'].notna().all()
+    assert np.isfinite(sampler.nats)
+
+
+@pytest.mark.parametrize('stored', ['%d.%m.%Y %H:%M:%S.%f', None])
+def test_times_keep_fractions_of_a_second_and_stay_within_their_bounds(stored):
+    rng = np.random.default_rng(0)
+    times = pd.Timestamp('2024-01-01') + pd.to_timedelta(rng.integers(100, 900_000, 60), 'us')
+    table = pd.DataFrame({'at': times if stored is None else times.strftime(stored)})
+    declared = {} if stored is None else {'datetime_format': stored}
+    schema = TableSchema.from_sdv(visits_metadata(at={'sdtype': 'datetime', **declared}), table)
+    plain = schema.to_plain(table)
+    rows = fit(plain, schema).sample(500, np.random.default_rng(0))
+    assert rows['at'].between(times.min(), times.max()).all()
+    assert rows['at'].nunique() > 400
+    assert (rows['at'].dt.nanosecond == 0).all()
+    stored_rows = schema.from_plain(rows)
+    pd.testing.assert_frame_equal(schema.to_plain(stored_rows), rows)
+
+
+def test_whole_seconds_stay_whole():
+    times = pd.date_range('2024-01-01 00:00:07', periods=50, freq='37s')
+    table = pd.DataFrame({'at': times})
+    schema = TableSchema.from_sdv(visits_metadata(at={'sdtype': 'datetime'}), table)
+    rows = fit(table, schema).sample(300, np.random.default_rng(0))
+    assert (rows['at'] == rows['at'].dt.floor('s')).all()
+    assert rows['at'].between(times[0], times[-1]).all()
+
+
+@pytest.mark.parametrize('num_values', [1, 2, 3])
+def test_few_values_in_a_number_of_a_large_table_have_a_score(num_values):
+    table, schema = people(2200)
+    table.loc[num_values:, 'age'] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        sampler = fit(table, schema)
+        rows = sampler.sample(5000, np.random.default_rng(0))
+    assert np.isfinite(sampler.nats)
+    assert not any('nan' in choice for choice in sampler.choices())
+    assert rows['age'].isna().mean() > 0.99
+    assert rows['age'].dropna().between(table['age'].min(), table['age'].max()).all()

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sdv_llmgan.samplers.evidence import Booleans, Floats
 from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.schema import DATE, Column, TableSchema
 
 #: A category gets a feature of its own from so many rows on.
 MIN_CATEGORY_ROWS = 3
@@ -23,7 +23,8 @@ MAX_ONE_HOT = 50
 HEAP_SHARE = 0.25
 #: Standardized values beyond are cut for the linear models' sake.
 MAX_STANDARDIZED = 4.0
-NANOSECONDS_A_DAY = 86_400 * 10**9
+#: Units of datetimes, in nanoseconds.
+DAY, SECOND, MICROSECOND = 86_400 * 10**9, 10**9, 10**3
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,20 @@ class _Key:
 
 @dataclass(frozen=True)
 class NumberCoding:
-    """A column of numbers or datetimes; datetimes are nanoseconds, or days where they are dates.
+    """A column of numbers or datetimes; datetimes are counted in units of ``step``.
+
+    Where all values are missing, it is coded as if they were 0, and nothing but missing values is
+    drawn.
 
     Attributes:
         column: The column.
-        marginal: Its values by rank; ``None`` where all are missing.
+        marginal: Its values by rank.
         center: Mean of the values.
         scale: Their standard deviation, > 0.
         heaps: Values that many rows have.
-        has_missing: Whether values are missing in training.
+        has_missing: Whether some values are missing in training, and others not.
+        step: Nanoseconds of one unit of a datetime: a day for dates, a second for times, or a
+            microsecond where training times have fractions of a second (what is finer is lost).
     """
 
     column: Column
@@ -123,15 +129,20 @@ class NumberCoding:
     scale: float
     heaps: tuple[float, ...]
     has_missing: bool
+    step: int
 
     @classmethod
     def fit(
         cls, values: pd.Series, weights: Floats, column: Column, enforce_range: bool
     ) -> NumberCoding:
-        """Learn it from a plain column with at least one value."""
-        numbers = _to_numbers(values, column)
-        present = ~np.isnan(numbers) & (weights > 0)
+        """Learn it from a plain column."""
+        step = _step(values, column)
+        numbers = _to_numbers(values, column, step)
+        missing = np.isnan(numbers)
+        present = ~missing & (weights > 0)
         found, weights = numbers[present], weights[present]
+        if not len(found):
+            found, weights = np.zeros(1), np.ones(1)
         levels, counts = np.unique(found, return_counts=True)
         heaps = levels[(counts >= HEAP_SHARE * len(found)) & (counts >= 4)]
         bounds = (float(found.min()), float(found.max())) if enforce_range else None
@@ -142,19 +153,20 @@ class NumberCoding:
             float(found.mean()),
             float(found.std()) or 1.0,
             tuple(heaps) if len(levels) > len(heaps) else tuple(heaps[1:]),
-            bool(np.isnan(numbers).any()),
+            bool(missing.any() and not missing.all()),
+            step,
         )
 
     def encode(self, values: pd.Series) -> Floats:
         """Numbers, NaN where missing, shape (n_rows,)."""
-        return _to_numbers(values, self.column)
+        return _to_numbers(values, self.column, self.step)
 
     def decode(self, numbers: Floats) -> pd.Series:
         """Plain values for numbers."""
         if self.column.kind != 'datetime':
             return pd.Series(numbers)
         missing = np.isnan(numbers)
-        times = np.where(missing, 0, numbers).astype(np.int64) * _step(self.column)
+        times = np.where(missing, 0, numbers).astype(np.int64) * self.step
         return pd.Series(times.astype('datetime64[ns]')).mask(missing)
 
     def features(self, numbers: Floats) -> Floats:
@@ -179,17 +191,22 @@ class NumberCoding:
 Coding = LevelCoding | NumberCoding
 
 
-def _step(column: Column) -> int:
-    """Nanoseconds of one unit."""
-    return NANOSECONDS_A_DAY if '%H' not in column.datetime_format else 10**9
+def _step(values: pd.Series, column: Column) -> int:
+    """See ``NumberCoding``."""
+    if column.kind != 'datetime':
+        return 1
+    if column.datetime_format == DATE:
+        return DAY
+    has_fractions = (values.dropna().to_numpy('datetime64[ns]').astype(np.int64) % SECOND).any()
+    return MICROSECOND if has_fractions else SECOND
 
 
-def _to_numbers(values: pd.Series, column: Column) -> Floats:
+def _to_numbers(values: pd.Series, column: Column, step: int) -> Floats:
     if column.kind != 'datetime':
         return values.to_numpy(float)
     times = values.to_numpy('datetime64[ns]')
-    numbers = times.astype(np.int64) / _step(column)
-    return np.where(np.isnat(times), np.nan, numbers)
+    # Whole units: the extremes are bounds, and what is drawn is rounded after it is held to them.
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64) // step)
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,13 @@ def choose_leaf_size(
     score: Callable[[Model, Evidence], float],
     rng: np.random.Generator,
 ) -> tuple[int, float]:
-    """The leaf size with the best score, lower is better, on held-out rows, and that score."""
+    """The leaf size with the best score, lower is better, on held-out rows, and that score.
+
+    Fewer than four real rows are too few to hold one out: they are judged by themselves.
+    """
     rows = rng.permutation(np.flatnonzero(evidence.is_real))[:ROWS_TO_CHOOSE_BY]
-    held_out = rows[: len(rows) // 4]
     fitted_on = evidence.rows(rows[len(rows) // 4 :])
+    held_out = rows[: len(rows) // 4] if len(rows) >= 4 else rows
     scores = [score(fit(fitted_on, size), evidence.rows(held_out)) for size in LEAF_SIZES]
     best = int(np.argmin(scores))
     return LEAF_SIZES[best], float(scores[best])
