@@ -228,3 +228,58 @@ def test_efficacy_without_xgboost_says_what_to_install(monkeypatch):
 def test_efficacy_names_the_targets_there_can_be():
     with pytest.raises(ValueError, match="got 'wage'. It can be: size, kind"):
         MLEfficacy.compute(rule(20, 1), rule(20, 2), target='wage')
+
+
+def compute(name: str, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
+    more = {'MLEfficacy': {'target': 'kind'}, 'DCRShare': {'held_out_data': real}}
+    return getattr(metrics, name).compute(real, synthetic, **more.get(name, {}))
+
+
+@pytest.mark.parametrize('name', metrics.__all__)
+def test_every_metric_refuses_tables_that_cannot_be_compared(name):
+    table = points(20, 1)
+    with pytest.raises(ValueError, match='real table must have at least one row, found none'):
+        compute(name, table[:0], table)
+    with pytest.raises(ValueError, match='synthetic table must have at least one row, found none'):
+        compute(name, table, table[:0])
+    with pytest.raises(ValueError, match=r"synthetic table must have .* it lacks \['x'\]"):
+        compute(name, table, table.drop(columns='x'))
+    naive = table.assign(at=pd.date_range('2024-01-01', periods=20))
+    aware = naive.assign(at=naive['at'].dt.tz_localize('UTC'))
+    with pytest.raises(ValueError, match="column 'at' of the real table is in UTC, .* in none"):
+        compute(name, aware, naive)
+    assert compute(name, aware, aware) == compute(name, naive, naive)
+    extra = table.assign(other=1)
+    assert compute(name, table, extra) == compute(name, table, table)
+
+
+def test_dcr_share_refuses_empty_held_out_rows():
+    with pytest.raises(ValueError, match='held-out table must have at least one row'):
+        DCRShare.compute(points(5, 1), points(5, 2), held_out_data=points(0, 3))
+
+
+def test_beta_recall_needs_two_real_rows():
+    with pytest.raises(ValueError, match='needs 2 real rows, got 1'):
+        BetaRecall.compute(points(1, 1), points(5, 2))
+
+
+def test_efficacy_refuses_what_nothing_can_be_learned_from():
+    table = rule(20, 1)
+    with pytest.raises(ValueError, match="to predict 'price' from, found no other"):
+        MLEfficacy.compute(table[['price']], table[['price']], target='price')
+    unknown = table.assign(price=np.nan)
+    with pytest.raises(ValueError, match='at least 1 of the synthetic rows .* found 0'):
+        MLEfficacy.compute(table, unknown, target='price')
+    with pytest.raises(ValueError, match='at least 2 of the real rows .* found 1'):
+        MLEfficacy.compute(table[:1], table, target='price')
+    with pytest.raises(ValueError, match='at least 1 of the real rows .* found 0'):
+        MLEfficacy.compute(table.assign(large=None), table, target='large')
+
+
+@pytest.mark.parametrize(
+    ('share', 'normalized'), [(0, 1), (0.3, 1), (0.5, 1), (0.75, 0.5), (0.9, 0.2), (1, 0)]
+)
+def test_a_dcr_share_below_one_half_is_no_better_than_one_half(share, normalized):
+    assert DCRShare.normalize(share) == pytest.approx(normalized)
+    with pytest.raises(ValueError, match='must be between'):
+        DCRShare.normalize(1.1)

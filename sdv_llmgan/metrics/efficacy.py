@@ -31,6 +31,7 @@ from sdv_llmgan.metrics.encoding import (
     NUMBER_SDTYPES,
     as_levels,
     as_numbers,
+    check_tables,
     column_sdtypes,
     datetime_formats,
 )
@@ -96,18 +97,29 @@ class MLEfficacy(SingleTableMetric):
 
         Raises:
             ImportError: XGBoost is not installed.
-            ValueError: The target is no column that can be predicted.
+            ValueError: A table is empty, the tables' columns differ, or the target is no column
+                that can be predicted, is the only one, or is known in no row (a number: in fewer
+                than two real rows).
         """
-        sdtypes = column_sdtypes(synthetic_data, metadata)
+        check_tables([real_data, synthetic_data], metadata)
+        shared = [name for name in synthetic_data.columns if name in real_data.columns]
+        sdtypes = column_sdtypes(synthetic_data[shared], metadata)
         if target not in sdtypes:
             raise ValueError(
                 f'The target must be a column with values to learn, got {target!r}. '
                 f'It can be: {", ".join(map(str, sdtypes))}.'
             )
+        if len(sdtypes) == 1:
+            raise ValueError(
+                f'ML efficacy needs a column to predict {target!r} from, found no other one: take '
+                'another metric, or tables of more columns.'
+            )
         is_number = sdtypes[target] in NUMBER_SDTYPES
         formats = datetime_formats(metadata)
         train, train_target = _split(synthetic_data, sdtypes, formats, target)
         test, test_target = _split(real_data, sdtypes, formats, target)
+        _check_known('synthetic', train_target, 1)
+        _check_known('real', test_target, 2 if is_number else 1)
         models = _regressors(seed) if is_number else _classifiers(seed)
         features = _features({name: kind for name, kind in sdtypes.items() if name != target})
         train_features, test_features = features.fit_transform(train), features.transform(test)
@@ -161,6 +173,14 @@ def _split(
     }
     target_values = columns.pop(target)
     return pd.DataFrame(columns), target_values
+
+
+def _check_known(role: str, target: np.ndarray[Any, Any], least: int) -> None:
+    if len(target) < least:
+        raise ValueError(
+            f'ML efficacy needs at least {least} of the {role} rows with a known target, found '
+            f'{len(target)}: take another target, or more rows.'
+        )
 
 
 def _features(sdtypes: Mapping[Any, str]) -> ColumnTransformer:

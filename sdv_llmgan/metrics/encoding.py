@@ -21,6 +21,8 @@ from sdv_llmgan.plain import to_datetime
 Numbers = npt.NDArray[np.float64]
 NUMBER_SDTYPES = ('numerical', 'datetime')
 CATEGORY_SDTYPES = ('categorical', 'boolean', 'ordinal', 'text')
+#: What tables are compared, in this order.
+ROLES = ('real', 'synthetic', 'held-out')
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,18 @@ def encode(
     """Encode tables of the same columns by the first one's ranges.
 
     Args:
-        tables: The first is the real one. A level that only another one has is a level of its own;
-            a missing number becomes the first table's mean.
+        tables: The real one, then the synthetic one, then held-out rows. A level that only a later
+            one has is a level of its own; a missing number becomes the first table's mean.
         metadata: A metadata ``dict`` or object of one table; ``None``: by the first table's dtypes.
 
     Returns:
         One encoded table for each.
 
     Raises:
-        ValueError: A table lacks a column of the first, or no column can be encoded.
+        ValueError: They cannot be compared, see ``check_tables``, or no column can be encoded.
     """
+    check_tables(tables, metadata)
     real = tables[0]
-    for table in tables:
-        if missing := [name for name in real.columns if name not in table.columns]:
-            raise ValueError(f"All tables need the real one's columns; one lacks {missing}.")
     sdtypes, formats = column_sdtypes(real, metadata), datetime_formats(metadata)
     numbers: list[Numbers] = []
     codes: list[Numbers] = []
@@ -89,6 +89,39 @@ def encode(
         EncodedTable(_stack(numbers, start, end), _stack(codes, start, end), num_levels)
         for start, end in zip(ends, ends[1:], strict=False)
     ]
+
+
+def check_tables(
+    tables: Sequence[pd.DataFrame],
+    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+) -> None:
+    """Refuse tables that cannot be compared.
+
+    Args:
+        tables: The real one, then the synthetic one, then held-out rows.
+        metadata: A metadata ``dict`` or object of one table; ``None``: by the first table's dtypes.
+
+    Raises:
+        ValueError: A table has no rows, lacks a column of the real one, or has dates in another
+            time zone than the real one has.
+    """
+    real = tables[0]
+    dates = [name for name, kind in column_sdtypes(real, metadata).items() if kind == 'datetime']
+    for role, table in zip(ROLES, tables, strict=False):
+        if missing := [name for name in real.columns if name not in table.columns]:
+            raise ValueError(
+                f"The {role} table must have the real one's columns; it lacks {missing}."
+            )
+        if not len(table):
+            raise ValueError(f'The {role} table must have at least one row, found none.')
+        for name in dates:
+            zone, other = (getattr(t[name].dtype, 'tz', None) for t in (real, table))
+            if str(zone) != str(other):
+                raise ValueError(
+                    f'Dates must be in one time zone: column {name!r} of the real table is in '
+                    f'{zone or "none"}, that of the {role} table in {other or "none"}. Take it '
+                    'from both: column.dt.tz_localize(None).'
+                )
 
 
 def column_sdtypes(table: pd.DataFrame, metadata: Any = None) -> dict[Any, str]:  # noqa: ANN401

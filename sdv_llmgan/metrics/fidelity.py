@@ -55,7 +55,7 @@ class AlphaPrecision(SingleTableMetric):
             metadata: A metadata ``dict`` or object of one table; ``None``: by dtypes.
 
         Raises:
-            ValueError: The tables' columns differ, or none can be compared.
+            ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
         real, synthetic = encode([real_data, synthetic_data], metadata)
         return alpha_precision(real.one_hot(), synthetic.one_hot())
@@ -82,7 +82,10 @@ class BetaRecall(SingleTableMetric):
         synthetic_data: pd.DataFrame,
         metadata: Any = None,  # noqa: ANN401 - of either SDV line
     ) -> float:
-        """The metric; arguments and errors are those of ``AlphaPrecision.compute``."""
+        """The metric; arguments and errors are those of ``AlphaPrecision.compute``.
+
+        Two real rows are needed, too.
+        """
         real, synthetic = encode([real_data, synthetic_data], metadata)
         return beta_recall(real.one_hot(), synthetic.one_hot())
 

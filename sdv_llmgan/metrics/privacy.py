@@ -20,10 +20,13 @@ MAX_CELLS = 4_000_000
 class DCRShare(SingleTableMetric):
     """Share of synthetic rows nearer to the training rows than to equally many held-out rows.
 
-    In [0, 1]. One half is ideal: training rows are no nearer than other rows of the same source.
-    More means that training rows shine through, 1 that every row does; less is no better than one
-    half. A row as near to both counts one half, so a table of few categories, all of whose rows
-    are ties, is not called private.
+    In [0, 1], lower is better down to one half, which is ideal: training rows are no nearer than
+    other rows of the same source. More means that training rows shine through, 1 that every row
+    does; less is no better than one half. A row as near to both counts one half, so a table of few
+    categories, all of whose rows are ties, is not called private.
+
+    ``normalize`` turns the share round, into [0, 1], higher is better: 1 for a share of one half or
+    less, 0 for a share of 1, and linear between.
 
     "Equally many": of the larger table, as many rows are drawn as the smaller one has. The figure
     is the mean over *all* such draws, worked out exactly, so it has no seed. Where fewer rows are
@@ -76,14 +79,8 @@ class DCRShare(SingleTableMetric):
             only where both tables have the same size.
 
         Raises:
-            ValueError: The tables' columns differ, or one table is empty.
+            ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
-        if real_data.empty or synthetic_data.empty or held_out_data.empty:
-            raise ValueError(
-                'DCR share needs rows of all three kinds, got '
-                f'{len(real_data)} real, {len(synthetic_data)} synthetic and '
-                f'{len(held_out_data)} held out.'
-            )
         train, synthetic, held_out = encode([real_data, synthetic_data, held_out_data], metadata)
         to_train = nearest_distances(synthetic, train)
         to_held_out = nearest_distances(synthetic, held_out)
@@ -96,6 +93,22 @@ class DCRShare(SingleTableMetric):
             'median_to_train': float(np.median(to_train)),
             'median_to_held_out': float(np.median(to_held_out)),
         }
+
+    @classmethod
+    def normalize(cls, raw_score: float) -> float:
+        """The share on a scale on which less than one half is no better than one half.
+
+        Args:
+            raw_score: What ``compute`` gave, in [0, 1].
+
+        Returns:
+            In [0, 1], higher is better; see the class.
+
+        Raises:
+            ValueError: The share is not in [0, 1].
+        """
+        nearer: float = super().normalize(raw_score)
+        return min(1.0, 2 * nearer)
 
 
 class CopiedRows(SingleTableMetric):
@@ -139,10 +152,8 @@ class CopiedRows(SingleTableMetric):
             ``score`` and ``copies``, how many synthetic rows are copies.
 
         Raises:
-            ValueError: The tables' columns differ, or there are no synthetic rows.
+            ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
-        if synthetic_data.empty:
-            raise ValueError('Copied rows needs synthetic rows, got none.')
         real, synthetic = encode([real_data, synthetic_data], metadata)
         known = set(_keys(real))
         copies = sum(key in known for key in _keys(synthetic))
