@@ -23,12 +23,16 @@ EXAMPLES = 5
 EXAMPLE_LENGTH = 60
 
 
-def learn_column(values: pd.Series, declared: Mapping[str, Any]) -> Column:
+def learn_column(
+    values: pd.Series, declared: Mapping[str, Any], *, enforce_rounding: bool = True
+) -> Column:
     """Learn one column.
 
     Args:
         values: The training column as SDV stores it, shape (n_rows,), missing values as NaN.
         declared: Its entry in the metadata (``sdtype``, ``datetime_format``); may be empty.
+        enforce_rounding: Whether numbers have no more decimals than the training values; those
+            of an integer dtype have none in any case.
 
     Raises:
         ValueError: A numerical column has infinite numbers.
@@ -43,7 +47,8 @@ def learn_column(values: pd.Series, declared: Mapping[str, Any]) -> Column:
         share_true = float(present.astype(float).mean())
         return Column(name, 'boolean', nullable=nullable, shares=(share_true,), dtype=dtype)
     if sdtype == 'numerical':
-        return _learn_number(name, present.astype(float), nullable, dtype)
+        rounded = enforce_rounding or pd.api.types.is_integer_dtype(values)
+        return _learn_number(name, present.astype(float), nullable, dtype, rounded)
     if sdtype == 'datetime':
         return _learn_datetime(name, present, nullable, dtype, declared.get('datetime_format'))
     if sdtype == 'text':
@@ -86,14 +91,16 @@ def _guess_sdtype(values: pd.Series) -> str:
     return 'categorical'
 
 
-def _learn_number(name: str, present: pd.Series, nullable: bool, dtype: str) -> Column:
+def _learn_number(
+    name: str, present: pd.Series, nullable: bool, dtype: str, rounded: bool
+) -> Column:
     finite = present[np.isfinite(present)]
     if len(finite) < len(present):
         raise ValueError(
             f'Column {quote(name)} has infinite numbers; replace them, or mark them as missing.'
         )
     low, high = float(finite.min()), float(finite.max())
-    if (finite == finite.round()).all():
+    if rounded and (finite == finite.round()).all():
         return Column(
             name,
             'integer',
@@ -103,7 +110,7 @@ def _learn_number(name: str, present: pd.Series, nullable: bool, dtype: str) -> 
             examples=tuple(int(value) for value in _spread(finite)),
             dtype=dtype,
         )
-    decimals = _decimals(finite)
+    decimals = _decimals(finite, rounded)
     return Column(
         name,
         'number',
@@ -116,15 +123,21 @@ def _learn_number(name: str, present: pd.Series, nullable: bool, dtype: str) -> 
     )
 
 
-def _decimals(values: pd.Series) -> int:
-    """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``)."""
+def _decimals(values: pd.Series, rounded: bool) -> int:
+    """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``).
+
+    No more than the values have, where they are ``rounded``.
+    """
+    sizes = values.abs()[values != 0]
+    typical = float(sizes.median()) if len(sizes) else 1.0
+    enough = max(4, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(typical)))
+    if not rounded:
+        return enough
     used = next(
         (d for d in range(1, 16) if np.isclose(values, values.round(d), rtol=1e-9, atol=0).all()),
         MOST_DECIMALS,
     )
-    typical = float(values.abs()[values != 0].median())
-    enough = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(typical))
-    return min(max(used, 1), max(4, enough))
+    return min(used, enough)
 
 
 def _learn_datetime(

@@ -55,14 +55,21 @@ class Rules:
         return tuple(map(rule_words, self.constraints))
 
     def stepped(self, schema: TableSchema) -> TableSchema:
-        """The schema with the steps of columns that have fixed increments."""
+        """The schema with the steps of columns that have fixed increments: whole numbers."""
         steps = {
             parameters(rule)['column_name']: int(parameters(rule)['increment_value'])
             for rule in self.constraints
             if isinstance(rule, FixedIncrements)
         }
         return schema.replaced(
-            replace(column, step=steps[column.name]) for column in schema if column.name in steps
+            replace(
+                column,
+                kind='integer' if column.kind == 'number' else column.kind,
+                decimals=0,
+                step=steps[column.name],
+            )
+            for column in schema
+            if column.name in steps
         )
 
     def begin(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -52,6 +52,8 @@ class TableSchema:
         metadata: Any,  # noqa: ANN401 - Metadata of either SDV line
         table: pd.DataFrame,
         descriptions: Mapping[str, str] | None = None,
+        *,
+        enforce_rounding: bool = True,
     ) -> TableSchema:
         """Learn the schema from SDV metadata and a training table.
 
@@ -61,6 +63,7 @@ class TableSchema:
                 personal data are left out. Columns that the metadata does not name (SDV's
                 constraints make some) are typed by their dtype.
             descriptions: What columns mean, by name.
+            enforce_rounding: Whether numbers have no more decimals than the training values.
 
         Raises:
             ValueError: A description names a column that is not there.
@@ -77,7 +80,9 @@ class TableSchema:
         return cls(
             tuple(
                 replace(
-                    learn_column(table[name], declared.get(name, {})),
+                    learn_column(
+                        table[name], declared.get(name, {}), enforce_rounding=enforce_rounding
+                    ),
                     description=descriptions.get(str(name), ''),
                 )
                 for name in table.columns

@@ -71,7 +71,9 @@ class LLMGANSynthesizer(Conditional):
         metadata: ``sdv.metadata.Metadata`` of one table.
         enforce_min_max_values: Whether values stay between the training table's minimum and
             maximum.
-        enforce_rounding: Whether numbers are rounded as in the training table.
+        enforce_rounding: Whether numbers have no more decimals than in the training table. If not,
+            they have six significant digits, and at least four decimals; those of an integer
+            dtype stay whole.
         locales: Locales of made-up personal data.
         llm: ``'provider/model'``, a ``Provider``, or ``None`` for the local model.
         context: What the data is and how it was collected, in a sentence or two.
@@ -321,7 +323,12 @@ class LLMGANSynthesizer(Conditional):
         return first_requests(lambda: twin.fit(data))
 
     def _fit(self, table: pd.DataFrame) -> None:
-        schema = TableSchema.from_sdv(self.metadata, table, self.column_descriptions)
+        schema = TableSchema.from_sdv(
+            self.metadata,
+            table,
+            self.column_descriptions,
+            enforce_rounding=self.enforce_rounding,
+        )
         if schema.texts and self.sampler == 'distilled':
             raise ValueError(
                 f"sampler='distilled' cannot write free text ({', '.join(schema.texts)}): "

@@ -402,6 +402,7 @@ def test_arguments_that_both_have_are_kept_and_do_the_same(capsys):
         [1, 1],
     ]
     assert not rows['age'].between(TABLE['age'].min(), TABLE['age'].max()).all()
+    assert not (rows['weight'] == rows['weight'].round(1)).all()
     assert 'Fitting' in capsys.readouterr().err
 
 

@@ -337,3 +337,29 @@ def test_a_rule_on_keys_is_checked_by_sdv():
     rows = sample_from_conditions(made, [Condition({'nights': 3}, num_rows=10)])
     assert len(rows) >= 9
     made.validate_constraints(rows)
+
+
+@pytest.mark.filterwarnings('ignore:None of 1 batches')
+@pytest.mark.parametrize('sampler', ['llm', 'distilled'])
+def test_fixed_increments_hold_where_rounding_is_not_enforced(sampler):
+    table = stays()[['price', 'nights']].astype({'price': float})
+    table['cost'] = np.round(np.random.default_rng(1).normal(50, 10, len(table)), 1)
+    columns = {name: {'sdtype': 'numerical'} for name in table}
+    made = LLMGANSynthesizer(
+        Metadata.load_from_dict({
+            'tables': {'stays': {'columns': columns}},
+            'relationships': [],
+            'METADATA_SPEC_VERSION': 'V1',
+        }),
+        enforce_rounding=False,
+        llm=ScriptedProvider(),
+        max_batches=1,
+        sampler=sampler,
+    )
+    made.add_constraints([FixedIncrements('price', 25)])
+    fit(made, table)
+    rows = sample(made, 30)
+    made.validate_constraints(rows)
+    assert (rows['price'] % 25 == 0).all()
+    assert rows['nights'].dtype == table['nights'].dtype
+    assert not (rows['cost'] == rows['cost'].round(1)).all()

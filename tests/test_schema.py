@@ -9,6 +9,7 @@ import pytest
 from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
+from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.schema import Column, TableSchema
 
 SCHEMA = TableSchema.from_sdv(visits_metadata(), visits().drop(columns='patient'))
@@ -74,6 +75,17 @@ def test_times_are_written_with_hours():
 )
 def test_decimals_keep_what_tells_values_apart(values, decimals):
     assert one_column(values, 'numerical')['x'].decimals == decimals
+
+
+@pytest.mark.parametrize(
+    ('values', 'decimals'),
+    [([1.5, 2.25], 5), ([0.1, 0.2], 6), ([30.0, None], 4), ([0.0, 0.0], 5), ([2e4, 3e6], 4)],
+)
+def test_decimals_are_not_learned_where_rounding_is_not_enforced(values, decimals):
+    column = learn_column(pd.Series(values, name='x'), {}, enforce_rounding=False)
+    assert (column.kind, column.decimals) == ('number', decimals)
+    whole = learn_column(pd.Series([1, 2], name='x'), {}, enforce_rounding=False)
+    assert (whole.kind, whole.decimals) == ('integer', 0)
 
 
 def test_whole_floats_are_whole_numbers():
