@@ -31,7 +31,8 @@ from sdv_llmgan.metrics.encoding import (
     NUMBER_SDTYPES,
     as_levels,
     as_numbers,
-    check_tables,
+    check_columns,
+    check_rows,
     column_sdtypes,
     datetime_formats,
 )
@@ -101,7 +102,8 @@ class MLEfficacy(SingleTableMetric):
                 that can be predicted, is the only one, or is known in no row (a number: in fewer
                 than two real rows).
         """
-        check_tables([real_data, synthetic_data], metadata)
+        check_rows([real_data, synthetic_data])
+        check_columns([real_data, synthetic_data], metadata)
         shared = [name for name in synthetic_data.columns if name in real_data.columns]
         sdtypes = column_sdtypes(synthetic_data[shared], metadata)
         if target not in sdtypes:

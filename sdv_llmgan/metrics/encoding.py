@@ -64,9 +64,9 @@ def encode(
         One encoded table for each.
 
     Raises:
-        ValueError: They cannot be compared, see ``check_tables``, or no column can be encoded.
+        ValueError: Their columns cannot be compared, see ``check_columns``, or none can be encoded.
     """
-    check_tables(tables, metadata)
+    check_columns(tables, metadata)
     real = tables[0]
     sdtypes, formats = column_sdtypes(real, metadata), datetime_formats(metadata)
     numbers: list[Numbers] = []
@@ -91,19 +91,25 @@ def encode(
     ]
 
 
-def check_tables(
+def check_rows(tables: Sequence[pd.DataFrame]) -> None:
+    """Refuse empty tables, with a ``ValueError``; their order is that of ``ROLES``."""
+    for role, table in zip(ROLES, tables, strict=False):
+        if not len(table):
+            raise ValueError(f'The {role} table must have at least one row, found none.')
+
+
+def check_columns(
     tables: Sequence[pd.DataFrame],
     metadata: Any = None,  # noqa: ANN401 - of either SDV line
 ) -> None:
-    """Refuse tables that cannot be compared.
+    """Refuse tables whose columns cannot be compared.
 
     Args:
-        tables: The real one, then the synthetic one, then held-out rows.
+        tables: In the order of ``ROLES``.
         metadata: A metadata ``dict`` or object of one table; ``None``: by the first table's dtypes.
 
     Raises:
-        ValueError: A table has no rows, lacks a column of the real one, or has dates in another
-            time zone than the real one has.
+        ValueError: A table lacks a column of the real one, or has dates in another time zone.
     """
     real = tables[0]
     dates = [name for name, kind in column_sdtypes(real, metadata).items() if kind == 'datetime']
@@ -112,8 +118,6 @@ def check_tables(
             raise ValueError(
                 f"The {role} table must have the real one's columns; it lacks {missing}."
             )
-        if not len(table):
-            raise ValueError(f'The {role} table must have at least one row, found none.')
         for name in dates:
             zone, other = (getattr(t[name].dtype, 'tz', None) for t in (real, table))
             if str(zone) != str(other):

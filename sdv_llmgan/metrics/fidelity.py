@@ -22,7 +22,7 @@ from sdmetrics.goal import Goal
 from sdmetrics.single_table.base import SingleTableMetric
 from sklearn.neighbors import NearestNeighbors
 
-from sdv_llmgan.metrics.encoding import Numbers, encode
+from sdv_llmgan.metrics.encoding import Numbers, check_rows, encode
 
 #: The shares at which the curves are read, as synthcity reads them.
 SHARES = np.linspace(0, 1, 30)
@@ -57,6 +57,7 @@ class AlphaPrecision(SingleTableMetric):
         Raises:
             ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
+        check_rows([real_data, synthetic_data])
         real, synthetic = encode([real_data, synthetic_data], metadata)
         return alpha_precision(real.one_hot(), synthetic.one_hot())
 
@@ -86,6 +87,7 @@ class BetaRecall(SingleTableMetric):
 
         Two real rows are needed, too.
         """
+        check_rows([real_data, synthetic_data])
         real, synthetic = encode([real_data, synthetic_data], metadata)
         return beta_recall(real.one_hot(), synthetic.one_hot())
 

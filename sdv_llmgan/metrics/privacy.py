@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from sdmetrics.goal import Goal
 from sdmetrics.single_table.base import SingleTableMetric
 
-from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, encode
+from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, check_rows, encode
 
 #: Distances held in memory at once.
 MAX_CELLS = 4_000_000
@@ -81,7 +81,9 @@ class DCRShare(SingleTableMetric):
         Raises:
             ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
-        train, synthetic, held_out = encode([real_data, synthetic_data, held_out_data], metadata)
+        tables = [real_data, synthetic_data, held_out_data]
+        check_rows(tables)
+        train, synthetic, held_out = encode(tables, metadata)
         to_train = nearest_distances(synthetic, train)
         to_held_out = nearest_distances(synthetic, held_out)
         if len(real_data) <= len(held_out_data):
@@ -154,6 +156,7 @@ class CopiedRows(SingleTableMetric):
         Raises:
             ValueError: A table is empty, the tables' columns differ or none can be compared.
         """
+        check_rows([real_data, synthetic_data])
         real, synthetic = encode([real_data, synthetic_data], metadata)
         known = set(_keys(real))
         copies = sum(key in known for key in _keys(synthetic))
