@@ -106,6 +106,23 @@ def test_random_numbers_are_written_with_the_decimals_of_the_schema():
     assert written == {f'{tenth / 10}' for tenth in range(11)}
 
 
+@pytest.mark.parametrize(
+    ('low', 'high'), [(0, 2**64 - 1), (2**63, 2**63 + 3), (int(-1e90), int(1e90)), (-3, int(1e300))]
+)
+@pytest.mark.parametrize('step', [1, 3])
+def test_random_integers_may_be_larger_than_numpys(low, high, step):
+    schema = {'type': 'integer', 'minimum': low, 'maximum': high, 'multipleOf': step}
+    drawn = {int(random_json(schema, np.random.default_rng(seed))) for seed in range(50)}
+    assert len(drawn) > 1 or high // step == -(-low // step)
+    assert all(low <= value <= high and value % step == 0 for value in drawn)
+
+
+def test_random_integers_take_all_values_between_the_bounds():
+    schema = {'type': 'integer', 'minimum': -5, 'maximum': 7, 'multipleOf': 2}
+    drawn = {int(random_json(schema, np.random.default_rng(seed))) for seed in range(100)}
+    assert drawn == {-4, -2, 0, 2, 4, 6}
+
+
 def test_a_pickle_keeps_the_script_and_what_was_asked():
     provider = ScriptedProvider(script=['one', 'two'])
     provider.complete(ask('a'))

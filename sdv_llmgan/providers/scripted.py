@@ -122,7 +122,11 @@ def _random_array(schema: dict[str, Any], rng: np.random.Generator) -> list[Any]
 def _random_integer(schema: dict[str, Any], rng: np.random.Generator) -> int:
     step = schema.get('multipleOf', 1)
     low, high = schema.get('minimum', 0), schema.get('maximum', 100)
-    return int(rng.integers(math.ceil(low / step), high // step + 1)) * int(step)
+    least, most = int(-(-low // step)), int(high // step)
+    if least >= -(2**63) and most < 2**63:
+        return int(rng.integers(least, most + 1)) * int(step)
+    share = int(rng.integers(2**53))  # numpy draws no larger numbers
+    return (least + (most - least + 1) * share // 2**53) * int(step)
 
 
 def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:
