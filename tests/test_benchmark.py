@@ -369,6 +369,34 @@ def test_smote_takes_categories_numbers_and_missing_cells(columns, target):
             assert set(made[name].dropna()) <= set(rows[name].dropna())
 
 
+@pytest.mark.parametrize(
+    ('written', 'declared'),
+    [
+        ('%d.%m.%Y', {'datetime_format': '%d.%m.%Y'}),
+        ('%Y-%m-%d', {}),
+        ('%Y-%m-%d %H:%M:%S', {}),
+        (None, {}),
+    ],
+)
+def test_smote_makes_dates_as_the_training_rows_have_them(written, declared):
+    rows = visits(40)[['admitted', 'age', 'ward']]
+    step = '7h' if written and '%H' in written else '3D'
+    dates = pd.Series(pd.date_range('2024-01-01', periods=40, freq=step))
+    rows['admitted'] = dates if written is None else dates.dt.strftime(written)
+    rows.loc[5, 'admitted'] = None
+    metadata = metadata_by_dtypes(rows)
+    metadata['columns']['admitted'] = {'sdtype': 'datetime', **declared}
+    made = Smote()
+    made.fit(TrainingTable('t', rows, metadata, 'ward'), 0)
+    admitted = made.sample(40)['admitted']
+    assert admitted.dtype == rows['admitted'].dtype
+    parsed = pd.to_datetime(admitted, format=written)
+    assert parsed.between(dates.min(), dates.max()).all()
+    assert not set(admitted) <= set(rows['admitted'])
+    if step == '3D':
+        assert (parsed == parsed.dt.normalize()).all()
+
+
 def test_smote_leaves_a_class_of_one_row_out_and_needs_two_others():
     rows = pd.DataFrame({'x': [1.0, 2, 3, 4, 9], 'y': ['a', 'a', 'b', 'b', 'c']})
     assert set(smote(rows, 'y')['y']) == {'a', 'b'}

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
+from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, as_numbers, datetime_formats
 
 NEIGHBORS = 5
+#: Seconds.
+DAY = 86_400
 
 
 class Real:
@@ -30,8 +32,8 @@ class Smote:
 
     Chawla et al., SMOTE, 2002, by imbalanced-learn. As many new rows a class as it has training
     rows; a numerical target is one more feature, and its halves are the classes. A missing number
-    becomes the mean, and stays a level in a categorical column. A class of one row has no
-    neighbour and is left out.
+    becomes the mean, and stays a level in a categorical column. A date is a number of seconds. A
+    class of one row has no neighbour and is left out.
     """
 
     def fit(self, training: TrainingTable, seed: int) -> None:
@@ -51,9 +53,14 @@ class Smote:
         sdtypes = {
             name: entry['sdtype'] for name, entry in self.training.metadata['columns'].items()
         }
-        numbers = [name for name in rows if sdtypes[name] in NUMBER_SDTYPES]
+        formats = datetime_formats(self.training.metadata)
+        numbers = {
+            name: pd.Series(as_numbers(rows[name], sdtypes[name], formats[name]), rows.index)
+            for name in rows
+            if sdtypes[name] in NUMBER_SDTYPES
+        }
         filled = pd.DataFrame({
-            name: rows[name].astype(float).fillna(rows[name].mean())
+            name: numbers[name].fillna(numbers[name].mean())
             if name in numbers
             else rows[name].astype(object).where(rows[name].notna(), 'missing').astype(str)
             for name in rows
@@ -65,14 +72,16 @@ class Smote:
         )
         counts = classes.value_counts()
         kept = classes.isin(counts.index[counts > 1])
-        new = self._interpolated(filled[kept], classes[kept], numbers)
+        new = self._interpolated(filled[kept], classes[kept], list(numbers))
         levels = {
             name: dict(zip(filled[name], rows[name], strict=True))
             for name in rows
             if name not in numbers
         }
         made = pd.DataFrame({
-            name: new[name].round(_decimals(rows[name]))
+            name: _dates(new[name], rows[name], numbers[name], formats[name])
+            if sdtypes[name] == 'datetime'
+            else new[name].round(_decimals(numbers[name]))
             if name in numbers
             else new[name].map(levels[name])
             for name in rows
@@ -111,6 +120,17 @@ def _sampler(
     return over_sampling.SMOTENC(categorical_features=categorical, **settings)
 
 
+def _dates(
+    seconds: pd.Series, like: pd.Series, training_seconds: pd.Series, written: str | None
+) -> pd.Series:
+    """Dates as the training rows ``like`` have them: whole days if theirs are, text if they are."""
+    is_by_day = (training_seconds.dropna() % DAY == 0).all()
+    dates = pd.to_datetime(seconds, unit='s').dt.round('D' if is_by_day else 's')
+    if like.dtype.kind != 'M':
+        dates = dates.dt.strftime(written or ('%Y-%m-%d' if is_by_day else '%Y-%m-%d %H:%M:%S'))
+    return dates.astype(like.dtype)
+
+
 def _decimals(column: pd.Series) -> int:
-    known = column.dropna().to_numpy(dtype=float)
+    known = column.dropna().to_numpy()
     return next((digits for digits in range(15) if np.array_equal(known.round(digits), known)), 15)
