@@ -144,6 +144,7 @@ ORDER = [
     'benchmark.protocols',
     'benchmark.baselines',
     'benchmark.synthesizers',
+    'benchmark.origin',
     'benchmark.scores',
     'benchmark.runner',
     'benchmark.printed',

@@ -1,6 +1,7 @@
 """The run: one line of results for each table, synthesizer and seed, written as it comes.
 
-    tables x synthesizers x seeds -> (done already? skip) -> fit, sample -> score -> append a line
+    tables -> same as those of the results? -> x synthesizers x seeds
+        -> (done already? skip) -> fit, sample -> score -> append a line
 
 A run that was killed goes on where it was: start it again.
 """
@@ -17,7 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from sdv_llmgan.benchmark.scores import SCORES, score
+from sdv_llmgan.benchmark.origin import check_origin
+from sdv_llmgan.benchmark.scores import METRICS, SCORES, applicable, score
 from sdv_llmgan.benchmark.synthesizers import Entry, make_rows
 from sdv_llmgan.benchmark.tables import BenchmarkTable
 
@@ -38,31 +40,42 @@ def run(
 ) -> pd.DataFrame:
     """Measure every synthesizer on every table with every seed.
 
-    A synthesizer that fails gets a line with its error, and is tried again by the next run.
+    A synthesizer that fails gets a line with its error, and is tried again by the next run. A line
+    that lacks a metric is measured again, by the metrics that it has, too: all figures of a line
+    are of the same rows. Where that fails, it keeps its figures beside the error.
 
     Args:
         tables: With training and test rows.
         entries: The synthesizers, side by side.
         seeds: One replicate each.
         metrics: Names in ``scores.METRICS``.
-        path: The results, a CSV file; lines that it has already are not measured again.
+        path: The results, a CSV file; lines that it has already are not measured again. Beside
+            it, ``tables.json`` keeps what they were measured on.
 
     Returns:
         All results in the file (see ``read_results``).
 
     Raises:
-        ValueError: The file has other columns.
+        ValueError: The file has other columns, or its lines are of other rows, another target or
+            other metadata; nothing is measured then.
     """
     mend(path)
-    done = _done(read_results(path))
+    results = read_results(path)
+    tables = list(tables)
+    check_origin(path.with_name('tables.json'), tables, results)
+    written = _written(path)
     for table in tables:
         name, num_rows = table.training.name, len(table.training.rows)
+        asked = applicable(table, metrics)
         for entry in entries:
             for seed in seeds:
                 key = (name, num_rows, entry.label, seed)
-                if key not in done:
-                    line = _measure(table, entry, seed, metrics)
-                    append(path, dict(zip(KEY, key, strict=True)) | line)
+                had = written.get(key, {})
+                if 'error' in had or not had.keys() >= {*KEY, *asked}:
+                    both = [metric for metric in METRICS if metric in asked or metric in had]
+                    line = _measure(table, entry, seed, both)
+                    kept = had if 'error' in line else {}
+                    append(path, kept | dict(zip(KEY, key, strict=True)) | line)
                     logger.info('%s, %d rows, %s, seed %d: %s', *key, _shown(line))
     return read_results(path)
 
@@ -118,15 +131,23 @@ def _measure(
         logger.debug('%s failed', entry.label, exc_info=True)
         words = ' '.join(f'{type(error).__name__}: {error}'.split())
         line['error'] = words[:MAX_ERROR_LENGTH]
-    line |= {name: bill.get(name) for name in USAGE}
+    line |= {name: bill[name] for name in USAGE if bill.get(name) is not None}
     return {
         name: round(value, 6) if isinstance(value, float) else value for name, value in line.items()
     }
 
 
-def _done(results: pd.DataFrame) -> set[tuple[Any, ...]]:
-    good = results[results['error'].isna()]
-    return set(good[list(KEY)].itertuples(index=False, name=None))
+def _written(path: Path) -> dict[tuple[Any, ...], dict[str, str]]:
+    """The last line of each key without its empty columns; "nan" is a figure that was measured."""
+    if not path.exists():
+        return {}
+    with path.open(newline='', encoding='utf-8') as file:
+        return {
+            (line['table'], int(line['rows']), line['synthesizer'], int(line['seed'])): {
+                name: value for name, value in line.items() if value
+            }
+            for line in csv.DictReader(file)
+        }
 
 
 def _shown(line: Mapping[str, Any]) -> str:

@@ -76,10 +76,18 @@ SCORES = (
 )
 
 
+def applicable(table: BenchmarkTable, metrics: Sequence[str]) -> list[str]:
+    """Those of the metrics that this table can be measured by: ML efficacy needs a target."""
+    return [name for name in metrics if name != 'mle' or table.training.target is not None]
+
+
 def score(
     table: BenchmarkTable, synthetic: pd.DataFrame, metrics: Sequence[str], seed: int
 ) -> Scores:
-    """All metrics of one table of synthetic rows, by column of the results."""
+    """All metrics of one table of synthetic rows, by column of the results.
+
+    Each metric fills the column of its name, with NaN where it has no figure.
+    """
     scores: Scores = {}
     for name in metrics:
         scores |= METRICS[name](table, synthetic, seed)
