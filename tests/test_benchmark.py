@@ -153,6 +153,14 @@ def test_results_of_another_version_are_not_mixed_in(tmp_path):
         run([adult()], [parse_entry('real')], [0], ['copied_rows'], tmp_path / 'results.csv')
 
 
+def test_the_local_sampler_alone_makes_no_call_of_a_language_model():
+    training, bill = adult(20).training, {}
+    make_rows(parse_entry('distilled'), training, 0, bill)
+    assert bill == {}
+    make_rows(parse_entry('distilled:generator_llm=scripted'), training, 0, bill)
+    assert bill['calls'] > 0
+
+
 PLANTED = 'Planted-in-the-test-rows'
 
 
@@ -302,6 +310,23 @@ def test_unknown_names_and_settings_are_refused_before_the_run():
         parse_entry('ctgam')
     with pytest.raises(ValueError, match=r"name=value, got 'fast'"):
         parse_entry('ctgan:fast')
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('ctgan:epcohs=1', r'CTGANSynthesizer takes no epcohs. It takes: .*epochs'),
+        ('llmgan:epochs=1,sampller=llm', r'LLMGANSynthesizer takes no sampller. It takes: .*sampl'),
+        ('distilled:epcohs=1', 'takes no epcohs'),
+        ('own_synthesizers:Bootstrap:lgo=a', 'Bootstrap takes no lgo. It takes: seed, log.'),
+        ('own_synthesizers:SDGymPair:log=a', 'takes no arguments'),
+        ('real:seed=1', 'takes no arguments'),
+    ],
+)
+def test_a_misspelt_setting_is_refused_before_the_run(text, words):
+    with pytest.raises(ValueError, match=words) as refused:
+        parse_entry(text)
+    assert text in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""SDGym finds the synthesizer through SDV's entry points, and scores it.
+"""SDGym finds the synthesizer through SDV's entry points and scores it; we run SDGym's own.
 
 SDGym 0.15 does not import beside SDV 2, so this runs on SDV 1.38 only.
 """
@@ -10,6 +10,9 @@ import zipfile
 
 import pandas as pd
 import pytest
+
+from sdv_llmgan.benchmark.synthesizers import make_rows, parse_entry
+from sdv_llmgan.benchmark.tables import TrainingTable
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 sdgym = pytest.importorskip('sdgym', reason='SDGym is installed beside SDV 1.38 only')
@@ -47,6 +50,16 @@ def benchmark(datasets, **synthesizers):
         compute_privacy_score=False,
         **synthesizers,
     ).set_index('Synthesizer')
+
+
+@pytest.mark.parametrize('name', ['UniformSynthesizer', 'ColumnSynthesizer', 'DataIdentity'])
+def test_its_baselines_run_in_the_benchmark(name):
+    columns = METADATA['tables']['people']
+    made = make_rows(
+        parse_entry(f'sdgym.synthesizers:{name}'), TrainingTable('people', PEOPLE, columns), 0, {}
+    )
+    assert made.rows.shape == PEOPLE.shape
+    assert set(made.rows['job']) <= set(PEOPLE['job'])
 
 
 def test_it_is_listed():

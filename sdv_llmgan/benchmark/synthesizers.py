@@ -110,18 +110,39 @@ class SDVSynthesizer:
     """A synthesizer of SDV's kind, on SDV 1.38 and 2.x.
 
     ``target``, ``context``, ``seed`` and ``cache=False`` are passed on to a class that takes them.
+
+    Args:
+        synthesizer_class: The class.
+        settings: For its constructor.
+        is_billed: Whether it calls a language model that is to be counted.
+
+    Raises:
+        ValueError: The class does not take a setting.
     """
 
-    def __init__(self, synthesizer_class: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        synthesizer_class: Any,  # noqa: ANN401
+        settings: Mapping[str, Any],
+        *,
+        is_billed: bool = True,
+    ) -> None:
         self.synthesizer_class = synthesizer_class
         self.settings = settings
+        self.is_billed = is_billed
+        self.taken = inspect.signature(synthesizer_class).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in self.taken.values())
+        if not takes_any and (unknown := sorted(settings.keys() - self.taken.keys())):
+            raise ValueError(
+                f'{synthesizer_class.__name__} takes no {", ".join(unknown)}. It takes: '
+                f'{", ".join(list(self.taken)[1:])}.'
+            )
 
     def fit(self, training: TrainingTable, seed: int) -> None:
         """Make one with the settings and fit it."""
         offered = {'target': training.target, 'context': training.context, 'seed': seed}
         offered['cache'] = False  # the seconds and the bill are those of a first run
-        taken = inspect.signature(self.synthesizer_class).parameters
-        given = {name: value for name, value in offered.items() if name in taken}
+        given = {name: value for name, value in offered.items() if name in self.taken}
         self.model = self.synthesizer_class(training.sdv_metadata(), **{**given, **self.settings})
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', 'We strongly recommend saving the metadata')
@@ -137,6 +158,8 @@ class SDVSynthesizer:
 
     def usage(self) -> dict[str, float | None]:
         """Sums of ``get_usage()``, where the synthesizer has it and got so far."""
+        if not self.is_billed:
+            return {}
         try:
             used = self.model.get_usage()
         except (AttributeError, NotFittedError):
@@ -146,14 +169,17 @@ class SDVSynthesizer:
 
 
 class SDGymSynthesizer:
-    """A pair of functions ``(train(rows, metadata) -> model, sample(model, num_rows) -> rows)``."""
+    """A pair of functions ``(train(rows, metadata) -> model, sample(model, num_rows) -> rows)``.
+
+    As SDGym does, it hands over the metadata as a ``dict``.
+    """
 
     def __init__(self, train: Callable[[Any, Any], Any], sample: Callable[[Any, int], Any]) -> None:
         self._train, self._sample = train, sample
 
     def fit(self, training: TrainingTable, seed: int) -> None:
         """Call the first function."""
-        self.model = self._train(training.rows, training.sdv_metadata())
+        self.model = self._train(training.rows, training.sdv_metadata().to_dict())
 
     def sample(self, num_rows: int) -> pd.DataFrame:
         """Call the second function."""
@@ -169,7 +195,11 @@ NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
     'ctgan': lambda settings: _from_path('sdv.single_table:CTGANSynthesizer', settings),
     'tvae': lambda settings: _from_path('sdv.single_table:TVAESynthesizer', settings),
     'llmgan': lambda settings: _from_path(LLMGAN, settings),
-    'distilled': lambda settings: _from_path(LLMGAN, {**WITHOUT_LLM, **settings}),
+    'distilled': lambda settings: SDVSynthesizer(
+        _import(LLMGAN),
+        {**WITHOUT_LLM, **settings},
+        is_billed=any(name.endswith('llm') for name in settings),
+    ),
     'mallm-gan': lambda settings: _from_path(LLMGAN, {**MALLM_GAN, **settings}),
     'synthia': lambda settings: _from_path(LLMGAN, {**SYNTHIA, **settings}),
 }
@@ -179,11 +209,11 @@ def parse_entry(text: str) -> Entry:
     """Read a synthesizer as the command line has it (see the module's head).
 
     Raises:
-        ValueError: There is no such name, or the settings make no sense.
+        ValueError: There is no such name, or it does not take the settings.
     """
     name, _, rest = text.partition(':')
     if name in NAMED:
-        return Entry(text, partial(NAMED[name], parse_settings(rest)))
+        return _entry(text, partial(NAMED[name], parse_settings(rest)))
     attribute, _, settings = rest.partition(':')
     path = f'{name}:{attribute}' if attribute else name
     try:
@@ -193,7 +223,7 @@ def parse_entry(text: str) -> Entry:
             f'Unknown synthesizer {path!r} ({error}). There are: {", ".join(NAMED)}; or '
             'package.module:Class, or package.module.'
         ) from error
-    return Entry(text, partial(_from_path, path, parse_settings(settings)))
+    return _entry(text, partial(_from_path, path, parse_settings(settings)))
 
 
 def parse_settings(text: str) -> dict[str, Any]:
@@ -215,6 +245,16 @@ def parse_settings(text: str) -> dict[str, Any]:
         except json.JSONDecodeError:
             settings[name] = {'None': None, 'True': True, 'False': False}.get(value, value)
     return settings
+
+
+def _entry(text: str, make: Callable[[], Synthesizer]) -> Entry:
+    try:
+        make()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{text!r} cannot be made (sdv-llmgan benchmark --help has examples): {error}'
+        ) from error
+    return Entry(text, make)
 
 
 def _from_path(path: str, settings: Mapping[str, Any]) -> Synthesizer:
