@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -338,18 +339,78 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         (['mallm-gan', '--tables', 'iris'], "no table ['iris']"),
         ([str(ADULT), '--target', 'wage'], "'wage' is no column"),
         ([str(ADULT), '--synthesizers', 'ctgam'], 'Unknown synthesizer'),
+        ([str(ADULT), '--synthesizers', 'ctgan:epcohs=1'], 'takes no epcohs'),
+        ([str(ADULT), '--seeds', '0'], "--seeds: needs a whole number of at least 1, found '0'"),
+        ([str(ADULT), '--seeds', '-1'], "--seeds: needs a whole number of at least 1, found '-1'"),
+        ([str(ADULT), '--test-share', '2'], '--test-share: needs a share between 0 and 1'),
+        ([str(ADULT), '--test-share', 'half'], "found 'half'"),
+        ([str(ADULT), '--test', 'few.csv'], 'few.csv needs the columns of'),
+        ([str(ADULT), '--test', 'few.csv'], "lacks ['workclass',"),
+        ([str(ADULT), '--test', 'names.csv'], 'names.csv needs at least 1 row, found 0'),
+        (['few.csv'], 'few.csv needs at least 2 rows, found 1'),
+        (['names.csv'], 'names.csv needs at least 2 rows, found 0'),
+        (['empty.csv'], 'empty.csv needs to be a CSV file with a line of names: No columns'),
+        (['binary.csv'], 'binary.csv needs to be a CSV file'),
+        ([str(ADULT), '--metadata', str(ADULT)], "adult_100.csv needs to be SDV's metadata"),
+        ([str(ADULT), '--metadata', 'none.json'], "none.json needs to be SDV's metadata"),
+        ([str(ADULT), '--metadata', 'list.json'], "list.json needs to be SDV's metadata"),
+        ([str(ADULT), '--metadata', 'other.json'], "in one file only: ['Income',"),
     ],
 )
-def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main([*arguments, '--out', str(tmp_path)])
+def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    texts = {'empty.csv': '', 'names.csv': 'age,job\n', 'few.csv': 'age,job\n41,nurse\n'}
+    texts |= {'list.json': '[]', 'other.json': '{"tables": {}, "relationships": []}'}
+    for name, text in texts.items():
+        Path(name).write_text(text)
+    Path('binary.csv').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, '--out', 'out'])
+    assert stopped.value.code == 2
     assert words in capsys.readouterr().err
+    assert not Path('out').exists()
+
+
+def test_a_size_that_no_table_has_is_refused_before_the_run(tmp_path, monkeypatch, capsys):
+    sources = [
+        Source('few', 'few.csv', None, 'ill', ''),
+        Source('more', 'more.csv', None, 'ill', ''),
+    ]
+    for name, num_rows in (('few', 10), ('more', 20)):
+        rows = pd.DataFrame({'age': range(num_rows), 'ill': ['y', 'n'] * (num_rows // 2)})
+        rows.to_csv(tmp_path / f'{name}.csv', index=False)
+    protocol = dataclasses.replace(PROTOCOLS['mallm-gan'], sources=sources)
+    monkeypatch.setitem(PROTOCOLS, 'mallm-gan', protocol)
+    out = tmp_path / 'out'
+    arguments = ['mallm-gan', '--data', str(tmp_path), '--synthesizers', 'real', '--seeds', '1']
+    arguments += ['--metrics', 'copied_rows', '--out', str(out), '--rows']
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, '26', '18'])
+    assert stopped.value.code == 2
+    assert 'No table has [26] training rows; there are: 9, 18.' in capsys.readouterr().err
+    assert not out.exists()
+    main([*arguments, '18'])
+    assert read_results(out / 'results.csv')['table'].tolist() == ['more']
+
+
+def test_progress_is_shown_although_a_synthesizer_takes_the_handlers_away(tmp_path):
+    # As SDGym does, when it is imported.
+    (tmp_path / 'thief.py').write_text(
+        'import logging\nfrom own_synthesizers import *\nlogging.getLogger().handlers.clear()\n'
+    )
+    command = [sys.executable, '-m', 'sdv_llmgan.benchmark', str(ADULT), '--seeds', '1']
+    command += ['--synthesizers', 'thief', '--metrics', 'copied_rows']
+    command += ['--out', str(tmp_path / 'out')]
+    path = os.pathsep.join([str(tmp_path), str(HERE), *sys.path])
+    environment = {**os.environ, 'PYTHONPATH': path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert 'adult_100, 80 rows, thief, seed 0: copies' in done.stderr
 
 
 def test_dates_keys_and_missing_cells_pass_through_a_run(tmp_path):
     visits(60).to_csv(tmp_path / 'visits.csv', index=False)
     arguments = [str(tmp_path / 'visits.csv'), '--target', 'smoker', '--seeds', '1']
-    main([*arguments, '--synthesizers', 'gaussian-copula', '--out', str(tmp_path)])
+    main([*arguments, '--synthesizers', 'gaussian-copula', 'smote', '--out', str(tmp_path)])
     results = read_results(tmp_path / 'results.csv')
     assert results['error'].isna().all()
     assert results['mle'].notna().all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdv_llmgan.benchmark.plots import write_plots
@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
         default=['real', 'gaussian-copula'],
         help='see below; none: only write the tables anew; default: real gaussian-copula',
     )
-    made.add_argument('--seeds', type=int, help="replicates; default: the protocol's, or 3")
+    made.add_argument(
+        '--seeds', type=_count, metavar='N', help="replicates; default: the protocol's, or 3"
+    )
     made.add_argument(
         '--metrics',
         nargs='+',
@@ -64,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path('benchmark-results'),
         metavar='FOLDER',
-        help='gets results.csv, tables.md, plots.html; default: benchmark-results',
+        help='gets results.csv, tables.json, tables.md, plots.html; default: benchmark-results',
     )
     of_protocol = made.add_argument_group('of a protocol')
     of_protocol.add_argument(
@@ -72,14 +74,14 @@ def parser() -> argparse.ArgumentParser:
     )
     of_protocol.add_argument('--tables', nargs='+', metavar='TABLE', help='only these')
     of_protocol.add_argument(
-        '--rows', nargs='+', type=int, metavar='N', help='only with so many training rows'
+        '--rows', nargs='+', type=_count, metavar='N', help='only with so many training rows'
     )
     of_csv = made.add_argument_group('of a CSV file')
     of_csv.add_argument('--target', help='the column to predict; without it no ML efficacy')
     of_csv.add_argument('--test', type=Path, metavar='CSV', help='the test rows')
     of_csv.add_argument(
         '--test-share',
-        type=float,
+        type=_share,
         default=OWN_TEST_SHARE,
         metavar='SHARE',
         help=f'or the share of rows that is held out; default: {OWN_TEST_SHARE}',
@@ -98,12 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark and write the results."""
     made = parser()
     given = made.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
-    logging.getLogger('sdv_llmgan.benchmark').setLevel(logging.INFO)
     protocol = PROTOCOLS.get(given.what)
     try:
         entries = [parse_entry(text) for text in given.synthesizers]
-        tables = _protocol_tables(given) if protocol else iter([_own_table(given)])
+        _show_progress()
+        tables = _protocol_tables(given) if protocol else [_own_table(given)]
         given.out.mkdir(parents=True, exist_ok=True)
         results = run(
             tables,
@@ -131,18 +132,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
 
 
-def _protocol_tables(given: argparse.Namespace) -> Iterator[BenchmarkTable]:
+def _show_progress() -> None:
+    # After the synthesizers are imported: SDGym takes away the handlers that it finds.
+    logging.basicConfig(level=logging.WARNING, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
+    logging.getLogger('sdv_llmgan.benchmark').setLevel(logging.INFO)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'needs a whole number of at least 1, found {text!r}')
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f'needs a share between 0 and 1, such as 0.2, found {text!r}'
+        )
+    return share
+
+
+def _protocol_tables(given: argparse.Namespace) -> list[BenchmarkTable]:
     sources = PROTOCOLS[given.what].sources
     known = list(dict.fromkeys(source.table for source in sources))
     if unknown := set(given.tables or ()) - set(known):
         raise ValueError(
             f'{given.what} has no table {sorted(unknown)}; it has: {", ".join(known)}.'
         )
-    for source in sources:
-        if not given.tables or source.table in given.tables:
-            table = source.load(given.data)
-            if not given.rows or len(table.training.rows) in given.rows:
-                yield table
+    tables = [
+        source.load(given.data)
+        for source in sources
+        if not given.tables or source.table in given.tables
+    ]
+    sizes = {len(table.training.rows) for table in tables}
+    if missing := set(given.rows or ()) - sizes:
+        raise ValueError(
+            f'No table has {sorted(missing)} training rows; there are: '
+            f'{", ".join(map(str, sorted(sizes)))}. Name some of these with --rows.'
+        )
+    return [t for t in tables if not given.rows or len(t.training.rows) in given.rows]
 
 
 def _own_table(given: argparse.Namespace) -> BenchmarkTable:

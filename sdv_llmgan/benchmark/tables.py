@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from sdv.metadata import Metadata
+from sdv.metadata.errors import InvalidMetadataError
 
 from sdv_llmgan.metrics.encoding import column_sdtypes
 
@@ -114,9 +115,10 @@ def load_own(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The target is no column.
+        ValueError: A file is no CSV table or has too few rows, the target is no column, the test
+            rows lack a column, or the metadata is not of this table.
     """
-    train = _read(csv)
+    train = _read(csv, 2)
     if target is not None and target not in train.columns:
         raise ValueError(
             f'The target {target!r} is no column of {csv}: {", ".join(train.columns)}.'
@@ -125,12 +127,17 @@ def load_own(
         train, test = split(train, test_share)
     else:
         test = _read(test_csv)
+        if missing := [name for name in train if name not in test]:
+            raise ValueError(
+                f'{test_csv} needs the columns of {csv}, and lacks {missing}. Add them, or leave '
+                'out --test: then a share of the rows is held out.'
+            )
     if metadata_json is None:
-        metadata = Metadata.detect_from_dataframes({csv.stem: train})
+        detected = Metadata.detect_from_dataframes({csv.stem: train})
+        metadata = next(iter(detected.to_dict()['tables'].values()))
     else:
-        metadata = Metadata.load_from_json(metadata_json)
-    columns = next(iter(metadata.to_dict()['tables'].values()))
-    return BenchmarkTable(TrainingTable(csv.stem, train, columns, target, context), test)
+        metadata = _read_metadata(metadata_json, csv, train)
+    return BenchmarkTable(TrainingTable(csv.stem, train, metadata, target, context), test)
 
 
 def split(rows: pd.DataFrame, test_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -146,10 +153,35 @@ def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> 
     return {'columns': {name: {'sdtype': sdtype} for name, sdtype in sdtypes.items()}}
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, least: int = 1) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(
             f'No {path}. Name the folder that holds the benchmark data with --data, or a CSV file '
             'of your own.'
         )
-    return pd.read_csv(path)
+    try:
+        rows = pd.read_csv(path)
+    except ValueError as error:  # also those of pandas
+        raise ValueError(f'{path} needs to be a CSV file with a line of names: {error}.') from error
+    if len(rows) < least:
+        wanted = '1 row' if least == 1 else f'{least} rows'
+        raise ValueError(f'{path} needs at least {wanted}, found {len(rows)}. Add rows.')
+    return rows
+
+
+def _read_metadata(path: Path, csv: Path, train: pd.DataFrame) -> dict[str, Any]:
+    try:
+        tables = list(Metadata.load_from_json(path).to_dict()['tables'].values())
+    except (ValueError, TypeError, AttributeError, InvalidMetadataError) as error:
+        raise ValueError(
+            f"{path} needs to be SDV's metadata as JSON, as metadata.save_to_json writes it: "
+            f'{error}. Without --metadata it is detected.'
+        ) from error
+    declared = tables[0].get('columns', {}) if len(tables) == 1 else {}
+    if different := sorted({*map(str, train)} ^ {*declared}):
+        raise ValueError(
+            f'{path} needs to describe one table with the columns of {csv}, found '
+            f'{len(tables)} and these columns in one file only: {different}. '
+            'Without --metadata it is detected.'
+        )
+    return dict(tables[0])
