@@ -547,9 +547,32 @@ def test_the_plot_has_a_panel_a_table_and_a_line_a_synthesizer(tmp_path):
         append(path, line(mle=0.7 + seed / 10, seed=seed, table=table, rows=rows))
     figure = plot(read_results(path), 'mle')
     assert [note.text for note in figure.layout.annotations] == ['adult', 'x']
-    assert list(figure.data[0].x) == ['25', '50']
+    assert figure.layout.xaxis.ticktext == ('25', '50')
+    assert figure.layout.xaxis2.ticktext == ('50',)
     assert list(figure.data[0].y) == pytest.approx([0.75, 0.7])
     assert [trace.showlegend for trace in figure.data] == [True, False]
+
+
+def test_synthesizers_stand_side_by_side_in_a_plot_with_the_papers_figures(tmp_path):
+    path = tmp_path / 'results.csv'
+    for name in ('ctgan', 'tvae'):
+        for rows in (25, 50):
+            append(path, line(mle=0.7, synthesizer=name, rows=rows, table='asia_cpt'))
+    figure = plot(read_results(path), 'mle', 'mallm-gan', {'asia_cpt': 'asia'})
+    traces = {trace.name: trace for trace in figure.data}
+    assert list(traces) == ['CTGAN', 'CTGAN (paper)', 'TVAE', 'TVAE (paper)', 'MALLM-GAN (paper)']
+    first, second = traces['CTGAN'].x, traces['TVAE'].x
+    assert first[0] < second[0] < first[1]
+    assert traces['CTGAN (paper)'].x == first
+    assert traces['CTGAN (paper)'].y == (0.75, 0.41)
+    assert traces['MALLM-GAN (paper)'].y == (0.74, 0.82)
+    assert [name for name, trace in traces.items() if trace.showlegend] == [
+        'CTGAN',
+        'TVAE',
+        'MALLM-GAN (paper)',
+    ]
+    assert 'paper' in figure.layout.title.text
+    assert 'paper' not in plot(read_results(path), 'mle').layout.title.text
 
 
 def test_figures_of_the_papers_are_found_by_cell():

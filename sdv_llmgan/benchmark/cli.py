@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = against_paper(results, name, printed_as)
             markdown += f'\n## {name} cell by cell\n\n{found}\n' if found else ''
     (given.out / 'tables.md').write_text(markdown, encoding='utf-8')
-    write_plots(results, given.out / 'plots.html')
+    write_plots(results, given.out / 'plots.html', given.what, printed_as)
     logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
 
 

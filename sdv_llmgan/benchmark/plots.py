@@ -6,6 +6,7 @@ or another library; and a cell's value can be read off by pointing at it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sdv_llmgan.benchmark.printed import TITLES
+from sdv_llmgan.benchmark.printed import TITLES, printed
 from sdv_llmgan.benchmark.report import METRICS, summarize
 
 COLORS = (
@@ -26,48 +27,87 @@ PLOTTED = (
 )
 
 
-def plot(results: pd.DataFrame, metric: str) -> go.Figure:
+#: Of the distance between two sizes, so much is taken by synthesizers side by side.
+SPREAD = 0.6
+
+
+def plot(
+    results: pd.DataFrame,
+    metric: str,
+    protocol: str = '',
+    printed_as: Mapping[str, str] | None = None,
+) -> go.Figure:
     """One metric over the number of training rows: a panel a table, a line a synthesizer.
 
-    Bars show the standard deviation over seeds.
+    Bars show the standard deviation over seeds; synthesizers stand side by side. Open diamonds are
+    what the paper prints of the measured synthesizers, open stars what it prints of its own.
 
     Args:
         results: As ``runner.read_results`` gives them.
         metric: One of their columns.
+        protocol: Whose printed figures are shown; empty: none.
+        printed_as: The paper's name of a table, where it is another one.
     """
     summary = summarize(results, metric)
     tables = list(dict.fromkeys(summary['table']))
-    synthesizers = list(dict.fromkeys(summary['synthesizer']))
+    measured = list(dict.fromkeys(summary['synthesizer']))
+    names = list(dict.fromkeys([*measured, *({protocol} & TITLES.keys())]))
     figure = make_subplots(rows=1, cols=len(tables), subplot_titles=tables)
+    has_printed = False
     for number, table in enumerate(tables, start=1):
-        for name, color in zip(synthesizers, cycle(COLORS), strict=False):
-            chosen = (summary['table'] == table) & (summary['synthesizer'] == name)
-            lines = summary[chosen].sort_values('rows')
-            figure.add_trace(
-                go.Scatter(
-                    x=[f'{rows:,}' for rows in lines['rows']],
+        here = summary[summary['table'] == table].sort_values('rows')
+        sizes = sorted(set(here['rows']))
+        paper = [printed(protocol, (printed_as or {}).get(table, table), n, metric) for n in sizes]
+        for place, (name, color) in enumerate(zip(names, cycle(COLORS), strict=False)):
+            aside = SPREAD * ((place + 0.5) / len(names) - 0.5)
+            lines = here[here['synthesizer'] == name]
+            shared = {'legendgroup': name, 'showlegend': number == 1}
+            if name in measured:
+                line = go.Scatter(
+                    x=[sizes.index(rows) + aside for rows in lines['rows']],
                     y=lines['mean'],
                     error_y={'type': 'data', 'array': lines['std'].fillna(0)},
                     mode='lines+markers',
                     name=TITLES.get(name, name),
-                    legendgroup=name,
-                    showlegend=number == 1,
                     line={'color': color},
-                ),
-                row=1,
-                col=number,
-            )
-    sizes = [f'{rows:,}' for rows in sorted(set(summary['rows']))]
-    figure.update_xaxes(
-        title_text='training rows', type='category', categoryorder='array', categoryarray=sizes
-    )
-    figure.update_layout(title=METRICS[metric].title, template='plotly_white', height=420)
+                    **shared,
+                )
+                figure.add_trace(line, row=1, col=number)
+            if found := {i: figures[name] for i, figures in enumerate(paper) if name in figures}:
+                has_printed = True
+                marks = go.Scatter(
+                    x=[index + aside for index in found],
+                    y=list(found.values()),
+                    mode='markers',
+                    name=f'{TITLES[name]} (paper)',
+                    marker=(
+                        {'symbol': 'diamond-open', 'size': 7, 'color': color}
+                        if name in measured
+                        else {'symbol': 'star-open', 'size': 9, 'color': '#000000'}
+                    ),
+                    **shared | ({'showlegend': False} if name in measured else {}),
+                )
+                figure.add_trace(marks, row=1, col=number)
+        ticks = {'tickvals': [*range(len(sizes))], 'ticktext': [f'{rows:,}' for rows in sizes]}
+        figure.update_xaxes(range=[-0.5, len(sizes) - 0.5], **ticks, row=1, col=number)
+    figure.update_xaxes(title_text='training rows')
+    title = METRICS[metric].title + (' (open marks: printed in the paper)' * has_printed)
+    figure.update_layout(title=title, template='plotly_white', height=460)
     return figure
 
 
-def write_plots(results: pd.DataFrame, path: Path) -> None:
-    """Write all plots into one page, with plotly's script inside."""
-    figures = [plot(results, metric) for metric in PLOTTED if results[metric].notna().any()]
+def write_plots(
+    results: pd.DataFrame,
+    path: Path,
+    protocol: str = '',
+    printed_as: Mapping[str, str] | None = None,
+) -> None:
+    """Write all plots into one page, with plotly's script inside; see ``plot``."""
+    figures = [
+        plot(results, metric, protocol, printed_as)
+        for metric in PLOTTED
+        if results[metric].notna().any()
+    ]
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=number == 0)
         for number, figure in enumerate(figures)
