@@ -362,7 +362,12 @@ def test_ctrl_c_does_not_wait_for_slow_calls():
         'class Slow(Provider):\n'
         '    def complete(self, request):\n'
         '        time.sleep(600)\n'
-        'threading.Timer(1, _thread.interrupt_main).start()\n'
+        # More than once: Python drops one that comes while an object is being cleaned up.
+        'def press():\n'
+        '    while True:\n'
+        '        time.sleep(1)\n'
+        '        _thread.interrupt_main()\n'
+        'threading.Thread(target=press, daemon=True).start()\n'
         'MeteredProvider(Slow("")).complete_many([Request(())] * 3)\n'
     )
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, timeout=120)
