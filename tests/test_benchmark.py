@@ -38,7 +38,7 @@ from sdv_llmgan.benchmark.tables import (
     load_own,
     metadata_by_dtypes,
 )
-from sdv_llmgan.benchmark.targets import against_paper
+from sdv_llmgan.benchmark.targets import against_paper, paired
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
 pytestmark = pytest.mark.filterwarnings('ignore')
@@ -539,6 +539,34 @@ def test_cells_are_held_against_the_paper_and_the_best_of_sdv(tmp_path):
     counts = [row[1:] for row in lines[9:]]
     assert counts == [['1', '4'], ['2', '4'], ['4', '5'], ['4', '5']]
     assert against_paper(read_results(path), 'ctgan', {}) == ''
+
+
+def test_synthesizers_are_paired_by_seed(tmp_path):
+    path = tmp_path / 'results.csv'
+    cell = {'table': 'adult', 'rows': 25}
+    took = {'calls': 129, 'completion_tokens': 7_000, 'fit_seconds': 60.0}
+    for seed, mle, other in ((0, 0.80, 0.80), (1, 0.78, 0.74)):
+        ours = {'seed': seed, 'mle': mle, 'dcr_share': 0.6, **took}
+        append(path, line(**cell, synthesizer='llmgan', **ours))
+        append(path, line(**cell, synthesizer='distilled', seed=seed, mle=other, dcr_share=0.59))
+    append(path, line(**cell, synthesizer='distilled', seed=2, mle=0.1, dcr_share=0.5))
+    said = paired(read_results(path), 'llmgan', 'distilled')
+    assert '| adult | 25 | +0.020 ± 0.020 | +0.010 ± 0.000 | 129 | 7,000 | 60 |' in said
+    assert 'Over 2 fits: ML efficacy +0.0200 ± 0.0200' in said
+    assert said.endswith('no difference to the last digit in 1.')
+    assert paired(read_results(path), 'llmgan', 'ctgan') == ''
+
+
+def test_the_page_shows_the_tables_of_the_results_that_are_kept():
+    root = Path(__file__).parent.parent
+    results = read_results(root / 'benchmarks/results/mallm-gan/results.csv')
+    page = (root / 'docs/benchmarks.md').read_text(encoding='utf-8')
+    asia = {'asia_cpt': 'asia'}
+    cells, marks = against_paper(results, 'llmgan', asia).split('\n\n')
+    _, marks_alone = against_paper(results, 'distilled', asia).split('\n\n')
+    pairs, words = paired(results, 'llmgan', 'distilled').split('\n\n')
+    for table in (cells, marks, marks_alone, pairs, words):
+        assert table in page
 
 
 def test_the_plot_has_a_panel_a_table_and_a_line_a_synthesizer(tmp_path):

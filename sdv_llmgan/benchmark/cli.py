@@ -14,7 +14,7 @@ from sdv_llmgan.benchmark.runner import run
 from sdv_llmgan.benchmark.scores import METRICS
 from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
 from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
-from sdv_llmgan.benchmark.targets import against_paper
+from sdv_llmgan.benchmark.targets import against_paper, paired
 
 DATA = Path('../shared/data')
 #: Synthesizers whose cells are held against the paper's, one by one.
@@ -127,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name.partition(':')[0] in OURS and given.what == 'mallm-gan':
             found = against_paper(results, name, printed_as)
             markdown += f'\n## {name} cell by cell\n\n{found}\n' if found else ''
+    if more := paired(results, 'llmgan', 'distilled'):
+        markdown += f'\n## llmgan less distilled of the same seed\n\n{more}\n'
     (given.out / 'tables.md').write_text(markdown, encoding='utf-8')
     write_plots(results, given.out / 'plots.html', given.what, printed_as)
     logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
