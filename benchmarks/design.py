@@ -70,6 +70,13 @@ def design_rows(source: Source, folder: Path) -> TrainingTable:
     return TrainingTable(source.table, rows, training.metadata, training.target)
 
 
+def cut(table: TrainingTable, num_rows: int, draw: int) -> list[pd.DataFrame]:
+    """Rows to fit on, and the rest in halves: for ML efficacy, and for the DCR share."""
+    order = np.random.default_rng([num_rows, draw]).permutation(len(table.rows))
+    parts = (order[:num_rows], *np.array_split(order[num_rows:], 2))
+    return [table.rows.iloc[part].reset_index(drop=True) for part in parts]
+
+
 def drawn(
     fitted: pd.DataFrame, table: TrainingTable, seed: int, samples: int
 ) -> list[pd.DataFrame]:
@@ -88,10 +95,7 @@ def measured(
     name: str, table: TrainingTable, num_rows: int, draw: int, samples: int, settings: Settings
 ) -> Iterator[dict[str, object]]:
     """A line for the real rows and one for each value."""
-    order = np.random.default_rng([num_rows, draw]).permutation(len(table.rows))
-    rest = order[num_rows:]
-    parts = (order[:num_rows], *np.array_split(rest, 2))
-    fitted, test, held_out = (table.rows.iloc[part].reset_index(drop=True) for part in parts)
+    fitted, test, held_out = cut(table, num_rows, draw)
     common = {'table': name, 'rows': num_rows, 'draw': draw}
 
     def line(
