@@ -49,12 +49,13 @@ def to_avoid(
     """
     made = pd.Series(keys)
     counts, first = made.map(made.value_counts()), ~made.duplicated().to_numpy()
+    everyone = np.ones(len(made), dtype=bool)
     if first.sum() > MAX_FILLED * _count_cells(columns):
-        return np.zeros(len(made), dtype=bool)
+        return ~everyone
     own = [_own(training[column.name].reset_index(drop=True), first, column) for column in columns]
-    is_record = np.any([np.zeros(len(made), dtype=bool), *own], axis=0)
+    is_record = np.any([~everyone, *own], axis=0)
     by_chance = (counts.to_numpy() > 1) & ~is_record
-    return is_record if by_chance.sum() > max_repeated * len(made) else ~np.zeros_like(is_record)
+    return is_record if by_chance.sum() > max_repeated * len(made) else everyone
 
 
 class CopyCheck:

@@ -19,6 +19,7 @@ from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.benchmark import synthesizers
 from sdv_llmgan.benchmark.baselines import Smote
 from sdv_llmgan.benchmark.cli import main
+from sdv_llmgan.benchmark.pairs import paired
 from sdv_llmgan.benchmark.plots import plot
 from sdv_llmgan.benchmark.printed import printed
 from sdv_llmgan.benchmark.protocols import PROTOCOLS
@@ -38,7 +39,7 @@ from sdv_llmgan.benchmark.tables import (
     load_own,
     metadata_by_dtypes,
 )
-from sdv_llmgan.benchmark.targets import against_paper, paired
+from sdv_llmgan.benchmark.targets import against_paper
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
 pytestmark = pytest.mark.filterwarnings('ignore')

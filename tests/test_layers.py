@@ -150,6 +150,7 @@ ORDER = [
     'benchmark.printed',
     'benchmark.report',
     'benchmark.targets',
+    'benchmark.pairs',
     'benchmark.plots',
     'benchmark.cli',
     'benchmark.__main__',

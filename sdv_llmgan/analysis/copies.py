@@ -33,7 +33,7 @@ class Copies:
 
     Attributes:
         exact: Share of the synthetic rows that equal a real row, in [0, 1], at the precision that
-            a model reads and writes (as in ``rows.CopyCheck``).
+            a model reads and writes (as in ``copies.CopyCheck``).
         expected_exact: Share of the real rows that equal another real row: about as many honest
             rows would.
         p_exact: Chance of so many exact copies, given the repeated real rows, in [0, 1].

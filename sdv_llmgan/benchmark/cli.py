@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdv_llmgan.benchmark.pairs import paired
 from sdv_llmgan.benchmark.plots import write_plots
 from sdv_llmgan.benchmark.protocols import PROTOCOLS
 from sdv_llmgan.benchmark.report import to_markdown
@@ -14,7 +15,7 @@ from sdv_llmgan.benchmark.runner import run
 from sdv_llmgan.benchmark.scores import METRICS
 from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
 from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
-from sdv_llmgan.benchmark.targets import against_paper, paired
+from sdv_llmgan.benchmark.targets import against_paper
 
 DATA = Path('../shared/data')
 #: Synthesizers whose cells are held against the paper's, one by one.
