@@ -9,12 +9,13 @@ from sdv.cag import FixedCombinations, FixedIncrements, Inequality
 from sdv.metadata import Metadata
 from sdv.sampling import Condition, DataFrameCondition
 from sdv_lines import fit, sample, sample_from_conditions, taken
+from sklearn.metrics import roc_auc_score
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import Column
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
-from sdv_llmgan.distill import Comparison, Distillation
+from sdv_llmgan.distill import Comparison, Distillation, chance
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.schema import TableSchema
@@ -166,6 +167,19 @@ def test_an_edited_process_is_followed_by_the_model():
 )
 def test_the_cheaper_source_is_chosen_in_doubt(llm, distilled, chosen):
     assert Comparison(llm, distilled, 0.2, 100).chosen == chosen
+
+
+@pytest.mark.parametrize('num_rows', [25, 200])
+def test_chance_is_what_two_alike_sources_of_rows_seldom_exceed(num_rows):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], num_rows)
+
+    def told_apart(shift: float) -> np.ndarray:
+        drawn = rng.normal(size=(2_000, len(labels))) + shift * labels
+        return np.array([abs(2 * roc_auc_score(labels, row) - 1) for row in drawn])
+
+    assert (told_apart(0) > chance(num_rows)).mean() == pytest.approx(0.05, abs=0.02)
+    assert (told_apart(1.5) > chance(num_rows)).mean() > 0.98
 
 
 def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
