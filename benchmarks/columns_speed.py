@@ -48,7 +48,7 @@ def main() -> None:
             learned = time.process_time()
             line = f'{num_columns} columns x {arguments.rows} rows: graph {learned - started:.1f} s'
             if not arguments.graph_only:
-                DistilledSampler.fit(table, schema, graph)
+                DistilledSampler.fit(table, schema, [graph])
                 line += f', local sampler {time.process_time() - learned:.1f} s'
         print(f'{line} ({len(graph.edges)} edges)', flush=True)
 

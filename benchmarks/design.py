@@ -84,7 +84,7 @@ def drawn(
     schema = TableSchema.from_sdv(table.sdv_metadata(), fitted)
     plain = schema.to_plain(fitted)
     graph = learn_causal_graph(plain, schema)
-    sampler = DistilledSampler.fit(plain, schema, graph, seed=seed, target=table.target)
+    sampler = DistilledSampler.fit(plain, schema, [graph], seed=seed, target=table.target)
     return [
         schema.from_plain(sampler.sample(len(fitted), np.random.default_rng([seed, number])))
         for number in range(samples)

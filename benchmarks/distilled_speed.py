@@ -51,7 +51,7 @@ def main() -> None:
     schema = TableSchema.from_sdv(metadata, table)
 
     start = time.perf_counter()
-    sampler = DistilledSampler.fit(schema.to_plain(table), schema, CausalGraph())
+    sampler = DistilledSampler.fit(schema.to_plain(table), schema, [CausalGraph()])
     print(f'distilled: fit on {len(table)} rows {time.perf_counter() - start:.1f} s')
     start = time.perf_counter()
     drawn = sum(len(chunk) for chunk in sampler.chunks(arguments.rows, np.random.default_rng(0)))

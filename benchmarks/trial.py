@@ -87,7 +87,7 @@ class Trial:
         """The distilled sampler, fitted on the training rows."""
         graph = self.model.process.causal_graph
         return DistilledSampler.fit(
-            self.training, self.schema, graph, seed=self.seed, target=self.target
+            self.training, self.schema, [graph], seed=self.seed, target=self.target
         )
 
     def write(

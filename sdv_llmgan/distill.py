@@ -180,7 +180,7 @@ class Distillation:
         alone = self._alone
         if len(self.training) > MAX_ROWS_FOR_EXTRA or not self._extra_passes:
             return alone
-        helped = self._sampler(self.training, alone.causal_graph, with_extra=True)
+        helped = self._sampler(self.training, [alone.causal_graph], with_extra=True)
         return helped if helped.nats < alone.nats else alone
 
     def compare(self, generated: pd.DataFrame | None) -> Comparison:
@@ -197,7 +197,11 @@ class Distillation:
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
         # Without generated rows: they were written after seeing the other half, too.
-        sampler = self._sampler(self.training.iloc[order[:half]], self._alone.causal_graph)
+        sampler = self._sampler(
+            self.training.iloc[order[:half]],
+            [self._alone.causal_graph],
+            order=[link.name for link in self._alone.chain],
+        )
         real = self.training.iloc[order[half : half + num_rows]]
         own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
@@ -214,14 +218,15 @@ class Distillation:
 
         The loop's verdicts scatter more than they say of a graph.
         """
-        fitted = [self._sampler(self.training, graph) for graph in self.graphs]
-        best = min(fitted, key=lambda sampler: sampler.nats)
-        if len(fitted) > 1:
+        sampler = self._sampler(self.training, self.graphs)
+        if len(self.graphs) > 1:
             LOGGER.info(
                 'Columns are drawn in the order of the causal graph of %s.',
-                'the best process' if best is fitted[0] else 'the first process',
+                'the best process'
+                if sampler.causal_graph is self.graphs[0]
+                else 'the first process',
             )
-        return best
+        return sampler
 
     @cached_property
     def _features(self) -> Features:
@@ -245,12 +250,18 @@ class Distillation:
         return self._told_apart(self._seen(real), self._seen(extra)) <= chance(num_rows)
 
     def _sampler(
-        self, training: pd.DataFrame, graph: CausalGraph, *, with_extra: bool = False
+        self,
+        training: pd.DataFrame,
+        graphs: Sequence[CausalGraph],
+        *,
+        order: Sequence[str] | None = None,
+        with_extra: bool = False,
     ) -> DistilledSampler:
         return DistilledSampler.fit(
             training,
             self.schema,
-            graph,
+            graphs,
+            order=order,
             seed=self.seed,
             extra=self.extra if with_extra else None,
             extra_weights=self.weights if with_extra else None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import cloudpickle
@@ -52,7 +53,7 @@ def _plain(table: pd.DataFrame) -> tuple[pd.DataFrame, TableSchema]:
 
 
 def fit(table: pd.DataFrame, schema: TableSchema, **arguments) -> DistilledSampler:
-    return DistilledSampler.fit(table, schema, CausalGraph(), **arguments)
+    return DistilledSampler.fit(table, schema, [CausalGraph()], **arguments)
 
 
 def claims(num_rows: int) -> tuple[pd.DataFrame, TableSchema]:
@@ -366,12 +367,44 @@ def test_rows_nearer_to_training_rows_are_kept_less_often():
 def test_levels_come_before_numbers_where_held_out_rows_prefer_it():
     table, schema = people(150)
     backwards = CausalGraph((('charges', 'smoker'),))
-    sampler = DistilledSampler.fit(table, schema, backwards)
+    sampler = DistilledSampler.fit(table, schema, [backwards])
     order = [link.name for link in sampler.chain]
     assert order.index('smoker') < order.index('charges')
     chain_of_numbers = CausalGraph((('age', 'charges'),))
-    kept = DistilledSampler.fit(table[['age', 'charges']], _part(schema), chain_of_numbers)
+    kept = DistilledSampler.fit(table[['age', 'charges']], _part(schema), [chain_of_numbers])
     assert [link.name for link in kept.chain] == ['age', 'charges']
+
+
+def test_a_given_order_is_kept():
+    table, schema = people(150)
+    given = ['charges', 'smoker', 'age', 'sex']
+    sampler = fit(table, schema, order=given)
+    assert [link.name for link in sampler.chain] == given
+    assert fit(table, schema).nats < sampler.nats
+
+
+@pytest.mark.parametrize('num_rows', [150, 600])
+def test_held_out_rows_choose_among_graphs_in_tables_of_any_size(num_rows):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=num_rows)
+    names = ('a', 'b', 'c')
+    table, schema = _plain(
+        pd.DataFrame({
+            'a': np.round(x + rng.normal(0, 0.05, num_rows), 3),
+            'b': np.round(x + rng.exponential(1, num_rows), 3),
+            'c': np.round(x, 3),
+        })
+    )
+    chains = [
+        CausalGraph(tuple(zip(order, order[1:], strict=False)))
+        for order in itertools.permutations(names)
+    ]
+    alone = [DistilledSampler.fit(table, schema, [graph]) for graph in chains]
+    best = DistilledSampler.fit(table, schema, chains)
+    assert [link.name for link in best.chain] == best.causal_graph.order(names)
+    assert best.choices() in [sampler.choices() for sampler in alone]
+    assert best.nats == pytest.approx(min(sampler.nats for sampler in alone), abs=0.02)
+    assert best.nats < max(sampler.nats for sampler in alone) - 0.05
 
 
 def _part(schema: TableSchema) -> TableSchema:

@@ -203,7 +203,7 @@ def _held_out_shares(
 
 def num_folds(num_rows: int) -> int:
     """More folds where rows are few, so that every fit still sees most of them."""
-    return min(10 if num_rows <= 100 else 5, num_rows)
+    return min(10 if num_rows <= 100 else 5 if num_rows <= 400 else 3, num_rows)
 
 
 def _mixture_weights(shares: Floats) -> Floats:

@@ -25,6 +25,8 @@ LANDMARKS = 150
 TREES = 24
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 MAX_KERNEL_CLASSES = 8
+#: Members that stand alone where linear ones are asked for.
+LINEAR = ('linear', 'logistic 0.3', 'logistic 1.0')
 #: Features whose products are looked at.
 MULTIPLIED = 4
 
@@ -135,7 +137,7 @@ def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
         e.for_trees,
         'sample_weight',
     )
-    return members
+    return _asked_for(members, evidence)
 
 
 def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit]:
@@ -158,7 +160,11 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
             name='logisticregression__sample_weight',
         )
     members['forest'] = lambda e, seed: _shares(Forest(seed), e, num_levels, e.for_trees)
-    return members
+    return _asked_for(members, evidence)
+
+
+def _asked_for(members: Mapping[str, Fit], evidence: Evidence) -> Mapping[str, Fit]:
+    return {name: fit for name, fit in members.items() if name in LINEAR or not evidence.linear}
 
 
 def _ridge() -> Pipeline:
