@@ -338,6 +338,8 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         (['missing.csv'], 'No missing.csv'),
         (['mallm-gan', '--data', 'nowhere'], '--data'),
         (['mallm-gan', '--tables', 'iris'], "no table ['iris']"),
+        (['synthia', '--target', 'x'], '--target would be ignored with synthia: only a CSV file'),
+        (['few.csv', '--rows', '25', '--data', '.'], '--data, --rows would be ignored with few'),
         ([str(ADULT), '--target', 'wage'], "'wage' is no column"),
         ([str(ADULT), '--synthesizers', 'ctgam'], 'Unknown synthesizer'),
         ([str(ADULT), '--synthesizers', 'ctgan:epcohs=1'], 'takes no epcohs'),

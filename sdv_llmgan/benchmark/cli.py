@@ -18,6 +18,9 @@ from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 from sdv_llmgan.benchmark.targets import against_paper
 
 DATA = Path('../shared/data')
+#: Arguments that mean something for a protocol only, and for a CSV file only.
+OF_PROTOCOL = ('data', 'tables', 'rows')
+OF_CSV = ('target', 'test', 'test_share', 'metadata', 'context')
 #: Synthesizers whose cells are held against the paper's, one by one.
 OURS = ('llmgan', 'distilled', 'mallm-gan')
 EPILOG = f"""\
@@ -160,6 +163,7 @@ def _share(text: str) -> float:
 
 
 def _protocol_tables(given: argparse.Namespace) -> list[BenchmarkTable]:
+    _refuse_ignored(given, OF_CSV, 'a CSV file')
     sources = PROTOCOLS[given.what].sources
     known = list(dict.fromkeys(source.table for source in sources))
     if unknown := set(given.tables or ()) - set(known):
@@ -186,4 +190,15 @@ def _own_table(given: argparse.Namespace) -> BenchmarkTable:
         raise ValueError(
             f'Unknown protocol {given.what!r}. There are: {", ".join(PROTOCOLS)}; or a CSV file.'
         )
+    _refuse_ignored(given, OF_PROTOCOL, 'a protocol')
     return load_own(path, given.test, given.test_share, given.metadata, given.target, given.context)
+
+
+def _refuse_ignored(given: argparse.Namespace, names: Sequence[str], only_of: str) -> None:
+    default = parser().get_default
+    ignored = [f'--{n.replace("_", "-")}' for n in names if getattr(given, n) != default(n)]
+    if ignored:
+        raise ValueError(
+            f'{", ".join(ignored)} would be ignored with {given.what}: only {only_of} takes it. '
+            'Leave it out.'
+        )
