@@ -34,7 +34,7 @@ class Evidence:
             another scale.
         is_target: Whether the column is to be predicted later; a mixture of probabilities is
             sharpened then.
-        linear: Whether linear models alone are to be tried.
+        quick: Whether only models that are fitted quickly are to be tried.
     """
 
     features: Floats
@@ -45,7 +45,7 @@ class Evidence:
     parents: Booleans
     for_trees: Booleans
     is_target: bool = False
-    linear: bool = False
+    quick: bool = False
 
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
