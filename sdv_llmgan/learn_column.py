@@ -18,6 +18,8 @@ SIGNIFICANT_DIGITS = 6
 
 #: Numbers smaller than this reach down to are written as 0.
 MOST_DECIMALS = 300
+#: Larger numbers than this leave no room to square and add them.
+LARGEST = 1e100
 #: Example values of a column, and the length that text among them is cut to.
 EXAMPLES = 5
 EXAMPLE_LENGTH = 60
@@ -35,7 +37,7 @@ def learn_column(
             of an integer dtype have none in any case.
 
     Raises:
-        ValueError: A numerical column has infinite numbers.
+        ValueError: A numerical column has infinite numbers, or some beyond ``LARGEST``.
     """
     name, dtype = str(values.name), str(values.dtype)
     present = values.dropna()
@@ -100,6 +102,11 @@ def _learn_number(
             f'Column {quote(name)} has infinite numbers; replace them, or mark them as missing.'
         )
     low, high = float(finite.min()), float(finite.max())
+    if max(-low, high) > LARGEST:
+        raise ValueError(
+            f'Column {quote(name)} has numbers as large as {max(-low, high):.3g}; at most '
+            f'{LARGEST:.0e} can be modelled. Replace them, or give the column in other units.'
+        )
     if rounded and (finite == finite.round()).all():
         return Column(
             name,

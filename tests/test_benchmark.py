@@ -124,6 +124,10 @@ def test_a_line_that_was_cut_short_is_measured_again_and_the_others_are_not(tmp_
     path.write_text(written[:-20])
     again = run([adult()], entries, range(3), ['copied_rows'], path)
     assert fits == [0, 1, 2, 2]
+    path.write_text(written[:10])  # killed in the line of names
+    run([adult()], entries, [0], ['copied_rows'], path)
+    assert fits == [0, 1, 2, 2, 0]
+    assert len(read_results(path)) == 1
     timed = ['fit_seconds', 'sample_seconds']
     pd.testing.assert_frame_equal(whole.drop(columns=timed), again.drop(columns=timed))
 
@@ -140,6 +144,23 @@ def test_a_failure_is_a_result_and_is_tried_again(tmp_path):
         '| adult | 40 | own_synthesizers:Failing | RuntimeError: no rows, sorry | 1 |' in markdown
     )
     assert '| failed |' in markdown
+
+
+def test_a_table_may_be_named_na_and_a_run_without_any_result_fails(tmp_path, capsys):
+    rows = tmp_path / 'NA.csv'
+    rows.write_bytes(ADULT.read_bytes())
+    arguments = [str(rows), '--seeds', '1', '--metrics', 'copied_rows', '--out', str(tmp_path)]
+    main([*arguments, '--synthesizers', 'real'])
+    assert read_results(tmp_path / 'results.csv')['table'].tolist() == ['NA']
+    assert '| NA | 80 |' in (tmp_path / 'tables.md').read_text()
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, '--synthesizers', 'own_synthesizers:Failing'])
+    assert stopped.value.code == 1
+    assert 'Nothing could be measured: RuntimeError: no rows, sorry' in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, '--out', str(rows)])
+    assert stopped.value.code == 2
+    assert 'File exists' in capsys.readouterr().err
 
 
 def test_what_a_failed_fit_used_is_billed(tmp_path):
@@ -339,6 +360,9 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         (['mallm-gan', '--data', 'nowhere'], '--data'),
         (['mallm-gan', '--tables', 'iris'], "no table ['iris']"),
         (['synthia', '--target', 'x'], '--target would be ignored with synthia: only a CSV file'),
+        ([str(ADULT), '--test', 'few.csv', '--test-share', '0.5'], '--test or --test-share'),
+        ([str(ADULT), '--metrics', 'mle'], 'needs the column to predict: name it with --target'),
+        ([str(ADULT), '--synthesizers', 'ctgan:{"x'], 'name=value or a JSON object, got'),
         (['few.csv', '--rows', '25', '--data', '.'], '--data, --rows would be ignored with few'),
         ([str(ADULT), '--target', 'wage'], "'wage' is no column"),
         ([str(ADULT), '--synthesizers', 'ctgam'], 'Unknown synthesizer'),
@@ -529,6 +553,7 @@ def test_cells_are_held_against_the_paper_and_the_best_of_sdv(tmp_path):
         cell = {'table': table, 'rows': rows}
         append(path, line(**cell, synthesizer='distilled', mle=mle, dcr_share=dcr))
         append(path, line(**cell, synthesizer='tvae', mle=0.65))
+    append(path, line(table='asia_cpt', synthesizer='tvae', mle=0.70))  # a tie
     markdown = against_paper(read_results(path), 'distilled', {'asia_cpt': 'asia'})
     lines = [row[2:-2].split(' | ') for row in markdown.splitlines() if row.startswith('|')]
     misses = {(row[0], row[1]): row[-1].strip() for row in lines[2:7]}
@@ -540,7 +565,7 @@ def test_cells_are_held_against_the_paper_and_the_best_of_sdv(tmp_path):
         ('insurance', '200'): 'paper by 0.090, TVAE',
     }
     counts = [row[1:] for row in lines[9:]]
-    assert counts == [['1', '4'], ['2', '4'], ['4', '5'], ['4', '5']]
+    assert counts == [['1', '4'], ['2', '4'], ['4', '5'], ['3', '5'], ['4', '5']]
     assert against_paper(read_results(path), 'ctgan', {}) == ''
 
 

@@ -381,6 +381,8 @@ def test_a_given_order_is_kept():
     sampler = fit(table, schema, order=given)
     assert [link.name for link in sampler.chain] == given
     assert fit(table, schema).nats < sampler.nats
+    with pytest.raises(ValueError, match='An order needs each of these columns once: sex, age'):
+        fit(table, schema, order=['charges', 'smoker'])
 
 
 @pytest.mark.parametrize('num_rows', [150, 600])
@@ -405,6 +407,19 @@ def test_held_out_rows_choose_among_graphs_in_tables_of_any_size(num_rows):
     assert best.choices() in [sampler.choices() for sampler in alone]
     assert best.nats == pytest.approx(min(sampler.nats for sampler in alone), abs=0.02)
     assert best.nats < max(sampler.nats for sampler in alone) - 0.05
+
+
+def test_an_interaction_is_seen_where_quick_models_compare_orders():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 600))
+    z = x * y + rng.normal(0, 0.05, 600)
+    table, schema = _plain(pd.DataFrame({'x': x, 'y': y, 'z': z}).round(3))
+    backwards = CausalGraph((('z', 'x'), ('z', 'y'), ('x', 'y')))
+    forwards = CausalGraph((('x', 'y'), ('y', 'z'), ('x', 'z')))
+    sampler = DistilledSampler.fit(table, schema, [backwards, forwards])
+    assert sampler.causal_graph is forwards
+    rows = sampler.sample(600, rng)
+    assert np.corrcoef(rows['z'], rows['x'] * rows['y'])[0, 1] > 0.95
 
 
 def _part(schema: TableSchema) -> TableSchema:

@@ -171,6 +171,12 @@ def test_infinite_numbers_are_an_error():
         one_column([np.inf, 1.0], 'numerical')
 
 
+def test_numbers_too_large_to_be_squared_are_an_error():
+    with pytest.raises(ValueError, match=r'as large as 1e\+155; at most 1e\+100 can be modelled'):
+        learn_column(pd.Series([0.1, -1e155], name='x'), {'sdtype': 'numerical'})
+    assert learn_column(pd.Series([0.1, 1e99], name='x'), {'sdtype': 'numerical'}).maximum == 1e99
+
+
 def test_the_json_form_round_trips():
     assert TableSchema.from_dict(SCHEMA.to_dict()) == SCHEMA
 

@@ -86,7 +86,6 @@ def parser() -> argparse.ArgumentParser:
     of_csv.add_argument(
         '--test-share',
         type=_share,
-        default=OWN_TEST_SHARE,
         metavar='SHARE',
         help=f'or the share of rows that is held out; default: {OWN_TEST_SHARE}',
     )
@@ -106,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = made.parse_args(arguments)
     protocol = PROTOCOLS.get(given.what)
     try:
-        entries = [parse_entry(text) for text in given.synthesizers]
+        entries = [parse_entry(text) for text in dict.fromkeys(given.synthesizers)]
         _show_progress()
         tables = _protocol_tables(given) if protocol else [_own_table(given)]
         given.out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.metrics or (protocol.metrics if protocol else tuple(METRICS)),
             given.out / 'results.csv',
         )
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         made.exit(2, f'{error}\n')
     except KeyboardInterrupt:
         made.exit(130, 'Stopped. The same command goes on from here.\n')
@@ -136,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (given.out / 'tables.md').write_text(markdown, encoding='utf-8')
     write_plots(results, given.out / 'plots.html', given.what, printed_as)
     logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
+    asked = results[results['synthesizer'].isin([entry.label for entry in entries])]
+    if len(asked) and asked['error'].notna().all():
+        made.exit(1, f'Nothing could be measured: {asked["error"].iloc[-1]}\n')
 
 
 def _show_progress() -> None:
@@ -191,7 +193,12 @@ def _own_table(given: argparse.Namespace) -> BenchmarkTable:
             f'Unknown protocol {given.what!r}. There are: {", ".join(PROTOCOLS)}; or a CSV file.'
         )
     _refuse_ignored(given, OF_PROTOCOL, 'a protocol')
-    return load_own(path, given.test, given.test_share, given.metadata, given.target, given.context)
+    if given.test and given.test_share:
+        raise ValueError('Give --test or --test-share: with test rows, no share is held out.')
+    if not given.target and set(given.metrics or METRICS) <= {'mle'}:
+        raise ValueError('The metric mle needs the column to predict: name it with --target.')
+    share = given.test_share or OWN_TEST_SHARE
+    return load_own(path, given.test, share, given.metadata, given.target, given.context)
 
 
 def _refuse_ignored(given: argparse.Namespace, names: Sequence[str], only_of: str) -> None:

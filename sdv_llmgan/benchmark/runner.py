@@ -88,9 +88,14 @@ def read_results(path: Path) -> pd.DataFrame:
     ``fit_seconds``, ``sample_seconds``; ``calls``, ``prompt_tokens``, ``completion_tokens``,
     ``usd`` (empty where unknown); ``error`` (empty where it went well); ``version`` of the package.
     """
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return pd.DataFrame(columns=list(COLUMNS))
-    results = pd.read_csv(path, dtype={'table': str, 'synthesizer': str, 'error': str})
+    # A table may be named "NA".
+    texts = {'table': str, 'synthesizer': str}
+    numbers = {name: ['', 'nan'] for name in COLUMNS if name not in texts}
+    results = pd.read_csv(
+        path, dtype={**texts, 'error': str}, keep_default_na=False, na_values=numbers
+    )
     if tuple(results.columns) != COLUMNS:
         raise ValueError(
             f'{path} has other columns than this version writes. Name another folder with --out.'
@@ -112,9 +117,8 @@ def append(path: Path, line: Mapping[str, Any]) -> None:
 
 def mend(path: Path) -> None:
     """Cut off a last line that a killed run left unfinished."""
-    if path.exists():
-        written = path.read_bytes()
-        path.write_bytes(written[: written.rfind(b'\n') + 1])
+    if path.exists() and not (written := path.read_bytes()).endswith(b'\n'):
+        os.truncate(path, written.rfind(b'\n') + 1)
 
 
 def _measure(

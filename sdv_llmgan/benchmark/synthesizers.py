@@ -233,7 +233,12 @@ def parse_settings(text: str) -> dict[str, Any]:
         ValueError: A setting has no ``=``, or the JSON is none.
     """
     if text.startswith('{'):
-        return dict(json.loads(text))
+        try:
+            return dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f'Settings need to be name=value or a JSON object, got {text!r}: {error}.'
+            ) from error
     settings = {}
     # A comma that no name= follows belongs to the value before it: edges=[1,2].
     for part in re.split(r',(?=\w+=)', text) if text else ():

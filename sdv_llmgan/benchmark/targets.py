@@ -62,6 +62,11 @@ class Cell:
         return self._mean(self.best_rival) - self._mean(self.ours) > ROUNDING
 
     @property
+    def beats_rival(self) -> bool:
+        """Whether the best of SDV's is below."""
+        return self._mean(self.ours) - self._mean(self.best_rival) > ROUNDING
+
+    @property
     def most_dcr(self) -> float:
         """The mark for the DCR share."""
         return DCR_MANY if self.rows >= MANY else DCR_FEW
@@ -132,6 +137,7 @@ def _counts(cells: list[Cell]) -> str:
         'figures of the paper reached': [d >= 0 for d in lowest],
         f'figures of the paper missed by {MARGIN} at most': [d >= -MARGIN for d in lowest],
         'cells at or above the best of SDV': [not cell.loses_to_rival for cell in cells],
+        'cells above the best of SDV': [cell.beats_rival for cell in cells],
         'cells with a DCR share within its mark': [cell.dcr[0] <= cell.most_dcr for cell in cells],
     }
     body = [[mark, str(sum(met)), str(len(met))] for mark, met in marks.items()]

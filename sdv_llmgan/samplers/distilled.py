@@ -146,7 +146,8 @@ class DistilledSampler:
             on_model: Called when a column's model is fitted.
 
         Raises:
-            ValueError: There are no rows, or weights that do not fit the extra rows.
+            ValueError: There are no rows, weights that do not fit the extra rows, or an order that
+                is not of all modelled columns.
         """
         extra = training.iloc[:0] if extra is None else extra
         extra_weights = np.ones(len(extra)) if extra_weights is None else extra_weights
@@ -162,6 +163,11 @@ class DistilledSampler:
         weights = np.concatenate([np.ones(len(training)), np.asarray(extra_weights)[counted]])
         shown = np.full((len(extra), 1), -1) if extra_shown is None else extra_shown
         coding = TableCoding.fit(rows, weights, schema, enforce_range)
+        if order is not None and sorted(order) != sorted(coding.codings):
+            raise ValueError(
+                f'An order needs each of these columns once: {", ".join(coding.codings)}; got '
+                f'{", ".join(order)}.'
+            )
         sampler = cls(
             schema,
             causal_graphs[0],
