@@ -53,7 +53,7 @@ MAX_REPEATED = 0.05
 MAX_HALVINGS = 6
 MAX_TO_PICK_FROM = 4_096
 #: Orders of columns are compared by all models on up to so many real rows, by quick ones on more:
-#: these mostly prefer the same orders, in a quarter of the time.
+#: these mostly prefer the same orders, in a third of the time.
 ROWS_FOR_ALL_MODELS = 400
 #: Conditionals for an order that conditions ask for are fitted on so many rows at most.
 ROWS_FOR_CONDITIONS = 10_000
