@@ -214,6 +214,41 @@ def test_a_sample_that_was_interrupted_goes_on_without_paying_twice():
     assert len(asked) == len(set(asked))
 
 
+@pytest.mark.parametrize('fails', [False, True])
+def test_what_is_asked_while_it_is_out_is_paid_for_once(tmp_path, fails):
+    sent, answer = threading.Event(), threading.Event()
+
+    class Slow(Counting):
+        def complete(self, request):
+            completion = super().complete(request)
+            sent.set()
+            assert answer.wait(60)
+            if fails and self.calls == 1:
+                raise ProviderError('no reply')
+            return completion
+
+    provider = Slow()
+    metered = cached(tmp_path, provider)
+    replies = []
+
+    def ask():
+        try:
+            replies.append(metered.complete(ASK).text)
+        except ProviderError as error:
+            replies.append(str(error))
+
+    first, second = threading.Thread(target=ask), threading.Thread(target=ask)
+    first.start()
+    assert sent.wait(60)
+    second.start()
+    second.join(0.3)
+    assert (provider.calls, second.is_alive()) == (1, True)
+    answer.set()
+    first.join(60)
+    second.join(60)
+    assert sorted(replies) == (['no reply', 'reply 2'] if fails else ['reply 1', 'reply 1'])
+
+
 def test_no_bytes_are_too_few():
     with pytest.raises(ValueError, match='max_bytes'):
         ReplyCache(max_bytes=0)

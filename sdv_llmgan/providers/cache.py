@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
@@ -71,6 +72,7 @@ class ReplyCache:
 
     def _prepare(self) -> None:
         self._lock = threading.RLock()
+        self._asked: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         self._bytes = 0
@@ -127,6 +129,14 @@ class ReplyCache:
         except sqlite3.DatabaseError as error:
             self._put_aside(error)
             self._add(entry, size)
+
+    def asking(self, provider: Provider, request: Request) -> threading.Lock:
+        """What to hold while asking, so that no other thread asks the same meanwhile.
+
+        The others wait, and then find the reply here.
+        """
+        with self._lock:
+            return self._asked.setdefault(_key(provider, request), threading.Lock())
 
     def clear(self) -> None:
         """Delete all replies."""

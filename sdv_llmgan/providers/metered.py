@@ -132,7 +132,11 @@ class MeteredProvider(WrappingProvider):
             with self._gate.call(cancelled):
                 return self._send([request])[0]
 
-        return patiently(self.provider, attempt, cancelled, self.ledger.seconds_left)
+        # A call that was given up may still be out: its reply is waited for, not asked for again.
+        with nullcontext() if self.cache is None else self.cache.asking(self.provider, request):
+            return self._known(request) or patiently(
+                self.provider, attempt, cancelled, self.ledger.seconds_left
+            )
 
     def _send(self, requests: Sequence[Request]) -> list[Completion]:
         """Send once what is not known; the one way out to a model."""
