@@ -60,7 +60,8 @@ class Comparison:
         llm: |2 AUC - 1| of a cross-fitted random forest on the model's rows, in [0, 1]; 0 is
             chance, lower is better. ``None``: there were too few rows.
         distilled: Likewise for rows of a local sampler that was not fitted on the real rows it is
-            compared with; its order of columns is that of the sampler that is kept.
+            compared with, of quick models where that is enough to be chosen; its order of columns
+            is that of the sampler that is kept.
         margin: Two standard errors of their difference, were both at chance; below it the
             cheaper source (``distilled``) is chosen.
         num_rows: Rows of each kind that were compared.
@@ -195,31 +196,35 @@ class Distillation:
     def compare(self, generated: pd.DataFrame | None) -> Comparison:
         """Compare both sources on held-out rows.
 
+        Where a local sampler of quick models is chosen already, that settles it.
+
         Args:
             generated: The model's rows under the best process, plain, as it sees them; ``None``:
                 there are none.
         """
-        rng = np.random.default_rng(self.seed)
-        order = rng.permutation(len(self.training))
+        order = np.random.default_rng(self.seed).permutation(len(self.training))
         half = len(order) // 2
         num_rows = min(half, 0 if generated is None else len(generated), MAX_COMPARED)
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
-        # Without generated rows: they were written after seeing the other half, too.
-        sampler = self._sampler(
-            self.training.iloc[order[:half]],
-            [self._alone.causal_graph],
-            order=_order(self._alone),
-        )
+        fitted = self.training.iloc[order[:half]]
         real = self.training.iloc[order[half : half + num_rows]]
-        own = sampler.sample(num_rows, rng)
         theirs = generated.sample(num_rows, random_state=self.seed)
-        return Comparison(
-            llm=self._told_apart(self._seen(real), theirs),
-            distilled=self._told_apart(self._seen(real), self._seen(own)),
-            margin=math.sqrt(2) * chance(num_rows),
-            num_rows=num_rows,
-        )
+        llm, margin = self._told_apart(self._seen(real), theirs), math.sqrt(2) * chance(num_rows)
+        for quick in (True, False):
+            own = self._told_apart(
+                self._seen(real), self._seen(self._rows(fitted, num_rows, quick))
+            )
+            comparison = Comparison(llm, own, margin, num_rows)
+            if comparison.chosen == 'distilled':
+                break
+        return comparison
+
+    def _rows(self, training: pd.DataFrame, num_rows: int, quick: bool) -> pd.DataFrame:
+        """Of a sampler of these rows alone: generated ones were written after seeing others."""
+        graphs, order = [self._alone.causal_graph], _order(self._alone)
+        sampler = self._sampler(training, graphs, order=order, quick=quick)
+        return sampler.sample(num_rows, np.random.default_rng([self.seed, num_rows]))
 
     @cached_property
     def _alone(self) -> DistilledSampler:
@@ -265,12 +270,14 @@ class Distillation:
         *,
         order: Sequence[str] | None = None,
         with_extra: bool = False,
+        quick: bool = False,
     ) -> DistilledSampler:
         return DistilledSampler.fit(
             training,
             self.schema,
             graphs,
             order=order,
+            quick=quick,
             seed=self.seed,
             extra=self.extra if with_extra else None,
             extra_weights=self.weights if with_extra else None,

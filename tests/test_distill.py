@@ -205,6 +205,43 @@ def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     assert told_apart['llm'] < 0.3
 
 
+def stripes(num_rows: int, seed: int) -> pd.DataFrame:
+    x = np.random.default_rng(seed).uniform(0, 8, num_rows)
+    return pd.DataFrame({'x': x, 'y': np.where(x.astype(int) % 2, 'odd', 'even')})
+
+
+def test_quick_models_settle_the_comparison_only_where_they_win(monkeypatch):
+    tried = []
+    fit_rows = Distillation._rows
+
+    def spy(self, training, num_rows, quick):
+        tried.append(quick)
+        return fit_rows(self, training, num_rows, quick)
+
+    monkeypatch.setattr(Distillation, '_rows', spy)
+    levels = Column('y', 'categorical', ('even', 'odd'))
+    schema = TableSchema((Column('x', 'number', decimals=9), levels))
+    distillation = Distillation.of(
+        stripes(400, seed=0),
+        History(),
+        GenerationProcess('', schema, CausalGraph((('x', 'y'),))),
+        LogisticDiscriminator(),
+        enforce_range=True,
+        reject_copies=True,
+        seed=0,
+    )
+    shuffled = stripes(100, seed=1).assign(y=stripes(100, seed=2)['y'])
+    poor = distillation.compare(shuffled)
+    assert (poor.chosen, tried) == ('distilled', [True])
+
+    # Lines and smooth curves do not see stripes, trees do.
+    tried.clear()
+    good = distillation.compare(stripes(100, seed=3))
+    assert (good.chosen, tried) == ('distilled', [True, False])
+    assert good.llm + good.margin < poor.distilled
+    assert good.distilled < poor.distilled
+
+
 def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_first():
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, 120)

@@ -115,6 +115,7 @@ class DistilledSampler:
         causal_graphs: Sequence[CausalGraph],
         *,
         order: Sequence[str] | None = None,
+        quick: bool = False,
         seed: int = 0,
         extra: pd.DataFrame | None = None,
         extra_weights: Floats | None = None,
@@ -133,6 +134,8 @@ class DistilledSampler:
             causal_graphs: One or more; held-out rows choose which is followed. It gives the order
                 of columns; a column's causes are favoured in its model.
             order: All modelled columns, to be drawn in this order, whatever would be better.
+            quick: Whether only models that are fitted quickly are tried, on ``MANY_ROWS`` rows at
+                most.
             seed: Cuts folds and seeds models.
             extra: Plain generated rows to learn from, too, shape (n_extra, n_columns).
             extra_weights: How real each of them is, in [0, 1], shape (n_extra,); default 1.
@@ -185,7 +188,7 @@ class DistilledSampler:
             prints = sampler._fingerprints(sampler._real_codes)
             sampler.avoided = np.unique(prints[to_avoid(prints, training, columns, MAX_REPEATED)])
         orders = sampler._orders(causal_graphs) if order is None else [(causal_graphs[0], order)]
-        sampler._link_best(orders, on_model)
+        sampler._link_best(orders, on_model, quick=quick)
         if len(training) > MANY_ROWS and sampler._can_be_new([*coding.codings]):
             sampler.standoff = sampler._standoff()
         return sampler
@@ -278,13 +281,15 @@ class DistilledSampler:
                 orders.append((graph, levels_first))
         return orders
 
-    def _link_best(self, orders: Sequence[Order], on_model: Callable[[], object]) -> None:
+    def _link_best(
+        self, orders: Sequence[Order], on_model: Callable[[], object], *, quick: bool
+    ) -> None:
         """Follow the order that held-out rows prefer; the first one of equals."""
-        quick = len(orders) > 1 and self.is_real.sum() > ROWS_FOR_ALL_MODELS
-        chains = [self._links(order, on_model, quick=quick) for order in orders]
+        many = len(orders) > 1 and self.is_real.sum() > ROWS_FOR_ALL_MODELS
+        chains = [self._links(order, on_model, quick=quick or many) for order in orders]
         best = min(range(len(orders)), key=lambda place: _nats(chains[place]))
         self.causal_graph = orders[best][0]
-        self.chain = self._links(orders[best], on_model) if quick else chains[best]
+        self.chain = self._links(orders[best], on_model) if many and not quick else chains[best]
 
     def _links(
         self, order: Order, on_model: Callable[[], object], *, quick: bool = False
