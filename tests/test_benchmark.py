@@ -242,6 +242,18 @@ def test_metadata_of_an_own_csv_comes_from_its_training_rows(tmp_path):
     assert len(table.training.rows) == len(table.test) == 50
 
 
+def test_an_own_csv_may_have_any_separator_and_keeps_its_codes(tmp_path, caplog):
+    train = 'code;weight;ill\n' + ''.join(f'0{i};{i},5;{"yn"[i % 2]}\n' for i in range(10, 30))
+    (tmp_path / 'mine.csv').write_text(train)
+    (tmp_path / 'test.csv').write_text('code;weight;ill\n110;3,5;y\n')
+    with caplog.at_level('INFO', 'sdv_llmgan.benchmark'):
+        table = load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='ill')
+    assert table.training.rows['code'][0] == '010'
+    assert table.training.rows['weight'].tolist() == [i + 0.5 for i in range(10, 30)]
+    assert table.test.values.tolist() == [['110', 3.5, 'y']]
+    assert 'separated by semicolons, with decimal commas, codes kept as text: code' in caplog.text
+
+
 def test_numbers_that_a_protocol_calls_categories_are_categories(tmp_path):
     pd.DataFrame({'sex': [1, 2] * 10, 'age': range(20), 'ill': ['y', 'n'] * 10}).to_csv(
         tmp_path / 'small.csv', index=False
@@ -373,11 +385,12 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         ([str(ADULT), '--test-share', 'half'], "found 'half'"),
         ([str(ADULT), '--test', 'few.csv'], 'few.csv needs the columns of'),
         ([str(ADULT), '--test', 'few.csv'], "lacks ['workclass',"),
-        ([str(ADULT), '--test', 'names.csv'], 'names.csv needs at least 1 row, found 0'),
+        ([str(ADULT), '--test', 'names.csv'], 'names.csv has 2 columns but no rows'),
+        ([str(ADULT), '--test', str(ADULT)], 'needs rows that are not trained on'),
         (['few.csv'], 'few.csv needs at least 2 rows, found 1'),
-        (['names.csv'], 'names.csv needs at least 2 rows, found 0'),
-        (['empty.csv'], 'empty.csv needs to be a CSV file with a line of names: No columns'),
-        (['binary.csv'], 'binary.csv needs to be a CSV file'),
+        (['names.csv'], 'names.csv has 2 columns but no rows'),
+        (['empty.csv'], 'empty.csv is empty'),
+        (['binary.csv'], 'binary.csv is no text file; a CSV file is needed'),
         ([str(ADULT), '--metadata', str(ADULT)], "adult_100.csv needs to be SDV's metadata"),
         ([str(ADULT), '--metadata', 'none.json'], "none.json needs to be SDV's metadata"),
         ([str(ADULT), '--metadata', 'list.json'], "list.json needs to be SDV's metadata"),
@@ -390,7 +403,7 @@ def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, monkeyp
     texts |= {'list.json': '[]', 'other.json': '{"tables": {}, "relationships": []}'}
     for name, text in texts.items():
         Path(name).write_text(text)
-    Path('binary.csv').write_bytes(b'\xff\xfe\x00')
+    Path('binary.csv').write_bytes(b'PK\x03\x04\x00')
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, '--out', 'out'])
     assert stopped.value.code == 2

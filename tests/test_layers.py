@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
 
 ORDER = [
     'words',
+    'csv_files',
     'markdown',
     'closed_json',
     'errors',

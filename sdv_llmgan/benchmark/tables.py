@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ import pandas as pd
 from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
+from sdv_llmgan.csv_files import parse_csv
 from sdv_llmgan.metrics.encoding import column_sdtypes
+
+LOGGER = logging.getLogger(__name__)
 
 #: Share of rows held out where a table of a protocol has no test file: as ``default``, which has.
 TEST_SHARE = 0.1
@@ -116,9 +120,11 @@ def load_own(
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A file is no CSV table or has too few rows, the target is no column, the test
-            rows lack a column, or the metadata is not of this table.
+            rows lack a column or are the training rows, or the metadata is not of this table.
     """
-    train = _read(csv, 2)
+    train = _read_own(csv)
+    if len(train) < 2:
+        raise ValueError(f'{csv} needs at least 2 rows, found {len(train)}. Add rows.')
     if target is not None and target not in train.columns:
         raise ValueError(
             f'The target {target!r} is no column of {csv}: {", ".join(train.columns)}.'
@@ -126,7 +132,12 @@ def load_own(
     if test_csv is None:
         train, test = split(train, test_share)
     else:
-        test = _read(test_csv)
+        test = _read_own(test_csv, like=train)
+        if test.equals(train):
+            raise ValueError(
+                f'{test_csv} needs rows that are not trained on, found those of {csv}. Leave out '
+                '--test: then a share of the rows is held out.'
+            )
         if missing := [name for name in train if name not in test]:
             raise ValueError(
                 f'{test_csv} needs the columns of {csv}, and lacks {missing}. Add them, or leave '
@@ -153,20 +164,28 @@ def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> 
     return {'columns': {name: {'sdtype': sdtype} for name, sdtype in sdtypes.items()}}
 
 
-def _read(path: Path, least: int = 1) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
+    """A table of a protocol."""
+    try:
+        return pd.read_csv(_existing(path))
+    except ValueError as error:  # also those of pandas
+        raise ValueError(f'{path} needs to be a CSV file with a line of names: {error}.') from error
+
+
+def _read_own(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
+    """A user's table, in whatever form."""
+    table, said = parse_csv(_existing(path).read_bytes(), path, like)
+    LOGGER.info('%s', said)
+    return table
+
+
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(
             f'No {path}. Name the folder that holds the benchmark data with --data, or a CSV file '
             'of your own.'
         )
-    try:
-        rows = pd.read_csv(path)
-    except ValueError as error:  # also those of pandas
-        raise ValueError(f'{path} needs to be a CSV file with a line of names: {error}.') from error
-    if len(rows) < least:
-        wanted = '1 row' if least == 1 else f'{least} rows'
-        raise ValueError(f'{path} needs at least {wanted}, found {len(rows)}. Add rows.')
-    return rows
+    return path
 
 
 def _read_metadata(path: Path, csv: Path, train: pd.DataFrame) -> dict[str, Any]:
