@@ -610,6 +610,27 @@ def test_the_page_shows_the_tables_of_the_results_that_are_kept():
         assert table in page
 
 
+def test_the_page_shows_the_full_tables_as_measured():
+    root = Path(__file__).parent.parent
+    results = read_results(root / 'benchmarks/results/synthia/results.csv')
+    page = (root / 'docs/benchmarks.md').read_text(encoding='utf-8')
+    metrics = ['alpha_precision', 'beta_recall', 'c2st', 'dcr_share']
+    for (table, rows), ours in results[results['synthesizer'] == 'llmgan'].groupby([
+        'table',
+        'rows',
+    ]):
+        assert len(ours) == 5
+        shown = [
+            f'{ours[metric].mean():.3f} ({printed("synthia", table, rows, metric)["synthia"]:.3f})'
+            for metric in metrics
+        ]
+        seconds = f'{ours["fit_seconds"].mean():.0f} | {ours["sample_seconds"].mean():.1f}'
+        line = (
+            f'| {table} | {rows} | {" | ".join(shown)} | {ours["copies"].sum():.0f} | {seconds} |'
+        )
+        assert line in page
+
+
 def test_the_plot_has_a_panel_a_table_and_a_line_a_synthesizer(tmp_path):
     path = tmp_path / 'results.csv'
     for seed, table, rows in ((0, 'adult', 25), (1, 'adult', 25), (0, 'adult', 50), (0, 'x', 50)):
