@@ -249,6 +249,19 @@ def test_what_is_asked_while_it_is_out_is_paid_for_once(tmp_path, fails):
     assert sorted(replies) == (['no reply', 'reply 2'] if fails else ['reply 1', 'reply 1'])
 
 
+@pytest.mark.skipif('fork' not in multiprocessing.get_all_start_methods(), reason='no fork')
+@pytest.mark.filterwarnings('ignore:This process .* is multi-threaded:DeprecationWarning')
+def test_a_forked_process_does_not_wait_for_calls_of_its_parent(tmp_path):
+    metered = cached(tmp_path, Counting())
+    with metered.cache.asking(metered.provider, ASK):
+        child = multiprocessing.get_context('fork').Process(target=metered.complete, args=(ASK,))
+        child.start()
+        child.join(60)
+        waits = child.is_alive()
+        child.kill()
+    assert (waits, child.exitcode) == (False, 0)
+
+
 def test_no_bytes_are_too_few():
     with pytest.raises(ValueError, match='max_bytes'):
         ReplyCache(max_bytes=0)

@@ -72,7 +72,7 @@ class ReplyCache:
 
     def _prepare(self) -> None:
         self._lock = threading.RLock()
-        self._asked: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._asked: WeakValueDictionary[tuple[int, str], threading.Lock] = WeakValueDictionary()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         self._bytes = 0
@@ -133,10 +133,12 @@ class ReplyCache:
     def asking(self, provider: Provider, request: Request) -> threading.Lock:
         """What to hold while asking, so that no other thread asks the same meanwhile.
 
-        The others wait, and then find the reply here.
+        The others wait, and then find the reply here. Threads of a process that this one was
+        forked from do not count: they would never let go.
         """
         with self._lock:
-            return self._asked.setdefault(_key(provider, request), threading.Lock())
+            key = os.getpid(), _key(provider, request)
+            return self._asked.setdefault(key, threading.Lock())
 
     def clear(self) -> None:
         """Delete all replies."""
