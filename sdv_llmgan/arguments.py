@@ -20,6 +20,9 @@ from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.schema import RowFormat
 
+#: What scikit-learn's models take.
+MAX_SEED = 2**32 - 1
+
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
     """Check arguments that need no table.
@@ -40,6 +43,8 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     counts |= {name: 1 for name in may_be_none if arguments[name] is not None}
     for name, least in counts.items():
         _check_number(name, arguments[name], least, Integral)
+    if arguments['seed'] > MAX_SEED:
+        raise ValueError(f'seed must be at most {MAX_SEED}, got {arguments["seed"]}.')
     for name in ('generator_temperature', 'optimizer_temperature'):
         _check_number(name, arguments[name], 0, Real)
     if arguments['examples_per_call'] > arguments['batch_size']:

@@ -118,9 +118,12 @@ def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[st
 def _separator(text: str) -> str:
     """The separator that cuts the first lines into the most columns, all alike."""
     lines = [line for line in text.splitlines()[:LINES_READ] if line.strip()]
-    widths = {}
+    widths = {',': 0}
     for separator in SEPARATORS:
-        counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        try:
+            counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        except csv.Error:  # a cell too long for it; said where the lines are read
+            continue
         widths[separator] = counts[0] if len(set(counts)) == 1 else 0
     best = max(widths, key=widths.__getitem__)
     return best if widths[best] > 1 else ','

@@ -79,6 +79,14 @@ class Comparison:
             return 'distilled'
         return 'llm' if self.llm + self.margin < self.distilled else 'distilled'
 
+    def __str__(self) -> str:
+        if self.llm is None or self.distilled is None:
+            return f'sampler: {self.chosen} (too few rows to compare: {self.num_rows})'
+        return (
+            f'sampler: {self.chosen} (told from real rows: llm {self.llm:.2f}, distilled '
+            f'{self.distilled:.2f}; margin {self.margin:.2f}, {self.num_rows} rows)'
+        )
+
 
 @dataclass(frozen=True)
 class Distillation:

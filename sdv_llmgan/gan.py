@@ -288,9 +288,9 @@ class LLMGAN:
             return True
         best = self.history.best()
         self.comparison = distillation.compare(best.rows if best else None)
-        LOGGER.info('Rows will come from %s: %s.', self.comparison.chosen, self.comparison)
+        LOGGER.info('%s.', self.comparison)
         if best is not None:
-            best.add_note(f'sampler: {self.comparison.chosen}')
+            best.add_note(str(self.comparison))
         return self.comparison.chosen == 'distilled'
 
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:

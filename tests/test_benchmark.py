@@ -27,6 +27,7 @@ from sdv_llmgan.benchmark.report import to_markdown
 from sdv_llmgan.benchmark.runner import COLUMNS, append, read_results, run
 from sdv_llmgan.benchmark.synthesizers import (
     Entry,
+    SDGymSynthesizer,
     SDVSynthesizer,
     make_rows,
     parse_entry,
@@ -234,11 +235,11 @@ def test_no_prompt_holds_what_only_test_rows_have(planted, tmp_path):
 
 def test_metadata_of_an_own_csv_comes_from_its_training_rows(tmp_path):
     rows = pd.read_csv(ADULT)
-    rows[:50].to_csv(tmp_path / 'mine.csv', index=False)
-    # As whole text, this column would no longer be numerical.
-    rows[50:].assign(age='unknown').to_csv(tmp_path / 'test.csv', index=False)
+    rows[:50].assign(size=range(1_000, 1_050)).to_csv(tmp_path / 'mine.csv', index=False)
+    # Together with these, this column would be numerical.
+    rows[50:].assign(size=1_000).to_csv(tmp_path / 'test.csv', index=False)
     table = load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='Income')
-    assert table.training.metadata['columns']['age']['sdtype'] == 'numerical'
+    assert table.training.metadata['columns']['size']['sdtype'] == 'id'
     assert len(table.training.rows) == len(table.test) == 50
 
 
@@ -252,6 +253,16 @@ def test_an_own_csv_may_have_any_separator_and_keeps_its_codes(tmp_path, caplog)
     assert table.training.rows['weight'].tolist() == [i + 0.5 for i in range(10, 30)]
     assert table.test.values.tolist() == [['110', 3.5, 'y']]
     assert 'separated by semicolons, with decimal commas, codes kept as text: code' in caplog.text
+
+
+def test_columns_that_no_metric_looks_at_are_named(tmp_path, caplog):
+    rows = pd.DataFrame({'size': range(1_000, 1_060), 'kind': ['a', 'b'] * 30})
+    rows.to_csv(tmp_path / 'sizes.csv', index=False)
+    load_own(tmp_path / 'sizes.csv', target='kind')
+    assert 'no metric looks at them: size (id)' in caplog.text
+    caplog.clear()
+    load_own(ADULT, target='Income')
+    assert 'no metric' not in caplog.text
 
 
 def test_numbers_that_a_protocol_calls_categories_are_categories(tmp_path):
@@ -291,6 +302,20 @@ def test_synthesizers_of_ones_own_are_found_by_path(name):
     made = make_rows(parse_entry(name), training, 0, bill)
     assert made.rows.shape == training.rows.shape
     assert bill == {}
+
+
+def test_a_synthesizer_that_writes_into_its_table_spoils_no_other(caplog):
+    def train(rows: pd.DataFrame, metadata: dict) -> pd.DataFrame:
+        rows.drop(rows.index[3:], inplace=True)
+        rows['age'] = 0
+        return rows
+
+    training = adult().training
+    before = training.rows.copy()
+    entry = Entry('greedy', lambda: SDGymSynthesizer(train, lambda rows, count: rows))
+    assert make_rows(entry, training, 0, {}).rows['age'].tolist() == [0, 0, 0]
+    pd.testing.assert_frame_equal(training.rows, before)
+    assert f'greedy: 3 rows of {len(before)} were sampled; figures are theirs.' in caplog.text
 
 
 def test_other_seeds_make_other_rows_and_the_same_seed_the_same():
@@ -387,6 +412,9 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         ([str(ADULT), '--test', 'few.csv'], "lacks ['workclass',"),
         ([str(ADULT), '--test', 'names.csv'], 'names.csv has 2 columns but no rows'),
         ([str(ADULT), '--test', str(ADULT)], 'needs rows that are not trained on'),
+        ([str(ADULT), '--test', 'part.csv'], 'all are rows of'),
+        ([str(ADULT), '--test', 'text.csv'], "has text in ['age']"),
+        (['sizes.csv', '--target', 'size'], 'taken for a key or personal data: size (id)'),
         (['few.csv'], 'few.csv needs at least 2 rows, found 1'),
         (['names.csv'], 'names.csv has 2 columns but no rows'),
         (['empty.csv'], 'empty.csv is empty'),
@@ -403,6 +431,11 @@ def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, monkeyp
     texts |= {'list.json': '[]', 'other.json': '{"tables": {}, "relationships": []}'}
     for name, text in texts.items():
         Path(name).write_text(text)
+    rows = pd.read_csv(ADULT)
+    rows[30:50].sample(frac=1, random_state=0)[rows.columns[::-1]].to_csv('part.csv', index=False)
+    rows.assign(age='old').to_csv('text.csv', index=False)
+    sizes = pd.DataFrame({'size': range(1_000, 1_060), 'kind': ['a', 'b'] * 30})
+    sizes.to_csv('sizes.csv', index=False)
     Path('binary.csv').write_bytes(b'PK\x03\x04\x00')
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, '--out', 'out'])
@@ -594,7 +627,7 @@ def test_synthesizers_are_paired_by_seed(tmp_path):
     said = paired(read_results(path), 'llmgan', 'distilled')
     assert '| adult | 25 | +0.020 ± 0.020 | +0.010 ± 0.000 | 129 | 7,000 | 60 |' in said
     assert 'Over 2 fits: ML efficacy +0.0200 ± 0.0200' in said
-    assert said.endswith('no difference to the last digit in 1.')
+    assert said.endswith('no difference in ML efficacy to the last digit in 1.')
     assert paired(read_results(path), 'llmgan', 'ctgan') == ''
 
 

@@ -214,8 +214,8 @@ def test_a_sample_that_was_interrupted_goes_on_without_paying_twice():
     assert len(asked) == len(set(asked))
 
 
-@pytest.mark.parametrize('fails', [False, True])
-def test_what_is_asked_while_it_is_out_is_paid_for_once(tmp_path, fails):
+@pytest.mark.parametrize(('fails', 'alone'), [(False, True), (True, True), (False, False)])
+def test_what_is_asked_while_it_is_out_is_paid_for_once(tmp_path, fails, alone):
     sent, answer = threading.Event(), threading.Event()
 
     class Slow(Counting):
@@ -229,15 +229,17 @@ def test_what_is_asked_while_it_is_out_is_paid_for_once(tmp_path, fails):
 
     provider = Slow()
     metered = cached(tmp_path, provider)
+    other = metered if alone else cached(tmp_path, provider)
     replies = []
 
-    def ask():
+    def ask(metered):
         try:
             replies.append(metered.complete(ASK).text)
         except ProviderError as error:
             replies.append(str(error))
 
-    first, second = threading.Thread(target=ask), threading.Thread(target=ask)
+    first = threading.Thread(target=ask, args=[metered])
+    second = threading.Thread(target=ask, args=[other])
     first.start()
     assert sent.wait(60)
     second.start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,15 @@ def test_random_rows_lose_against_the_distilled_sampler_and_the_numbers_say_so(f
     info = fitted.get_info()
     assert info['sampler'] == 'distilled'
     assert info['told_apart']['llm'] > info['told_apart']['distilled']
-    assert 'sampler: distilled' in ' '.join(fitted.get_history()['note'])
+    told = f'(told from real rows: llm {info["told_apart"]["llm"]:.2f}, distilled '
+    assert f'sampler: distilled {told}' in ' '.join(fitted.get_history()['note'])
+
+
+def test_a_fitted_synthesizer_can_be_pickled(fitted):
+    again = pickle.loads(pickle.dumps(fitted))
+    fitted.reset_sampling()
+    again.reset_sampling()
+    pd.testing.assert_frame_equal(sample(again, 20), sample(fitted, 20))
 
 
 def test_distilled_rows_cost_no_call_and_keep_dtypes_and_rules(fitted):

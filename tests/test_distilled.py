@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import warnings
 
-import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,7 +174,7 @@ def test_an_unknown_condition_is_an_error(fitted):
 
 def test_the_same_generator_gives_the_same_rows_also_after_pickling(fitted):
     _, sampler = fitted
-    copy = cloudpickle.loads(cloudpickle.dumps(sampler))
+    copy = pickle.loads(pickle.dumps(sampler))
     first = sampler.sample(50, np.random.default_rng(5))
     pd.testing.assert_frame_equal(first, copy.sample(50, np.random.default_rng(5)))
     assert not first.equals(sampler.sample(50, np.random.default_rng(6)))

@@ -125,6 +125,7 @@ def test_what_is_personal_or_an_id_is_made_up_and_free_text_is_written_by_the_mo
         ({'causal_graph': None}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
         ({'instruction': 5}, ValueError, 'instruction must be text, got 5'),
         ({'column_descriptions': 'age'}, ValueError, 'column_descriptions must map'),
+        ({'seed': 2**32}, ValueError, 'seed must be at most 4294967295'),
         ({'seed': -1}, ValueError, 'seed must be a whole number of at least 0'),
         ({'causal_graph': 'pc'}, ValueError, "causal_graph must be 'hill-climb', 'none' or"),
         ({'causal_graph': [('a', 'b'), ('b', 'a')]}, ValueError, 'cycle; this one has a -> b'),

@@ -43,8 +43,9 @@ def paired(results: pd.DataFrame, ours: str, other: str) -> str:
     ]
     head = ['table', 'rows', 'ML efficacy', 'DCR share', 'calls', 'tokens written', 'fit, s']
     mean, sem = less.mean(), less.sem()
+    same = int((less['mle'].abs() < LAST_DIGIT).sum())
     return (
         f'{grid(head, body)}\n\nOver {len(less)} fits: ML efficacy {mean["mle"]:+.4f} ± '
         f'{sem["mle"]:.4f}, DCR share {mean["dcr_share"]:+.4f} ± {sem["dcr_share"]:.4f}; no '
-        f'difference to the last digit in {int((less["mle"].abs() < LAST_DIGIT).sum())}.'
+        f'difference in ML efficacy to the last digit in {same}.'
     )

@@ -12,11 +12,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import logging
 import random
 import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +31,8 @@ from sdv.errors import NotFittedError
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
+
+LOGGER = logging.getLogger(__name__)
 
 LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
 #: The local sampler alone: one batch of random rows, which are told from real ones and left out.
@@ -93,9 +97,10 @@ def make_rows(
     """
     _seed_everything(seed)
     synthesizer = entry.make()
+    own = deepcopy(training)  # to write into
     try:
         start = time.perf_counter()
-        synthesizer.fit(training, seed)
+        synthesizer.fit(own, seed)
         fitted = time.perf_counter()
         rows = synthesizer.sample(len(training.rows))
         sampled = time.perf_counter()
@@ -103,6 +108,11 @@ def make_rows(
         bill.update(getattr(synthesizer, 'usage', dict)())
     if rows.empty:
         raise ValueError('No rows were sampled.')
+    if len(rows) < len(training.rows):
+        LOGGER.warning(
+            '%s: %d rows of %d were sampled; figures are theirs.',
+            *(entry.label, len(rows), len(training.rows)),
+        )
     return Made(rows, fitted - start, sampled - fitted)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
@@ -119,8 +120,9 @@ def load_own(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A file is no CSV table or has too few rows, the target is no column, the test
-            rows lack a column or are the training rows, or the metadata is not of this table.
+        ValueError: A file is no CSV table or has too few rows, the target is no column that has
+            a meaning, the test rows lack a column, have text where there were numbers or are all
+            training rows, or the metadata is not of this table.
     """
     train = _read_own(csv)
     if len(train) < 2:
@@ -133,14 +135,20 @@ def load_own(
         train, test = split(train, test_share)
     else:
         test = _read_own(test_csv, like=train)
-        if test.equals(train):
-            raise ValueError(
-                f'{test_csv} needs rows that are not trained on, found those of {csv}. Leave out '
-                '--test: then a share of the rows is held out.'
-            )
         if missing := [name for name in train if name not in test]:
             raise ValueError(
                 f'{test_csv} needs the columns of {csv}, and lacks {missing}. Add them, or leave '
+                'out --test: then a share of the rows is held out.'
+            )
+        if other := [n for n in train if is_numeric_dtype(train[n]) > is_numeric_dtype(test[n])]:
+            raise ValueError(
+                f'{test_csv} needs numbers where {csv} has them, and has text in {other}. Mend '
+                'these cells.'
+            )
+        known = {*_as_text(train)}
+        if len(known) == len(train) and known.issuperset(_as_text(test[train.columns])):
+            raise ValueError(
+                f'{test_csv} needs rows that are not trained on, but all are rows of {csv}. Leave '
                 'out --test: then a share of the rows is held out.'
             )
     if metadata_json is None:
@@ -148,6 +156,19 @@ def load_own(
         metadata = next(iter(detected.to_dict()['tables'].values()))
     else:
         metadata = _read_metadata(metadata_json, csv, train)
+    looked_at = column_sdtypes(train, metadata)
+    left_out = [f'{n} ({metadata["columns"][n]["sdtype"]})' for n in train if n not in looked_at]
+    if target is not None and target not in looked_at:
+        raise ValueError(
+            f'The target {target!r} was taken for a key or personal data: {", ".join(left_out)}. '
+            'Give --metadata, where it is numerical or categorical.'
+        )
+    if left_out:
+        LOGGER.warning(
+            '%s: taken for keys or personal data, so that no metric looks at them: %s. Where that '
+            'is wrong, give --metadata.',
+            *(csv, ', '.join(left_out)),
+        )
     return BenchmarkTable(TrainingTable(csv.stem, train, metadata, target, context), test)
 
 
@@ -177,6 +198,10 @@ def _read_own(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
     table, said = parse_csv(_existing(path).read_bytes(), path, like)
     LOGGER.info('%s', said)
     return table
+
+
+def _as_text(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [*rows.astype(str).itertuples(index=False, name=None)]
 
 
 def _existing(path: Path) -> Path:

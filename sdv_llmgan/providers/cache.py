@@ -35,6 +35,9 @@ KEPT_SHARE = 0.9
 SECONDS_FOR_LOCKS = 60.0
 #: What a row takes besides its reply: hash, numbers, index.
 ROW_BYTES = 200
+#: What is asked now, by process, file and request, whichever cache stands for the file.
+ASKED: WeakValueDictionary[tuple[int, str, str], threading.Lock] = WeakValueDictionary()
+ASKED_LOCK = threading.Lock()
 TABLE = """
 create table if not exists replies (
     key text primary key, text text not null, prompt_tokens integer not null,
@@ -72,7 +75,6 @@ class ReplyCache:
 
     def _prepare(self) -> None:
         self._lock = threading.RLock()
-        self._asked: WeakValueDictionary[tuple[int, str], threading.Lock] = WeakValueDictionary()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         self._bytes = 0
@@ -133,12 +135,12 @@ class ReplyCache:
     def asking(self, provider: Provider, request: Request) -> threading.Lock:
         """What to hold while asking, so that no other thread asks the same meanwhile.
 
-        The others wait, and then find the reply here. Threads of a process that this one was
-        forked from do not count: they would never let go.
+        The others wait, and then find the reply in the file. Threads of a process that this one
+        was forked from do not count: they would never let go.
         """
-        with self._lock:
-            key = os.getpid(), _key(provider, request)
-            return self._asked.setdefault(key, threading.Lock())
+        with ASKED_LOCK:
+            key = os.getpid(), str(self.file.absolute()), _key(provider, request)
+            return ASKED.setdefault(key, threading.Lock())
 
     def clear(self) -> None:
         """Delete all replies."""

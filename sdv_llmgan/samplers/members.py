@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -107,6 +108,52 @@ class Forest:
         return shares
 
 
+@dataclass(frozen=True)
+class _Mean:
+    """A mean from the features that are used."""
+
+    model: Any
+    used: slice | Booleans
+
+    def __call__(self, features: Floats) -> Floats:
+        return np.asarray(self.model.predict(features[:, self.used]), dtype=float)
+
+
+@dataclass(frozen=True)
+class _Products:
+    """A linear mean of products of scaled features."""
+
+    center: float
+    scale: float
+    scaler: StandardScaler
+    used: Integers
+    expand: Pipeline
+    model: ARDRegression
+
+    def __call__(self, features: Floats) -> Floats:
+        terms = np.asarray(self.expand.transform(self.scaler.transform(features)[:, self.used]))
+        mean: Floats = self.center + self.scale * np.asarray(self.model.predict(terms))
+        return mean
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Probabilities from the features that are used; levels that were not seen have none."""
+
+    model: Any
+    used: slice | Booleans
+    present: Integers
+    num_levels: int
+
+    def __call__(self, features: Floats) -> Floats:
+        shares = np.zeros((len(features), self.num_levels))
+        if len(self.present) > 1:
+            shares[:, self.present] = self.model.predict_proba(features[:, self.used])
+        else:
+            shares[:, self.present] = 1.0
+        return shares
+
+
 def _squared_distances(a: Floats, b: Floats) -> Floats:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
     return np.maximum(squares, 0.0)
@@ -195,11 +242,8 @@ def _products(evidence: Evidence, seed: int) -> Member:
         expand = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
         expand.fit(features[:, chosen], standardscaler__sample_weight=evidence.weights)
 
-    def terms(features: Floats) -> Floats:
-        return np.asarray(expand.transform(scaler.transform(features)[:, chosen]))
-
-    model = relevant(terms(evidence.features))
-    return lambda features: center + scale * np.asarray(model.predict(terms(features)))
+    model = relevant(np.asarray(expand.transform(features[:, chosen])))
+    return _Products(center, scale, scaler, chosen, expand, model)
 
 
 def _logistic(strength: float) -> LogisticRegression:
@@ -220,7 +264,7 @@ def _mean(
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         model.fit(evidence.features[:, chosen], evidence.values, **{name: evidence.weights})
-    return lambda features: np.asarray(model.predict(features[:, chosen]), dtype=float)
+    return _Mean(model, chosen)
 
 
 def _shares(
@@ -237,10 +281,4 @@ def _shares(
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             model.fit(evidence.features[:, chosen], levels, **{name: evidence.weights})
-
-    def probabilities(features: Floats) -> Floats:
-        shares = np.zeros((len(features), num_levels))
-        shares[:, present] = model.predict_proba(features[:, chosen]) if len(present) > 1 else 1.0
-        return shares
-
-    return probabilities
+    return _Shares(model, chosen, present, num_levels)
