@@ -23,7 +23,8 @@ def main() -> None:
     """Print a line for each sampler, number of rows and seed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
-    parser.add_argument('--rows', type=int, nargs='+', default=[25, 100, 400, 800])
+    sizes = [25, 50, 100, 200, 400, 800]
+    parser.add_argument('--rows', type=int, nargs='+', choices=sizes, default=[25, 100, 400, 800])
     parser.add_argument('--seeds', type=int, default=1)
     parser.add_argument('--samplers', nargs='+', default=['llm', 'distilled', 'auto'])
     arguments = parser.parse_args()
