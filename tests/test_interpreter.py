@@ -22,9 +22,9 @@ def reads(conditions: dict[str, dict[str, object]], missed: tuple[str, ...] = ()
     return json.dumps({'conditions': entries, 'not_expressible': list(missed)})
 
 
-def fitted(reply: str) -> tuple[LLMGANSynthesizer, ScriptedProvider]:
+def fitted(reply: str, sampler: str = 'llm') -> tuple[LLMGANSynthesizer, ScriptedProvider]:
     llm = ScriptedProvider()
-    made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1, sampler='llm')
+    made = LLMGANSynthesizer(visits_metadata(), llm=llm, max_batches=1, sampler=sampler)
     fit(made, TABLE)
     own = llm.complete
 
@@ -42,9 +42,13 @@ def interpreting(llm: ScriptedProvider) -> list[str]:
     return [r.messages[1].content for r in llm.requests if r.role == 'interpreter']
 
 
-def test_words_become_a_condition_in_one_call_and_every_row_meets_it(caplog):
-    made, llm = fitted(reads({'smoker': {'one_of': [True]}, 'age': {'more_than': 60}}))
+@pytest.mark.parametrize('sampler', ['llm', 'distilled'])
+def test_words_become_a_condition_in_one_call_and_every_row_meets_it(caplog, sampler):
+    reply = reads({'smoker': {'one_of': [True]}, 'age': {'more_than': 60}})
+    made, llm = fitted(reply, sampler)
+    asked = len(llm.requests)
     rows = taken(made.sample_from_description('smokers over 60', 30))
+    assert (len(llm.requests) == asked + 1) == (sampler == 'distilled')
     assert len(rows) == 30
     assert rows['smoker'].all()
     assert (rows['age'] > 60).all()
