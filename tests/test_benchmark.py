@@ -255,6 +255,25 @@ def test_an_own_csv_may_have_any_separator_and_keeps_its_codes(tmp_path, caplog)
     assert 'separated by semicolons, with decimal commas, codes kept as text: code' in caplog.text
 
 
+def test_rows_to_test_on_may_have_gaps_and_numbers_without_a_point(tmp_path):
+    rows = pd.DataFrame({'seen': [True, False] * 5, 'dose': [None, *range(9)], 'ill': ['y'] * 10})
+    rows.to_csv(tmp_path / 'mine.csv', index=False)
+    other = pd.DataFrame({'seen': [None, True], 'dose': [3, 40], 'ill': ['y', 'n']})
+    other.to_csv(tmp_path / 'test.csv', index=False)
+    table = load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='ill')
+    assert table.test['dose'].tolist() == [3, 40]
+    # The dose is 2.0 among the training rows, which have one that is missing.
+    rows[3:].convert_dtypes().to_csv(tmp_path / 'test.csv', index=False)
+    with pytest.raises(ValueError, match='all are rows of'):
+        load_own(tmp_path / 'mine.csv', tmp_path / 'test.csv', target='ill')
+
+
+def test_a_protocol_needs_rows(tmp_path):
+    (tmp_path / 'none.csv').write_text('age,ill\n')
+    with pytest.raises(ValueError, match='none.csv needs at least 1 row, found 0'):
+        Source('none', 'none.csv', 'none.csv', 'ill', '').load(tmp_path)
+
+
 def test_columns_that_no_metric_looks_at_are_named(tmp_path, caplog):
     rows = pd.DataFrame({'size': range(1_000, 1_060), 'kind': ['a', 'b'] * 30})
     rows.to_csv(tmp_path / 'sizes.csv', index=False)
@@ -436,7 +455,7 @@ def test_the_command_line_says_what_is_wrong(arguments, words, tmp_path, monkeyp
     rows.assign(age='old').to_csv('text.csv', index=False)
     sizes = pd.DataFrame({'size': range(1_000, 1_060), 'kind': ['a', 'b'] * 30})
     sizes.to_csv('sizes.csv', index=False)
-    Path('binary.csv').write_bytes(b'PK\x03\x04\x00')
+    Path('binary.csv').write_bytes(b'\xff\xfe\x00')
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, '--out', 'out'])
     assert stopped.value.code == 2

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
 from sdv_llmgan.csv_files import parse_csv
 from sdv_llmgan.metrics.encoding import column_sdtypes
+from sdv_llmgan.metrics.privacy import CopiedRows
 
 LOGGER = logging.getLogger(__name__)
 
@@ -134,23 +134,7 @@ def load_own(
     if test_csv is None:
         train, test = split(train, test_share)
     else:
-        test = _read_own(test_csv, like=train)
-        if missing := [name for name in train if name not in test]:
-            raise ValueError(
-                f'{test_csv} needs the columns of {csv}, and lacks {missing}. Add them, or leave '
-                'out --test: then a share of the rows is held out.'
-            )
-        if other := [n for n in train if is_numeric_dtype(train[n]) > is_numeric_dtype(test[n])]:
-            raise ValueError(
-                f'{test_csv} needs numbers where {csv} has them, and has text in {other}. Mend '
-                'these cells.'
-            )
-        known = {*_as_text(train)}
-        if len(known) == len(train) and known.issuperset(_as_text(test[train.columns])):
-            raise ValueError(
-                f'{test_csv} needs rows that are not trained on, but all are rows of {csv}. Leave '
-                'out --test: then a share of the rows is held out.'
-            )
+        test = _read_test(test_csv, csv, train)
     if metadata_json is None:
         detected = Metadata.detect_from_dataframes({csv.stem: train})
         metadata = next(iter(detected.to_dict()['tables'].values()))
@@ -188,9 +172,12 @@ def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> 
 def _read(path: Path) -> pd.DataFrame:
     """A table of a protocol."""
     try:
-        return pd.read_csv(_existing(path))
+        rows = pd.read_csv(_existing(path))
     except ValueError as error:  # also those of pandas
         raise ValueError(f'{path} needs to be a CSV file with a line of names: {error}.') from error
+    if rows.empty:
+        raise ValueError(f'{path} needs at least 1 row, found 0. Add rows.')
+    return rows
 
 
 def _read_own(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -200,8 +187,27 @@ def _read_own(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
     return table
 
 
-def _as_text(rows: pd.DataFrame) -> list[tuple[str, ...]]:
-    return [*rows.astype(str).itertuples(index=False, name=None)]
+def _read_test(path: Path, csv: Path, train: pd.DataFrame) -> pd.DataFrame:
+    """The user's test rows, if they fit the training rows of ``csv`` and are others."""
+    test = _read_own(path, like=train)
+    if missing := [name for name in train if name not in test]:
+        raise ValueError(
+            f'{path} needs the columns of {csv}, and lacks {missing}. Add them, or leave out '
+            '--test: then a share of the rows is held out.'
+        )
+    found = column_sdtypes(test)
+    numbers = [name for name, sdtype in column_sdtypes(train).items() if sdtype == 'numerical']
+    if other := [name for name in numbers if found[name] != 'numerical']:
+        raise ValueError(
+            f'{path} needs numbers where {csv} has them, and has text in {other}. Mend these cells.'
+        )
+    # Where training rows repeat, honest test rows may be among them by chance.
+    if not train.duplicated().any() and CopiedRows.compute(train, test) == 1:
+        raise ValueError(
+            f'{path} needs rows that are not trained on, but all are rows of {csv}. Leave out '
+            '--test: then a share of the rows is held out.'
+        )
+    return test
 
 
 def _existing(path: Path) -> Path:
