@@ -12,18 +12,15 @@ A reply's randomness comes from its own seed, one uniform number for each sample
 from __future__ import annotations
 
 import copy
-import random
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sdv_llmgan_local.attention import extend
-from sdv_llmgan_local.grammar import Grammar
+from sdv_llmgan_local.reply import Reply
 from sdv_llmgan_local.tree import Level
 
 if TYPE_CHECKING:
@@ -32,95 +29,6 @@ if TYPE_CHECKING:
 
 # Room in a reply before its keys and values are moved.
 _SPARE = 32
-
-
-@dataclass
-class Reply:
-    """One reply in the making.
-
-    Attributes:
-        prompt: Tokens of the prompt, at least one.
-        grammar: What the reply has to follow; ``None``: free text.
-        temperature: >= 0; 0 takes the likeliest token.
-        max_tokens: The reply is cut here.
-        seed: Of its randomness; ``None``: a fresh one.
-        tokens: The reply so far, without the token that ends it.
-        ended: Whether it is complete or cut.
-    """
-
-    prompt: list[int]
-    grammar: Grammar | None
-    temperature: float
-    max_tokens: int
-    seed: int | None
-    tokens: list[int] = field(default_factory=list)
-    ended: bool = False
-
-    def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
-        self._fast_forward()
-
-    def step(self, logits: NDArray[np.float32], stops: frozenset[int]) -> list[int]:
-        """Sample a token and take the ones that it forces.
-
-        Args:
-            logits: Of the next token, shape (vocabulary,).
-            stops: Tokens that end a reply.
-
-        Returns:
-            The new tokens, for the model to read.
-        """
-        begin = len(self.tokens)
-        allowed = None if self.grammar is None else self.grammar.allowed()
-        token = sample(logits, allowed, self.temperature, self._random.random())
-        if token in stops:
-            self.ended = True
-            return []
-        self.tokens.append(token)
-        if self.grammar is not None:
-            self.grammar.accept([token])
-        self._fast_forward()
-        return self.tokens[begin:]
-
-    def _fast_forward(self) -> None:
-        if self.grammar is not None:
-            while not self.grammar.ended and (forced := self.grammar.forced()):
-                self.grammar.accept(forced)
-                self.tokens += forced
-            self.ended = self.grammar.ended
-        if len(self.tokens) >= self.max_tokens:
-            del self.tokens[self.max_tokens :]
-            self.ended = True
-
-
-def sample(
-    logits: NDArray[np.float32],
-    allowed: NDArray[np.intp] | None,
-    temperature: float,
-    uniform: float,
-) -> int:
-    """Draw a token by inverting the distribution function.
-
-    Args:
-        logits: Shape (vocabulary,).
-        allowed: Tokens to choose from, ascending; ``None``: all.
-        temperature: >= 0; 0 takes the likeliest token.
-        uniform: A number in [0, 1).
-
-    Returns:
-        The token.
-    """
-    if allowed is not None:
-        allowed = allowed[: np.searchsorted(allowed, len(logits))]
-        logits = logits[allowed]
-    if temperature <= 0:
-        choice = int(logits.argmax())
-    else:
-        scaled = (logits.astype(np.float64) - logits.max()) / temperature
-        total = np.exp(scaled).cumsum()
-        choice = int(np.searchsorted(total, uniform * total[-1], side='right'))
-        choice = min(choice, len(logits) - 1)
-    return choice if allowed is None else int(allowed[choice])
 
 
 class Cache(Protocol):
@@ -166,6 +74,29 @@ class TreeCache:
         return extend(self._model, self._replies, rows, tokens)
 
 
+def read(
+    model: PreTrainedModel, cache: ModelCache | None, tokens: Sequence[int]
+) -> tuple[ModelCache | None, Tensor]:
+    """Run tokens of one sequence through the model, with a cache of its own.
+
+    Args:
+        model: A causal language model of transformers.
+        cache: What it has read; it is changed. ``None``: nothing.
+        tokens: What it reads now, at least one.
+
+    Returns:
+        The cache afterwards, ``None`` if the model keeps none of that kind; and the logits after
+        the last token, shape (vocabulary,).
+    """
+    # The argument's name since transformers 5.24, and before that and in code from the hub.
+    known = inspect.signature(model.forward).parameters
+    name = next((name for name in ('cache', 'past_key_values') if name in known), None)
+    ids = torch.tensor([list(tokens)], device=model.device)
+    given = {} if name is None else {name: cache, 'use_cache': True}
+    output = model(input_ids=ids, **given)
+    return (None if name is None else getattr(output, name, None)), output.logits[0, -1]
+
+
 class PlainCache:
     """The model's own cache, one sequence after the other: slower, for every architecture."""
 
@@ -180,20 +111,18 @@ class PlainCache:
     def _read(
         self, cache: ModelCache | None, tokens: Sequence[int]
     ) -> tuple[ModelCache | None, Tensor]:
-        ids = torch.tensor([list(tokens)], device=self._model.device)
-        output = self._model(input_ids=ids, past_key_values=cache, use_cache=True)
-        return output.past_key_values, output.logits[0, -1]
+        return read(self._model, cache, tokens)
 
     def begin(self, prompts: Sequence[list[int]]) -> Tensor:
         """Read what follows the prefix: each distinct prompt once, then copied."""
-        read: dict[tuple[int, ...], tuple[ModelCache | None, Tensor]] = {}
+        found: dict[tuple[int, ...], tuple[ModelCache | None, Tensor]] = {}
         for prompt in prompts:
             rest = tuple(prompt[len(self._prefix) :])
-            if rest not in read:
-                read[rest] = self._read(copy.deepcopy(self._shared), rest)
-        found = [read[tuple(prompt[len(self._prefix) :])] for prompt in prompts]
-        self._replies = [copy.deepcopy(cache) for cache, _ in found]
-        return torch.stack([logits for _, logits in found])
+            if rest not in found:
+                found[rest] = self._read(copy.deepcopy(self._shared), rest)
+        own = [found[tuple(prompt[len(self._prefix) :])] for prompt in prompts]
+        self._replies = [copy.deepcopy(cache) for cache, _ in own]
+        return torch.stack([logits for _, logits in own])
 
     def extend(self, rows: Sequence[int], tokens: Sequence[list[int]]) -> Tensor:
         """Read new tokens of one reply after the other."""
@@ -202,6 +131,27 @@ class PlainCache:
             self._replies[row], last = self._read(self._replies[row], new)
             logits.append(last)
         return torch.stack(logits)
+
+
+class StepCache(PlainCache):
+    """The same for models that keep a state beside keys and values: a prompt, then single tokens.
+
+    Jamba and Bamba of transformers 5.23 and 5.24 forget their state, without an error, when they
+    read several tokens after it. Generation in transformers reads one, and so nobody sees it there.
+    """
+
+    def __init__(self, model: PreTrainedModel, prefix: list[int]) -> None:
+        del prefix  # Each prompt is read at once, from its beginning.
+        super().__init__(model, [])
+
+    def _read(
+        self, cache: ModelCache | None, tokens: Sequence[int]
+    ) -> tuple[ModelCache | None, Tensor]:
+        if cache is None:
+            return super()._read(None, tokens)
+        for token in tokens:
+            cache, last = super()._read(cache, [token])
+        return cache, last
 
 
 def common_prefix(prompts: Sequence[list[int]]) -> list[int]:

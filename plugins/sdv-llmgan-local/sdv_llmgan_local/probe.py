@@ -8,7 +8,7 @@ import torch
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan_local.attention import ATTENTION, extend, tree_attention
-from sdv_llmgan_local.decoding import Cache, PlainCache, TreeCache
+from sdv_llmgan_local.decoding import Cache, PlainCache, StepCache, TreeCache, read
 from sdv_llmgan_local.tree import Level
 
 if TYPE_CHECKING:
@@ -29,22 +29,35 @@ def choose_cache(model: PreTrainedModel, share: bool) -> type[Cache]:
         share: Whether to try.
 
     Returns:
-        ``TreeCache`` if the model was switched.
+        ``TreeCache`` if the model was switched, ``StepCache`` if some of its layers are recurrent.
 
     Raises:
-        ProviderError: The model has no keys and values to go on from (a recurrent one, say).
+        ProviderError: No layer of the model keeps keys and values (all are recurrent, say).
     """
     step = max(1, model.config.get_text_config().vocab_size // (_TOKENS + 1))
     tokens = [step * (index + 1) - 1 for index in range(_TOKENS)]
-    output = model(input_ids=torch.tensor([tokens], device=model.device), use_cache=True)
-    if getattr(output, 'past_key_values', None) is None:
+    cache, logits = read(model, None, tokens)
+    layers = getattr(cache, 'layers', [])
+    if not any(getattr(layer, 'keys', None) is not None for layer in layers):
         raise ProviderError(
             'The local model needs a transformer with a cache of keys and values; found '
-            f"'{model.config.model_type}'. Choose another model."
+            f"'{model.config.model_type}', which is recurrent or keeps none. Choose another model."
         )
-    if share and _reads_trees(model, tokens, output.logits[0, -1].float()):
+    if _is_recurrent(model) or any(map(_keeps_a_state, layers)):
+        return StepCache
+    if share and _reads_trees(model, tokens, logits.float()):
         return TreeCache
     return PlainCache
+
+
+def _is_recurrent(model: PreTrainedModel) -> bool:
+    """Whether transformers says that the model's cache cannot be cut back to fewer tokens."""
+    return bool(getattr(model, '_is_stateful', False))
+
+
+def _keeps_a_state(layer: object) -> bool:
+    """Whether a layer of a cache that was read into has a recurrent state, or has it elsewhere."""
+    return hasattr(layer, 'recurrent_states') or not getattr(layer, 'is_initialized', True)
 
 
 def _reads_trees(model: PreTrainedModel, tokens: list[int], expected: torch.Tensor) -> bool:

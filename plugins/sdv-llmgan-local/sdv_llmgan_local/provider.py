@@ -84,7 +84,8 @@ class LocalProvider(Provider):
             return self._answer(requests)
 
     def _answer(self, requests: Sequence[Request]) -> list[Completion]:
-        from sdv_llmgan_local.decoding import Reply, decode
+        from sdv_llmgan_local.decoding import decode
+        from sdv_llmgan_local.reply import Reply
 
         loaded = load(self.model, self.device, self.dtype)
         with loaded.lock:

@@ -17,8 +17,9 @@ import pluggy
 import pytest
 import sdv_llmgan_local
 from sdv_llmgan_local import LocalProvider, loading, weights
-from sdv_llmgan_local.decoding import PlainCache, TreeCache
+from sdv_llmgan_local.decoding import PlainCache, StepCache, TreeCache
 from sdv_llmgan_local.grammar import MAX_STRING, bounded, compile_schema
+from sdv_llmgan_local.probe import choose_cache
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Message, Request
@@ -442,7 +443,6 @@ def save_tiny_model(kind, folder):
             vocab_size=49152, n_embd=64, n_layer=2, n_head=4, eos_token_id=2, bos_token_id=1
         ),
         'gpt_oss': lambda: t.GptOssConfig(**window, num_local_experts=2, num_experts_per_tok=1),
-        'mamba': lambda: t.MambaConfig(**size, state_size=4),
     }[kind]()
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -481,11 +481,111 @@ def test_other_architectures_give_the_same_with_and_without_sharing(
     assert texts(provider, requests) == found
 
 
-@needs_model
-def test_a_recurrent_model_is_an_error(tmp_path):
-    save_tiny_model('mamba', tmp_path)
-    with pytest.raises(ProviderError, match="found 'mamba'"):
-        LocalProvider(str(tmp_path)).complete(ask())
+def tiny_model(kind, **settings):
+    """A model with random weights, 128 tokens and no tokenizer."""
+    import torch
+    import transformers as t
+
+    small = {'vocab_size': 128, 'hidden_size': 64, 'num_hidden_layers': 2, 'intermediate_size': 64}
+    heads = {'num_attention_heads': 4, 'num_key_value_heads': 2, 'head_dim': 16}
+    ends = {'pad_token_id': 0, 'bos_token_id': 1, 'eos_token_id': 2}
+    config = t.AutoConfig.for_model(kind, **{**small, **heads, **ends, **settings})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = t.AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4 if parameter.ndim > 1 else 1)
+    return model
+
+
+TOKENS = [(7 * n * n + 3 * n) % 120 + 3 for n in range(24)]
+
+
+def assert_reads_on(model, cache_type):
+    """Read in parts, shared and not, as ``decode`` does; compare with reading all at once."""
+    import torch
+
+    with torch.inference_mode():
+        cache = cache_type(model, TOKENS[:6])
+        begun = cache.begin([TOKENS[:12], TOKENS[:12], TOKENS[:9]])
+        first = cache.extend([0, 2], [TOKENS[12:20], TOKENS[9:10]])
+        second = cache.extend([2, 0, 1], [TOKENS[10:16], TOKENS[20:21], TOKENS[12:24]])
+        expected = model(input_ids=torch.tensor([TOKENS])).logits[0]
+    found = torch.cat([begun, first, second])
+    torch.testing.assert_close(
+        found, expected[[11, 11, 8, 19, 9, 15, 20, 23]], rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ('kind', 'settings'),
+    [
+        ('mamba', {'state_size': 4}),
+        ('rwkv', {'attention_hidden_size': 64}),
+        ('recurrent_gemma', {'num_hidden_layers': 3, 'lru_width': 64}),
+    ],
+)
+def test_a_recurrent_model_is_an_error(kind, settings):
+    with pytest.raises(ProviderError, match=f"found '{kind}'"):
+        choose_cache(tiny_model(kind, **settings), share=True)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'settings'),
+    [
+        # Every second layer keeps a state. Several tokens after it are read as if there were none.
+        (
+            'jamba',
+            {'attn_layer_period': 2, 'attn_layer_offset': 1, 'num_experts': 1}
+            | {'mamba_d_state': 4, 'mamba_dt_rank': 4, 'use_mamba_kernels': False},
+        ),
+        # Every layer keeps both.
+        (
+            'falcon_h1',
+            {'mamba_n_heads': 8, 'mamba_d_head': 16, 'mamba_d_ssm': 128, 'mamba_n_groups': 1}
+            | {'mamba_d_state': 8, 'mamba_chunk_size': 8},
+        ),
+    ],
+)
+def test_a_model_with_some_recurrent_layers_reads_on_as_if_it_read_all_at_once(kind, settings):
+    model = tiny_model(kind, **settings)
+    assert choose_cache(model, share=True) is StepCache
+    assert_reads_on(model, StepCache)
+
+
+def test_a_state_beside_the_layers_of_a_cache_is_found():
+    layers = {'layer_types': ['linear_attention', 'full_attention'], 'block_size': 8}
+    model = tiny_model('minimax', **layers, num_local_experts=2, num_experts_per_tok=1)
+    assert choose_cache(model, share=True) is StepCache
+
+
+@pytest.mark.parametrize('name', ['cache', 'past_key_values'])
+def test_a_model_may_call_its_cache_by_the_new_name_or_by_the_old(name):
+    """The new one is of transformers 5.24; code from the hub still has the old one."""
+    import inspect
+    from types import SimpleNamespace
+
+    llama = tiny_model('llama')
+    here = 'cache' if 'cache' in inspect.signature(llama.forward).parameters else 'past_key_values'
+
+    class Renamed:
+        device, config = llama.device, llama.config
+
+        def __call__(self, **given):
+            return self.forward(**given)
+
+    def forward(self, input_ids, cache=None, use_cache=None):
+        output = llama(input_ids=input_ids, use_cache=use_cache, **{here: cache})
+        return SimpleNamespace(**{name: output[here], 'logits': output.logits})
+
+    def forward_of_old(self, input_ids, past_key_values=None, use_cache=None):
+        return forward(self, input_ids, past_key_values, use_cache)
+
+    Renamed.forward = forward if name == 'cache' else forward_of_old
+    model = Renamed()
+    assert choose_cache(model, share=False) is PlainCache
+    assert_reads_on(model, PlainCache)
 
 
 def test_torch_has_its_own_number_of_threads_again_after_a_call(local):
