@@ -99,6 +99,7 @@ ORDER = [
     'samplers.uniforms',
     'samplers.thinning',
     'samplers.marginal',
+    'samplers.grid',
     'samplers.coding',
     'samplers.nearness',
     'samplers.standoff',

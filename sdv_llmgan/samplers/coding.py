@@ -1,6 +1,6 @@
 """A plain table as floats, and its columns as features for the columns that come after.
 
-plain table -> codes (numbers as they are, levels as 0, 1, 2, ...) -> features -> back to plain
+plain table -> codes (numbers as steps, levels as 0, 1, 2, ...) -> features -> back to plain
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.samplers.evidence import Booleans, Floats
+from sdv_llmgan.samplers.grid import Grid
 from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.schema import DATE, Column, TableSchema
+from sdv_llmgan.schema import Column, TableSchema
 
 #: A category gets a feature of its own from so many rows on.
 MIN_CATEGORY_ROWS = 3
@@ -23,8 +24,6 @@ MAX_ONE_HOT = 50
 HEAP_SHARE = 0.25
 #: Standardized values beyond are cut for the linear models' sake.
 MAX_STANDARDIZED = 4.0
-#: Units of datetimes, in nanoseconds.
-DAY, SECOND, MICROSECOND = 86_400 * 10**9, 10**9, 10**3
 
 
 @dataclass(frozen=True)
@@ -107,67 +106,58 @@ class _Key:
 
 @dataclass(frozen=True)
 class NumberCoding:
-    """A column of numbers or datetimes; datetimes are counted in units of ``step``.
+    """A column of numbers or datetimes, counted in steps of its grid.
 
     Where all values are missing, it is coded as if they were 0, and nothing but missing values is
     drawn.
 
     Attributes:
-        column: The column.
-        marginal: Its values by rank.
-        center: Mean of the values.
+        grid: What is counted.
+        marginal: Its counts by rank.
+        center: Mean of the counts.
         scale: Their standard deviation, > 0.
-        heaps: Values that many rows have.
+        heaps: Counts that many rows have.
         has_missing: Whether some values are missing in training, and others not.
-        step: Nanoseconds of one unit of a datetime: a day for dates, a second for times, or a
-            microsecond where training times have fractions of a second (what is finer is lost).
     """
 
-    column: Column
+    grid: Grid
     marginal: Marginal
     center: float
     scale: float
     heaps: tuple[float, ...]
     has_missing: bool
-    step: int
 
     @classmethod
     def fit(
-        cls, values: pd.Series, weights: Floats, column: Column, enforce_range: bool
+        cls, values: pd.Series, weights: Floats, column: Column, enforce_range: bool, num_real: int
     ) -> NumberCoding:
-        """Learn it from a plain column."""
-        step = _step(values, column)
-        numbers = _to_numbers(values, column, step)
-        missing = np.isnan(numbers)
+        """Learn it from a plain column, of which the first ``num_real`` values are real."""
+        grid = Grid.fit(values.iloc[:num_real], column)
+        counts = grid.encode(values)
+        missing = np.isnan(counts)
         present = ~missing & (weights > 0)
-        found, weights = numbers[present], weights[present]
+        found, weights = counts[present], weights[present]
         if not len(found):
             found, weights = np.zeros(1), np.ones(1)
-        levels, counts = np.unique(found, return_counts=True)
-        heaps = levels[(counts >= HEAP_SHARE * len(found)) & (counts >= 4)]
+        levels, times = np.unique(found, return_counts=True)
+        heaps = levels[(times >= HEAP_SHARE * len(found)) & (times >= 4)]
         bounds = (float(found.min()), float(found.max())) if enforce_range else None
-        decimals = 0 if column.kind == 'datetime' else column.decimals
         return cls(
-            column,
-            Marginal.fit(found, weights, decimals, bounds),
+            grid,
+            Marginal.fit(found, weights, bounds),
             float(found.mean()),
             float(found.std()) or 1.0,
             tuple(heaps) if len(levels) > len(heaps) else tuple(heaps[1:]),
             bool(missing.any() and not missing.all()),
-            step,
         )
 
     def encode(self, values: pd.Series) -> Floats:
-        """Numbers, NaN where missing, shape (n_rows,)."""
-        return _to_numbers(values, self.column, self.step)
+        """Counts, NaN where missing, shape (n_rows,)."""
+        return self.grid.encode(values)
 
-    def decode(self, numbers: Floats) -> pd.Series:
-        """Plain values for numbers."""
-        if self.column.kind != 'datetime':
-            return pd.Series(numbers)
-        missing = np.isnan(numbers)
-        times = np.where(missing, 0, numbers).astype(np.int64) * self.step
-        return pd.Series(times.astype('datetime64[ns]')).mask(missing)
+    def decode(self, counts: Floats) -> pd.Series:
+        """Plain values for counts."""
+        return self.grid.decode(counts)
 
     def features(self, numbers: Floats) -> Floats:
         """Normal score, standardized value, flags for heaps and missing values."""
@@ -191,24 +181,6 @@ class NumberCoding:
 Coding = LevelCoding | NumberCoding
 
 
-def _step(values: pd.Series, column: Column) -> int:
-    """See ``NumberCoding``."""
-    if column.kind != 'datetime':
-        return 1
-    if column.datetime_format == DATE:
-        return DAY
-    has_fractions = (values.dropna().to_numpy('datetime64[ns]').astype(np.int64) % SECOND).any()
-    return MICROSECOND if has_fractions else SECOND
-
-
-def _to_numbers(values: pd.Series, column: Column, step: int) -> Floats:
-    if column.kind != 'datetime':
-        return values.to_numpy(float)
-    times = values.to_numpy('datetime64[ns]')
-    # Whole units: the extremes are bounds, and what is drawn is rounded after it is held to them.
-    return np.where(np.isnat(times), np.nan, times.astype(np.int64) // step)
-
-
 @dataclass(frozen=True)
 class TableCoding:
     """All columns but free text.
@@ -221,13 +193,19 @@ class TableCoding:
 
     @classmethod
     def fit(
-        cls, training: pd.DataFrame, weights: Floats, schema: TableSchema, enforce_range: bool
+        cls,
+        training: pd.DataFrame,
+        weights: Floats,
+        schema: TableSchema,
+        enforce_range: bool,
+        num_real: int | None = None,
     ) -> TableCoding:
-        """Learn it from plain rows."""
+        """Learn it from plain rows, of which the first ``num_real`` are real; default all."""
+        count = len(training) if num_real is None else num_real
         return cls({
             column.name: LevelCoding.fit(training[column.name], column)
             if column.kind in ('categorical', 'boolean')
-            else NumberCoding.fit(training[column.name], weights, column, enforce_range)
+            else NumberCoding.fit(training[column.name], weights, column, enforce_range, count)
             for column in schema
             if column.kind != 'text'
         })

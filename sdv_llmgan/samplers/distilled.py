@@ -165,7 +165,7 @@ class DistilledSampler:
         is_real = np.arange(len(rows)) < len(training)
         weights = np.concatenate([np.ones(len(training)), np.asarray(extra_weights)[counted]])
         shown = np.full((len(extra), 1), -1) if extra_shown is None else extra_shown
-        coding = TableCoding.fit(rows, weights, schema, enforce_range)
+        coding = TableCoding.fit(rows, weights, schema, enforce_range, len(training))
         if order is not None and sorted(order) != sorted(coding.codings):
             raise ValueError(
                 f'An order needs each of these columns once: {", ".join(coding.codings)}; got '

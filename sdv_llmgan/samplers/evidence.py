@@ -1,6 +1,6 @@
 """Names for arrays, and what every conditional model of a column offers.
 
-A column's values are floats throughout: numbers as they are (NaN where missing), levels
+A column's values are floats throughout: numbers as steps (NaN where missing; see ``grid``), levels
 (categories, booleans, "missing" as one more level) as their code 0, 1, 2, ...
 """
 

@@ -1,8 +1,9 @@
 """A numerical column by itself: its quantile function, smooth between values, flat at heaps.
 
-A value that many rows share (capital gain 0) owns an interval of ranks in which the quantile
-function is flat; between values it is linear. So ranks go to values and back, and what is drawn
-keeps the column's steps, decimals and bounds without being one of the training values.
+Values are whole numbers, steps of a grid. One that many rows share (capital gain 0) owns an
+interval of ranks in which the quantile function is flat; between values it is linear. So ranks go
+to values and back, and what is drawn keeps the column's steps and bounds without being one of the
+training values.
 """
 
 from __future__ import annotations
@@ -23,20 +24,16 @@ class Marginal:
         levels: The distinct values in ascending order.
         low: Rank at which each level's interval begins.
         high: Rank at which it ends.
-        decimals: Digits after the point that values are rounded to.
         bounds: Values drawn stay within; ``None``: they may reach half a gap beyond the extremes.
     """
 
     levels: Floats
     low: Floats
     high: Floats
-    decimals: int
     bounds: tuple[float, float] | None
 
     @classmethod
-    def fit(
-        cls, values: Floats, weights: Floats, decimals: int, bounds: tuple[float, float] | None
-    ) -> Marginal:
+    def fit(cls, values: Floats, weights: Floats, bounds: tuple[float, float] | None) -> Marginal:
         """Learn it from values without missing ones, shape (n_rows,), n_rows >= 1."""
         levels, place = np.unique(values, return_inverse=True)
         mass = np.bincount(place, weights)
@@ -47,12 +44,11 @@ class Marginal:
             levels,
             (above - mass + half) / above[-1],
             (above - half) / above[-1],
-            decimals,
             bounds,
         )
 
     def values(self, ranks: Floats) -> Floats:
-        """The values at these ranks, rounded and within the bounds."""
+        """The values at these ranks, whole and within the bounds."""
         knots = np.column_stack([self.low, self.high]).ravel()
         levels = np.repeat(self.levels, 2)
         if self.bounds is None and len(self.levels) > 1:
@@ -62,13 +58,13 @@ class Marginal:
         return self.finish(np.interp(ranks, knots, levels))
 
     def finish(self, values: Floats) -> Floats:
-        """Values rounded as the column is; what lies beyond the bounds is mirrored inwards."""
+        """Whole numbers; what lies beyond the bounds is mirrored inwards."""
         if self.bounds is not None:
             low, high = self.bounds
             values = np.where(values < low, 2 * low - values, values)
             values = np.where(values > high, 2 * high - values, values)
             values = np.clip(values, low, high)
-        rounded: Floats = np.round(values, min(self.decimals, 15)) + 0.0
+        rounded: Floats = np.round(values) + 0.0
         return rounded
 
     def ranks(self, values: Floats, uniforms: Floats | float = 0.5) -> Floats:

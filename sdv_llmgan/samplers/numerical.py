@@ -1,9 +1,9 @@
 """Numbers given predecessors: first whether at a heap or missing, then how large.
 
-- In small tables a mean, stacked from several models by non-negative least squares (Breiman,
-  Stacked regressions, 1996), plus residuals. These are what held-out rows have left, but for the
-  models' own error, and local: their quantiles change along the predicted mean. It is fitted on
-  two scales, and what comes of them averaged.
+- In small tables a mean, stacked from several models by weights >= 0 that add up to 1 (Breiman,
+  Stacked regressions, 1996; van der Laan et al., Super learner, 2007), plus residuals. These are
+  what held-out rows have left, but for the models' own error, and local: their quantiles change
+  along the predicted mean. It is fitted on two scales, and what comes of them averaged.
 - In large ones the values in leaves of a forest, moved by a few ranks.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional, num_folds
-from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, noise_share
+from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, Integers, noise_share
 from sdv_llmgan.samplers.leaves import LeafValues, choose_leaf_size
 from sdv_llmgan.samplers.marginal import Marginal
 from sdv_llmgan.samplers.members import Fit, Member, mean_members
@@ -26,6 +26,8 @@ from sdv_llmgan.samplers.uniforms import spread_uniforms
 LEVELS = (np.arange(10) + 0.5) / 10
 #: A member that weighs less is left out.
 LEAST_WEIGHT = 0.02
+#: How much more than a row the sum of weights counts.
+SURE = 1_000.0
 #: Shares of the model of scores that are tried.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Places along the predicted mean at which residuals are described.
@@ -88,8 +90,9 @@ class StackedMean:
     Attributes:
         marginal: The column by itself.
         by_scores: Whether on the scale of normal scores.
-        intercept: Added to the weighted sum.
-        weights: Weight of each member, >= 0.
+        intercept: Added to the weighted sum: the weight that members leave to the mean of all
+            rows, times this, and what held-out rows were off by on average.
+        weights: Weight of each member, >= 0; with that of the mean they add up to 1.
         members: Fitted models.
         residuals: What is added to the mean.
     """
@@ -113,15 +116,16 @@ class StackedMean:
             marginal.scores(evidence.values) if by_scores else evidence.values
         )
         candidates = mean_members(scaled)
-        means, rows = _held_out_means(scaled, candidates, rng)
-        weights, intercept = _stack(means, scaled.values[rows])
+        plain, means, rows = _held_out_means(scaled, candidates, rng)
+        observed = scaled.values[rows]
+        weights = _stack(means - plain[:, None], observed - plain)
+        intercept = float(np.mean(observed - means @ weights))
         seed = int(rng.integers(2**31))
-        kept = [place for place, weight in enumerate(weights) if weight >= LEAST_WEIGHT]
+        kept = np.flatnonzero(weights)
         predicted = intercept + means @ weights
         fits = list(candidates.values())
         members = [fits[place](scaled, seed) for place in kept]
         fitted = _weighted(members, weights[kept], intercept, scaled.features[rows])
-        observed = scaled.values[rows]
         left = observed - predicted
         left *= noise_share(_root_mean_square(observed - fitted), _root_mean_square(left))
         residuals = LocalResiduals.fit(predicted, left)
@@ -274,7 +278,7 @@ class NumberConditional(Conditional):
         if not rest.is_real.any():
             return cls(special, gate, None, f'{choice}nothing', 0.0, gate.nats if gate else 0.0)
         weights = rest.weights
-        marginal = Marginal.fit(rest.values, weights, marginal.decimals, marginal.bounds)
+        marginal = Marginal.fit(rest.values, weights, marginal.bounds)
         judge, real = _judge(rest, marginal), rest.values[rest.is_real]
         alone = crps(np.tile(judge.values(LEVELS), (len(real), 1)), real, judge)
         model, words, score = _rest(rest, marginal, many, alone, rng)
@@ -319,7 +323,7 @@ def _rest(
 def _judge(evidence: Evidence, marginal: Marginal) -> Marginal:
     """The column by itself in real rows: the same measure whatever else was learned from."""
     real = evidence.rows(evidence.is_real)
-    return Marginal.fit(real.values, real.weights, marginal.decimals, marginal.bounds)
+    return Marginal.fit(real.values, real.weights, marginal.bounds)
 
 
 def crps(grid: Floats, values: Floats, marginal: Marginal) -> float:
@@ -345,7 +349,11 @@ def _pinball(grid: Floats, values: Floats) -> float:
 
 def _held_out_means(
     evidence: Evidence, candidates: Mapping[str, Fit], rng: np.random.Generator
-) -> tuple[Floats, np.ndarray]:
+) -> tuple[Floats, Floats, Integers]:
+    """Means of the rows that were fitted, each candidate's of held-out rows, and which these are.
+
+    Shapes (n_real,), (n_real, n_candidates) and (n_real,).
+    """
     folds = evidence.folds(num_folds(int(evidence.is_real.sum())), rng)
     means = []
     for fold in folds:
@@ -357,8 +365,9 @@ def _held_out_means(
             else np.full(len(fold), center)
             for fit in candidates.values()
         ]
-        means.append(np.column_stack([np.full(len(fold), center), *predictions])[:, 1:])
-    return np.concatenate(means), np.concatenate(folds)
+        means.append(np.column_stack([np.full(len(fold), center), *predictions]))
+    plain, *columns = np.concatenate(means).T
+    return plain, np.array(columns).reshape(-1, len(plain)).T, np.concatenate(folds)
 
 
 def _weighted(members: list[Member], weights: Floats, intercept: float, features: Floats) -> Floats:
@@ -372,11 +381,26 @@ def _root_mean_square(residuals: Floats) -> float:
     return float(np.sqrt((residuals**2).mean()))
 
 
-def _stack(means: Floats, values: Floats) -> tuple[Floats, float]:
-    """Weights >= 0 that add up to at most 1, and the intercept that centers the sum."""
-    if means.shape[1] == 0:
-        return np.zeros(0), float(values.mean())
-    centered = means - means.mean(0)
-    weights, _ = nnls(centered, values - values.mean())
-    weights = weights / max(1.0, weights.sum())
-    return weights, float(values.mean() - means.mean(0) @ weights)
+def _stack(means: Floats, values: Floats) -> Floats:
+    """Weights >= 0 by which members differ from the mean of all rows; what is left to 1 is its own.
+
+    A member that would weigh less than ``LEAST_WEIGHT`` is left out, at weight 0, and the others
+    are stacked anew: weights, intercept and residuals are those of the members that there are.
+
+    Args:
+        means: By how much each member's prediction of held-out rows is above the mean of the rows
+            it was fitted on, shape (n_rows, n_members).
+        values: By how much the rows themselves are, shape (n_rows,).
+    """
+    weights, kept = np.zeros(means.shape[1]), np.arange(means.shape[1])
+    # One row more, which counts far more than all others, says that the sum is 1.
+    sure = SURE * (_root_mean_square(values) or 1.0)
+    target = np.append(values, sure)
+    while len(kept):
+        members = np.column_stack([means[:, kept], np.zeros(len(values))])
+        found = nnls(np.vstack([members, np.full(len(kept) + 1, sure)]), target)[0][:-1]
+        if (found >= LEAST_WEIGHT).all():
+            weights[kept] = found / max(1.0, found.sum())
+            break
+        kept = kept[found >= LEAST_WEIGHT]
+    return weights
