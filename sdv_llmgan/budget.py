@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sdv_llmgan.errors import BudgetError
+from sdv_llmgan.forks import renewed_after_fork
 from sdv_llmgan.usage import Usage
 
 #: Seconds between looks at the clock while waiting for calls in flight.
@@ -79,6 +80,7 @@ class Ledger:
         self._prepare()
 
     def _prepare(self) -> None:
+        renewed_after_fork(self)
         self._in_flight: list[Usage] = []
         self._watch: Callable[[int, int], None] | None = None
         self._answered = self._asked = 0

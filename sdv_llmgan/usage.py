@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: No call uses more tokens than this; a server that says so is not believed.
+MOST_TOKENS = 10**9
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -47,3 +50,10 @@ class Usage:
     def tokens(self) -> int:
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
+
+
+def as_count(value: object) -> int:
+    """What a server says of tokens as a whole number of at least 0; 0 where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0
+    return int(value) if 0 <= value <= MOST_TOKENS and value == int(value) else 0

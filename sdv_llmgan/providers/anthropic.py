@@ -16,9 +16,10 @@ from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
 from sdv_llmgan.providers.base import Completion, Message, Request
 from sdv_llmgan.providers.batch_api import BatchAPI
+from sdv_llmgan.providers.faults import as_text
 from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.usage import Usage, as_count
 
 if TYPE_CHECKING:
     import anthropic
@@ -51,6 +52,7 @@ class AnthropicProvider(HostedProvider):
     """
 
     refusal_words = REFUSAL_WORDS
+    server_setting = 'the environment variable ANTHROPIC_BASE_URL'
 
     @property
     def server(self) -> str | None:
@@ -84,7 +86,7 @@ class AnthropicProvider(HostedProvider):
         """A client of the SDK."""
         import anthropic
 
-        return anthropic.Anthropic(timeout=self.timeout, max_retries=0)
+        return anthropic.Anthropic(**self.http_options())
 
     def body(self, request: Request) -> dict[str, Any]:
         """A request as the API takes it."""
@@ -105,14 +107,19 @@ class AnthropicProvider(HostedProvider):
 
     def read(self, reply: anthropic.types.Message) -> Completion:
         """A reply of the API as a completion."""
-        used = reply.usage
-        read, written = used.cache_read_input_tokens or 0, used.cache_creation_input_tokens or 0
+        read, written, rest, completion = (
+            as_count(getattr(reply.usage, name, 0))
+            for name in (
+                *('cache_read_input_tokens', 'cache_creation_input_tokens'),
+                *('input_tokens', 'output_tokens'),
+            )
+        )
         return Completion(
-            text=''.join(block.text for block in reply.content if block.type == 'text'),
+            text=''.join(as_text(block.text) for block in reply.content if block.type == 'text'),
             usage=Usage(
                 calls=1,
-                prompt_tokens=used.input_tokens + read + written,
-                completion_tokens=used.output_tokens,
+                prompt_tokens=rest + read + written,
+                completion_tokens=completion,
                 cached_tokens=read,
             ),
         )

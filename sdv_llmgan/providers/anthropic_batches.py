@@ -6,10 +6,20 @@ https://platform.claude.com/docs/en/build-with-claude/batch-processing
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from sdv_llmgan.providers.base import Completion, Request
-from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.batch_api import (
+    BATCH_PRICE,
+    CLOCK_SKEW,
+    MOST_LISTED,
+    UNKNOWN,
+    BatchAPI,
+    BatchProgress,
+)
+from sdv_llmgan.providers.faults import as_text
+from sdv_llmgan.usage import as_count
 
 PAGE = 100
 #: A batch that was being sent when the process died is there so many seconds later at most.
@@ -35,7 +45,7 @@ class AnthropicBatches(BatchAPI):
         def start() -> str:
             # A second try of the SDK, after an answer that was lost, would be a second batch.
             client = self.client().with_options(max_retries=0)
-            return client.messages.batches.create(requests=entries).id
+            return as_text(client.messages.batches.create(requests=entries).id)
 
         return self.asked(start, 'take a batch')
 
@@ -48,7 +58,8 @@ class AnthropicBatches(BatchAPI):
 
         def search() -> str:
             near: dict[float, str] = {}
-            for batch in self.client().messages.batches.list(limit=PAGE):  # newest first
+            listed = self.client().messages.batches.list(limit=PAGE)  # newest first
+            for batch in islice(listed, MOST_LISTED):
                 late = batch.created_at.timestamp() - since
                 if late < -CLOCK_SKEW:
                     break
@@ -70,7 +81,8 @@ class AnthropicBatches(BatchAPI):
             except anthropic.NotFoundError:
                 return BatchProgress(True, 0, UNKNOWN)
             counts = found.request_counts
-            answered = counts.succeeded + counts.errored + counts.canceled + counts.expired
+            through = (counts.succeeded, counts.errored, counts.canceled, counts.expired)
+            answered = sum(map(as_count, through))
             problem = 'it was cancelled' if found.cancel_initiated_at else ''
             if found.archived_at:
                 problem = 'its results are no longer kept'
@@ -89,7 +101,7 @@ class AnthropicBatches(BatchAPI):
             text = self.client().get(
                 path, cast_to=str, options={'headers': {'Accept': 'application/binary'}}
             )
-            return self.read_lines(text)
+            return self.read_lines(as_text(text))
 
         return self.asked(fetch, f'give the results of batch {batch}')
 

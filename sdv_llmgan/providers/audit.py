@@ -8,7 +8,9 @@ A request is noted before it leaves, so that a crash hides nothing.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -20,6 +22,8 @@ from typing import Any
 from sdv_llmgan.column import dump
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ class AuditLog:
         """Log a call: put its completion into the list that is handed out.
 
         Raises:
-            OSError: The log cannot be written; nothing was sent then.
+            ProviderError: The log cannot be written; this request was not sent then.
         """
         call = uuid.uuid4().hex[:12]
         body = request.body()
-        self._line(
+        self._sent(
             event='sent',
             call=call,
             provider=provider.name,
@@ -72,15 +76,38 @@ class AuditLog:
         try:
             yield completions
         except BaseException as error:
-            self._line(event='failed', call=call, error=type(error).__name__)
+            self._after(event='failed', call=call, error=type(error).__name__)
             raise
         for completion in completions:
-            self._line(
+            self._after(
                 event='answered',
                 call=call,
                 prompt_tokens=completion.usage.prompt_tokens,
                 completion_tokens=completion.usage.completion_tokens,
                 **({'reply': completion.text} if self.bodies else {}),
+            )
+
+    def _sent(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
+        try:
+            self._line(**entries)
+        except OSError as error:
+            raise ProviderError(
+                f'The audit log {self.path} cannot be written any more ({error}), so this request '
+                'was not sent. What was answered before is counted and in the cache. Make room, '
+                'or name another file.'
+            ) from error
+
+    def _after(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Note how a call ended; its reply is paid for, and worth more than the line."""
+        try:
+            self._line(**entries)
+        except OSError as error:
+            LOGGER.warning(
+                'The audit log %s lacks how the call %s ended (%s: %s). Make room on the disk.',
+                self.path,
+                entries['call'],
+                entries['event'],
+                error,
             )
 
     def _line(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -90,6 +117,8 @@ class AuditLog:
         # One write in append mode: lines of several threads and processes do not mix.
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(file, line.encode())
+            written = os.write(file, line.encode())
         finally:
             os.close(file)
+        if written < len(line.encode()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

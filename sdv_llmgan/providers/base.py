@@ -16,6 +16,12 @@ from sdv_llmgan.column import dump
 from sdv_llmgan.schema import RowFormat
 from sdv_llmgan.usage import Usage
 
+#: Names of this machine; the last stands for every address of its own.
+LOOPBACK = ('localhost', '127.0.0.1', '::1', '0.0.0.0')
+#: Characters of the longest tokens that tokenizers of today know (of spaces), and some more.
+LONGEST_TOKEN = 128
+ROOM = 2**16
+
 Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
 
 
@@ -62,6 +68,16 @@ class Request:
     real_rows: int = 0
     shared_by: int = 1
 
+    @property
+    def most_characters(self) -> int:
+        """No reply that keeps to ``max_tokens`` is longer; the rest is cut off."""
+        return ROOM + LONGEST_TOKEN * self.max_tokens
+
+    @property
+    def most_bytes(self) -> int:
+        """No server's answer is longer: such a reply, escaped, with what stands around it."""
+        return 4 * (ROOM + self.most_characters)
+
     def body(self) -> str:
         """What a model is told, as JSON: two requests with the same body are the same."""
         return dump({
@@ -90,7 +106,7 @@ class Completion:
 
 def is_loopback(url: str | None) -> bool:
     """Whether a server's address is this machine's own."""
-    return urlparse(url or '').hostname in ('localhost', '127.0.0.1', '::1')
+    return urlparse(url or '').hostname in LOOPBACK
 
 
 def place(url: str | None) -> str:

@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error
+from sdv_llmgan.providers.faults import LONGEST_ERROR, UNREADABLE, provider_error
 
 #: What a call costs in a batch, as a share of its ordinary price; sources stand at the adapters.
 BATCH_PRICE = 0.5
 #: How far a server's clock may be behind this machine's, in seconds.
 CLOCK_SKEW = 300.0
+#: Batches of an account that are looked through for one; a server's list need not end.
+MOST_LISTED = 10_000
 UNKNOWN = 'the server does not know it'
 _T = TypeVar('_T')
 
@@ -123,7 +125,7 @@ class BatchAPI(ABC):
         """A result's custom id, and the completion or why there is none.
 
         Raises:
-            LookupError, TypeError, ValueError, AttributeError, ProviderError: It is no result.
+            ProviderError: It is no result, and so do all ``UNREADABLE`` say.
         """
 
     def asked(self, question: Callable[[], _T], what: str) -> _T | None:
@@ -138,7 +140,7 @@ class BatchAPI(ABC):
         """
         try:
             return question()
-        except (self.errors, ValueError) as error:
+        except (self.errors, ProviderError, *UNREADABLE) as error:
             fault = provider_error(error, self.name, what)
             if isinstance(fault, TransientError):
                 return None
@@ -150,7 +152,7 @@ class BatchAPI(ABC):
         for line in text.split('\n'):
             try:
                 custom_id, result = self.read_line(json.loads(line))
-            except (LookupError, TypeError, ValueError, AttributeError, ProviderError):
+            except (*UNREADABLE, ProviderError):
                 continue
             found[custom_id] = result[:LONGEST_ERROR] if isinstance(result, str) else result
         return found

@@ -20,6 +20,7 @@ from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingPro
 from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
 from sdv_llmgan.providers.batch_ledger import BatchLedger, Claim, fingerprint
 from sdv_llmgan.providers.retries import patiently
+from sdv_llmgan.providers.transport import replies_up_to
 
 LOGGER = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class BatchedProvider(WrappingProvider):
             parts = self._parts(api, requests, left)
             batches = [self._start(api, part, requests) for part in parts]
             claimed += [batch.claim.key for batch in batches]
-            answered, reasons = self._collect(api, batches)
+            answered, reasons = self._collect(api, batches, requests)
             answers |= answered
             left, few = sorted(reasons), MAX_ORDINARY
             if left:
@@ -121,14 +122,16 @@ class BatchedProvider(WrappingProvider):
         return [answers[place] for place in range(len(requests))]
 
     def _collect(
-        self, api: BatchAPI, batches: Sequence[_Batch]
+        self, api: BatchAPI, batches: Sequence[_Batch], requests: Sequence[Request]
     ) -> tuple[dict[int, Completion], dict[int, str]]:
         """Wait for batches; by place the completions, and why there is none."""
         answers: dict[int, Completion] = {}
         reasons: dict[int, str] = {}
         for batch in batches:
             self._wait(api, batch)
-            results = self._results(api, batch)
+            asked = [requests[place] for place in batch.places]
+            with replies_up_to(sum(request.most_bytes for request in asked)):
+                results = self._results(api, batch)
             for number, place in enumerate(batch.places):
                 result = results.get(_custom_id(batch.claim.token, number), NO_ANSWER)
                 if isinstance(result, Completion):

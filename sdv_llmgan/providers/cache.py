@@ -9,20 +9,23 @@ what is read back is checked, never executed.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.forks import around_forks
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.folder import CACHE_VARIABLE, cache_folder
+from sdv_llmgan.providers.sharing import Sharing
 from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
@@ -35,9 +38,9 @@ KEPT_SHARE = 0.9
 SECONDS_FOR_LOCKS = 60.0
 #: What a row takes besides its reply: hash, numbers, index.
 ROW_BYTES = 200
-#: What is asked now, by process, file and request, whichever cache stands for the file.
-ASKED: WeakValueDictionary[tuple[int, str, str], threading.Lock] = WeakValueDictionary()
-ASKED_LOCK = threading.Lock()
+#: Replies that could not be written and are tried again with the next one, at most.
+TRIED_AGAIN = 100
+SHARING = Sharing()
 TABLE = """
 create table if not exists replies (
     key text primary key, text text not null, prompt_tokens integer not null,
@@ -76,8 +79,12 @@ class ReplyCache:
     def _prepare(self) -> None:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
+        self._opened: tuple[int, int] | None = None  # the file behind the connection
         self._bytes = 0
+        #: By key what is not in the file yet.
+        self._unwritten: dict[str, list[Any]] = {}
+        self._has_worked = self._has_failed = False
+        _CACHES.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle holds: where the file is, not what is in it."""
@@ -105,13 +112,9 @@ class ReplyCache:
             ProviderError: It is not, and ``replay_only`` says that it has to be.
         """
         key = _key(provider, request)
-        try:
-            found = self._find(key)
-        except sqlite3.DatabaseError as error:
-            self._put_aside(error)
-            found = None
-        if found and isinstance(found[0], str):
-            return Completion(found[0], Usage(replayed=1))
+        text = self._unwritten[key][1] if key in self._unwritten else self._find(key)
+        if isinstance(text, str):
+            return Completion(text, Usage(replayed=1))
         if self.replay_only:
             raise ProviderError(
                 f'The cache {self.file} has no reply to this {request.role} request, and '
@@ -121,66 +124,119 @@ class ReplyCache:
         return None
 
     def put(self, provider: Provider, request: Request, completion: Completion) -> None:
-        """Keep a reply; it is on disk when this returns, whatever becomes of the process."""
+        """Keep a reply; it is on disk when this returns, whatever becomes of the process.
+
+        Where it cannot be written, because the disk is full or another process is in the way, it
+        is kept in memory and written with the next one. That is said in the log.
+        """
         usage = completion.usage
         size = len(completion.text.encode()) + ROW_BYTES
+        key = _key(provider, request)
         row = [completion.text, usage.prompt_tokens, usage.completion_tokens, size, time.time()]
-        entry = [_key(provider, request), *row]
-        try:
-            self._add(entry, size)
-        except sqlite3.DatabaseError as error:
-            self._put_aside(error)
-            self._add(entry, size)
+        with self._lock:
+            self._unwritten[key] = [key, *row]
+            try:
+                self._write()
+            except (sqlite3.Error, OSError, ProviderError) as error:
+                self._not_written(error)
 
-    def asking(self, provider: Provider, request: Request) -> threading.Lock:
-        """What to hold while asking, so that no other thread asks the same meanwhile.
+    def asking(
+        self, provider: Provider, request: Request, given_up: threading.Event | None = None
+    ) -> AbstractContextManager[None]:
+        """What to hold while asking, so that nobody else asks the same meanwhile.
 
-        The others wait, and then find the reply in the file. Threads of a process that this one
-        was forked from do not count: they would never let go.
+        Other threads and processes with this file wait, and then find the reply in it. Threads of
+        a process that this one was forked from do not count: it may be waiting for this one.
         """
-        with ASKED_LOCK:
-            key = os.getpid(), str(self.file.absolute()), _key(provider, request)
-            return ASKED.setdefault(key, threading.Lock())
+        return SHARING.asking(self.file.absolute(), _key(provider, request), given_up)
 
     def clear(self) -> None:
         """Delete all replies."""
         with self._open() as connection:
+            self._unwritten.clear()
             connection.execute('delete from replies')
 
     def __len__(self) -> int:
         """Number of replies."""
         with self._open() as connection:
-            return int(connection.execute('select count(*) from replies').fetchone()[0])
+            written = connection.execute('select count(*) from replies').fetchone()[0]
+            return int(written) + len(self._unwritten)
 
-    def _find(self, key: str) -> tuple[Any] | None:
-        with self._open() as connection:
-            found = connection.execute('select text from replies where key = ?', [key]).fetchone()
-            if found and not self.replay_only:
-                connection.execute('update replies set used = ? where key = ?', [time.time(), key])
-        return found if found else None
+    def _find(self, key: str) -> Any:  # noqa: ANN401 - whatever the file holds
+        """The text under a key, ``None`` where there is none.
 
-    def _add(self, entry: list[Any], size: int) -> None:
+        Raises:
+            ProviderError: The file cannot be used, and never could.
+        """
+        found = None
+        try:
+            with self._open() as connection:
+                found = connection.execute(
+                    'select text from replies where key = ?', [key]
+                ).fetchone()
+                if found and not self.replay_only:
+                    connection.execute(
+                        'update replies set used = ? where key = ?', [time.time(), key]
+                    )
+        except (sqlite3.Error, ProviderError) as error:
+            if _is_damage(error):
+                self._put_aside(error)
+            elif not self._has_worked:
+                raise self._unusable(error) from error
+            else:  # calls were paid for: their replies are in memory, and more can be
+                self._not_written(error)
+        return found[0] if found else None
+
+    def _write(self) -> None:
+        """Write what is not in the file yet, into a new one where that is damaged."""
+        entries = list(self._unwritten.values())[:TRIED_AGAIN]
+        try:
+            self._add(entries)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._put_aside(error)
+            self._add(entries)
+        for key, *_ in entries:
+            del self._unwritten[key]
+
+    def _add(self, entries: list[list[Any]]) -> None:
         with self._open() as connection:
-            connection.execute('insert or replace into replies values (?, ?, ?, ?, ?, ?)', entry)
-            self._bytes += size
+            connection.executemany(
+                'insert or replace into replies values (?, ?, ?, ?, ?, ?)', entries
+            )
+            self._bytes += sum(entry[4] for entry in entries)
             if self._bytes > self.max_bytes:
                 self._shrink(connection)
 
-    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Begin a new file in place of a damaged one; whatever else is wrong is raised."""
-        if isinstance(error, sqlite3.OperationalError):
-            raise self._unusable(error) from error
+    def _not_written(self, error: Exception) -> None:
+        if not self._has_failed:
+            LOGGER.warning(
+                'Replies cannot be written to %s any more (%s). %d are kept in memory, and go on '
+                'to be used, counted and written as soon as that works again; they are lost when '
+                'this process ends before. Make room on the disk, or name another file '
+                '(cache=...).',
+                self.file,
+                error,
+                len(self._unwritten),
+            )
+        self._has_failed = True
+
+    def _put_aside(self, error: Exception) -> None:
+        """Begin a new file in place of a damaged one, which nothing that was kept is lost with."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-            aside = self.file.with_suffix('.broken')
+            self._close()
+            if self._opened is not None and self._opened != _identity(self.file):
+                return  # another process has done so
+            aside = _moved_aside(self.file)
             LOGGER.warning(
                 '%s is no cache, or damaged (%s); it is now %s.', self.file, error, aside
             )
-            self.file.replace(aside)
-            for rest in ('-wal', '-shm'):
-                self.file.with_name(self.file.name + rest).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
         """Delete what was not used for longest; other processes may have done so."""
@@ -196,11 +252,11 @@ class ReplyCache:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A transaction; a file that is no cache is put aside, and a new one begun."""
+        """A transaction."""
         with self._lock:
-            if self._connection is None or self._process != os.getpid():
+            if self._connection is None:
                 self._connection = self._connect()
-                self._process = os.getpid()
+                self._opened = _identity(self.file)
                 total = self._connection.execute(
                     'select total(cast(bytes as integer)) from replies'
                 )
@@ -209,10 +265,12 @@ class ReplyCache:
             connection.execute('begin immediate')
             try:
                 yield connection
+                connection.execute('commit')
             except BaseException:
-                connection.execute('rollback')
+                if connection.in_transaction:  # some errors end it by themselves
+                    connection.execute('rollback')
                 raise
-            connection.execute('commit')
+            self._has_worked = True
 
     def _connect(self) -> sqlite3.Connection:
         if self.replay_only and not self.file.exists():
@@ -222,17 +280,40 @@ class ReplyCache:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _connected(self.file)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, OSError) as error:
+            if not _is_damage(error):
+                raise self._unusable(error) from error
             self._put_aside(error)
             return _connected(self.file)
-        except OSError as error:
-            raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> ProviderError:
+        if isinstance(error, ProviderError):
+            return error
         return ProviderError(
             f'Replies cannot be kept in {self.file} ({error}); nothing was sent. Name another '
             f'file (cache=...) or folder ({CACHE_VARIABLE}), or take cache=False.'
         )
+
+
+#: Caches of this process. None is in the midst of something when it forks, and none takes a
+#: connection with it: SQLite's do not stand it.
+_CACHES: WeakSet[ReplyCache] = WeakSet()
+_HELD: list[Any] = []
+
+
+def _before_fork() -> None:
+    for cache in list(_CACHES):
+        cache._lock.acquire()
+        _HELD.append(cache._lock)
+        cache._close()
+
+
+def _after_fork() -> None:
+    while _HELD:
+        _HELD.pop().release()
+
+
+around_forks(_before_fork, _after_fork)
 
 
 def to_cache(wanted: bool | str | os.PathLike[str] | ReplyCache) -> ReplyCache | None:
@@ -261,6 +342,42 @@ def _connected(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is damaged, or no database: only these have no class of their own."""
+    return type(error) is sqlite3.DatabaseError
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _moved_aside(file: Path) -> Path:
+    """Where a file is now, with what SQLite keeps beside it: under a name that was free."""
+    for number in itertools.count(1):
+        aside = file.with_suffix('.broken' if number == 1 else f'.broken-{number}')
+        try:
+            os.link(file, aside)  # fails where there is one, as renaming would not
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            break
+        except OSError:  # a file system without links
+            if aside.exists():
+                continue
+            file.rename(aside)
+        file.unlink(missing_ok=True)
+        for rest in ('-wal', '-shm'):
+            with suppress(FileNotFoundError):
+                file.with_name(file.name + rest).rename(aside.with_name(aside.name + rest))
+        break
+    return aside
 
 
 def _key(provider: Provider, request: Request) -> str:

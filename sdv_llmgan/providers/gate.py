@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sdv_llmgan.errors import RateLimitError
+from sdv_llmgan.forks import renewed_after_fork
 
 DECREASE = 0.5
 #: Seconds between looks at whether the wait was cancelled.
@@ -34,6 +35,10 @@ class Gate:
     def __init__(self, most: int) -> None:
         self.most = max(1, most)
         self.limit = float(self.most)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        renewed_after_fork(self)
         self._in_flight = 0
         self._lowered = -float('inf')
         self._changed = threading.Condition()

@@ -5,24 +5,30 @@ The SDKs of OpenAI and Anthropic are made by one generator, so they fail in the 
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from sdv_llmgan.errors import ProviderError, TransientError
+from sdv_llmgan.forks import Lock, renewed_after_fork
 from sdv_llmgan.prices import Prices
 from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
 from sdv_llmgan.providers.batch_api import BatchableProvider
-from sdv_llmgan.providers.faults import LONGEST_ERROR, provider_error, without_keys
+from sdv_llmgan.providers.faults import (
+    LONGEST_ERROR,
+    UNREADABLE,
+    provider_error,
+    without_keys,
+)
 from sdv_llmgan.providers.settings import OptionalSettings
+from sdv_llmgan.providers.transport import Guard, replies_up_to
 from sdv_llmgan.usage import Usage
 
 #: The request was understood and will not be answered: a bad request, an unprocessable one.
 REFUSED = (400, 422)
 #: Held while a client is made: the first calls come from many threads at once.
-_LOCK = threading.Lock()
+_LOCK = Lock()
 
 
 class HostedProvider(BatchableProvider):
@@ -37,9 +43,11 @@ class HostedProvider(BatchableProvider):
 
     Attributes:
         refusal_words: For each setting that a server may refuse, the words by which it names it.
+        server_setting: What the user sets to name another server.
     """
 
     refusal_words: ClassVar[Mapping[str, Sequence[str]]]
+    server_setting: ClassVar[str]
 
     def __init__(
         self,
@@ -104,30 +112,52 @@ class HostedProvider(BatchableProvider):
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - the SDK's
+        renewed_after_fork(self)
         return self.make_client()
 
     def client(self) -> Any:  # noqa: ANN401 - the SDK's
         """The SDK's client, made when it is first needed."""
-        with _LOCK:
+        with _LOCK.held:
             return self._client
+
+    def _prepare(self) -> None:
+        """Without a client; the next call makes one."""
+        vars(self).pop('_client', None)
+
+    def http_options(self) -> dict[str, Any]:
+        """What every client of an SDK is given; see ``Guard``."""
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.max_concurrency)
+        guard = Guard(partial(httpx2.HTTPTransport, limits=limits), self.server_setting)
+        http = httpx2.Client(transport=guard, timeout=self.timeout, follow_redirects=False)
+        return {'http_client': http, 'timeout': self.timeout, 'max_retries': 0}
 
     def complete(self, request: Request) -> Completion:
         """Answer one request; see ``Provider.complete``."""
         body = self.body(request)
         try:
-            reply = self.send(body)
-        except (self.errors, ValueError) as error:
+            with replies_up_to(request.most_bytes):
+                reply = self.send(body)
+        except (self.errors, ProviderError, *UNREADABLE) as error:
             if getattr(error, 'status_code', None) not in REFUSED:
                 raise provider_error(error, self.name) from None  # its words may hold the key
             # The SDK's message leaves out what it does not know; the body has it all.
             response: Any = getattr(error, 'response', None)
             said = without_keys(response.text)[:LONGEST_ERROR]
-            if self.settings.drop_refused(body, said, self.name, getattr(error, 'param', None)):
+            if self.settings.drop_refused(body, said, self.name, _named(error)):
                 return self.complete(request)
             raise ProviderError(f'{self.name} refused the request: {said}') from None
         try:
             return self.read(reply)
-        except (AttributeError, TypeError, IndexError, KeyError, ValueError) as error:
+        except UNREADABLE as error:
+            said = without_keys(str(error))[:LONGEST_ERROR]
             raise TransientError(
-                f'{self.name} answered in a form that is not its own ({error}).'
+                f'{self.name} answered in a form that is not its own ({said}).'
             ) from None
+
+
+def _named(error: Exception) -> str | None:
+    """The setting that a server names as the one it refuses."""
+    named = getattr(error, 'param', None)
+    return named if isinstance(named, str) else None

@@ -16,16 +16,17 @@ from dataclasses import replace
 from functools import cached_property
 
 from sdv_llmgan.budget import Ledger
-from sdv_llmgan.errors import BudgetError, ProviderError
+from sdv_llmgan.errors import BudgetError, ProviderError, TransientError
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.providers.batches import BatchedProvider
 from sdv_llmgan.providers.cache import ReplyCache
+from sdv_llmgan.providers.faults import HALF_CHARACTER
 from sdv_llmgan.providers.gate import Gate
 from sdv_llmgan.providers.retries import patiently
 from sdv_llmgan.providers.threads import run_together
 from sdv_llmgan.providers.tokens import count_tokens
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.usage import Usage, as_count
 
 #: Tokens that a vendor may add around each message.
 TOKENS_AROUND = 16
@@ -103,6 +104,8 @@ class MeteredProvider(WrappingProvider):
             BudgetError: The next call might pass the budget.
             ProviderError: A call failed, and trying again did not help.
         """
+        for request in requests:
+            _check_text(request)
         self.ledger.ask(len(requests))
         unknown = []
         for place, request in enumerate(requests):
@@ -133,7 +136,8 @@ class MeteredProvider(WrappingProvider):
                 return self._send([request])[0]
 
         # A call that was given up may still be out: its reply is waited for, not asked for again.
-        with nullcontext() if self.cache is None else self.cache.asking(self.provider, request):
+        asking = None if self.cache is None else self.cache.asking
+        with nullcontext() if asking is None else asking(self.provider, request, cancelled):
             return self._known(request) or patiently(
                 self.provider, attempt, cancelled, self.ledger.seconds_left
             )
@@ -149,31 +153,42 @@ class MeteredProvider(WrappingProvider):
                     if len(requests) == 1
                     else self.provider.complete_many(requests)
                 )
+                if len(completions) != len(requests):
+                    raise ProviderError(
+                        f'{self.name} answered {len(completions)} of {len(requests)} requests.'
+                    )
+                pairs = zip(requests, completions, strict=True)
+                completions = [self._checked(*pair) for pair in pairs]
             except ProviderError:
                 for request in requests:  # sent all the same
                     self.ledger.add(request.role, Usage(calls=1))
                 raise
-            if len(completions) != len(requests):
-                raise ProviderError(
-                    f'{self.name} answered {len(completions)} of {len(requests)} requests.'
-                )
-            completions = [_readable(completion) for completion in completions]
+            # All are counted before anything else may go wrong; then what was paid for is kept.
+            for request, completion in zip(requests, completions, strict=True):
+                self._count(request, completion)
+            for request, completion in zip(requests, completions, strict=True):
+                if self.cache is not None:
+                    self.cache.put(self.provider, request, completion)
             for line, completion in zip(logged, completions, strict=True):
                 line.append(completion)
-            for request, completion in zip(requests, completions, strict=True):
-                self._keep(request, completion)
         return completions
 
     def _logged(self, request: Request) -> AbstractContextManager[list[Completion]]:
         return self.audit.sending(self.provider, request) if self.audit else nullcontext([])
 
-    def _keep(self, request: Request, completion: Completion) -> None:
-        if self.cache is not None:
-            self.cache.put(self.provider, request, completion)
-        usage = _credible(request, completion)
-        usd = self.usd(usage)
+    def _count(self, request: Request, completion: Completion) -> None:
+        usd = self.usd(completion.usage)
         billed = None if usd is None else usd * completion.price_factor
-        self.ledger.add(request.role, replace(usage, usd=billed))
+        self.ledger.add(request.role, replace(completion.usage, usd=billed))
+
+    def _checked(self, request: Request, completion: Completion) -> Completion:
+        """A completion as it can be counted, written to a file and parsed, whoever made it."""
+        if not isinstance(completion.text, str):
+            raise TransientError(
+                f'{self.name} answered with {type(completion.text).__name__} in place of text.'
+            )
+        text = completion.text[: request.most_characters].encode(errors='replace').decode()
+        return replace(completion, text=text, usage=_credible(request, completion))
 
     def _at_most(self, requests: Sequence[Request]) -> Usage:
         """An upper bound: a token is at least one byte, and replies are cut."""
@@ -186,15 +201,26 @@ class MeteredProvider(WrappingProvider):
         return replace(most, usd=self.usd(most))
 
 
+def _check_text(request: Request) -> None:
+    """Raise ``ProviderError`` where a request is no text that can be sent or written."""
+    for message in request.messages:
+        try:
+            message.content.encode()
+        except UnicodeEncodeError as error:
+            raise ProviderError(
+                f'A {request.role} request cannot be sent: {error}. {HALF_CHARACTER}.'
+            ) from None
+
+
 def _credible(request: Request, completion: Completion) -> Usage:
-    """What a call used: as the provider says, or counted here where it says nothing."""
+    """What a call used: as the provider says, or counted here where it says nothing of use."""
     said = completion.usage
-    if said.tokens > 0 and min(said.prompt_tokens, said.completion_tokens) >= 0:
-        return said
-    read = sum(count_tokens(message.content) for message in request.messages)
-    return Usage(max(1, said.calls), read, count_tokens(completion.text))
-
-
-def _readable(completion: Completion) -> Completion:
-    """A completion whose text can be written to a file: half characters are replaced."""
-    return replace(completion, text=completion.text.encode(errors='replace').decode())
+    read = as_count(said.prompt_tokens) or sum(
+        count_tokens(message.content) for message in request.messages
+    )
+    return Usage(
+        calls=max(1, as_count(said.calls)),
+        prompt_tokens=read,
+        completion_tokens=as_count(said.completion_tokens) or count_tokens(completion.text),
+        cached_tokens=min(read, as_count(said.cached_tokens)),
+    )

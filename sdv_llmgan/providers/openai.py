@@ -12,10 +12,11 @@ from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.base import Completion, Request
 from sdv_llmgan.providers.batch_api import BatchAPI, no_batches
+from sdv_llmgan.providers.faults import as_text
 from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted, rewritten
 from sdv_llmgan.providers.openai_batches import OpenAIBatches
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.usage import Usage, as_count
 
 if TYPE_CHECKING:
     import openai
@@ -46,6 +47,7 @@ class OpenAIProvider(HostedProvider):
     """
 
     refusal_words = REFUSAL_WORDS
+    server_setting = 'base_url, or the environment variable OPENAI_BASE_URL'
 
     def __init__(
         self,
@@ -106,8 +108,7 @@ class OpenAIProvider(HostedProvider):
             # A server of one's own asks for no key, but the SDK does.
             api_key=os.environ.get(self.api_key_variable) or 'none',
             base_url=self.server,
-            timeout=self.timeout,
-            max_retries=0,
+            **self.http_options(),
         )
 
     def body(self, request: Request) -> dict[str, Any]:
@@ -127,15 +128,16 @@ class OpenAIProvider(HostedProvider):
         """A reply of the API as a completion."""
         if not reply.choices:
             raise TransientError(f'{self.name} answered without a reply in it.')
+        text = reply.choices[0].message.content
         usage = reply.usage
-        details = usage.prompt_tokens_details if usage else None
+        details = getattr(usage, 'prompt_tokens_details', None)
         return Completion(
-            text=reply.choices[0].message.content or '',
+            text='' if text is None else as_text(text),
             usage=Usage(
                 calls=1,
-                prompt_tokens=usage.prompt_tokens if usage else 0,
-                completion_tokens=usage.completion_tokens if usage else 0,
-                cached_tokens=(details.cached_tokens if details else None) or 0,
+                prompt_tokens=as_count(getattr(usage, 'prompt_tokens', 0)),
+                completion_tokens=as_count(getattr(usage, 'completion_tokens', 0)),
+                cached_tokens=as_count(getattr(details, 'cached_tokens', 0)),
             ),
         )
 
@@ -164,6 +166,7 @@ class AzureOpenAIProvider(OpenAIProvider):
             like the deployment, where one is known.
     """
 
+    server_setting = 'the environment variable AZURE_OPENAI_ENDPOINT'
     variables = ('AZURE_OPENAI_API_KEY', 'AZURE_OPENAI_ENDPOINT', 'OPENAI_API_VERSION')
 
     def __init__(
@@ -204,7 +207,7 @@ class AzureOpenAIProvider(OpenAIProvider):
         """A client of the SDK."""
         import openai
 
-        return openai.AzureOpenAI(timeout=self.timeout, max_retries=0)
+        return openai.AzureOpenAI(**self.http_options())
 
     def batch_api(self) -> BatchAPI:
         """None: Azure takes batches only for deployments made for them, in a form of its own."""

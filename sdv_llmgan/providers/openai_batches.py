@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from sdv_llmgan.providers.base import Completion, Request
-from sdv_llmgan.providers.batch_api import BATCH_PRICE, CLOCK_SKEW, UNKNOWN, BatchAPI, BatchProgress
+from sdv_llmgan.providers.batch_api import (
+    BATCH_PRICE,
+    CLOCK_SKEW,
+    MOST_LISTED,
+    UNKNOWN,
+    BatchAPI,
+    BatchProgress,
+)
+from sdv_llmgan.providers.faults import as_text
+from sdv_llmgan.usage import as_count
 
 ENDPOINT: Final = '/v1/chat/completions'
 #: The entry of a batch's metadata that holds our token.
@@ -51,7 +61,7 @@ class OpenAIBatches(BatchAPI):
                 completion_window='24h',
                 metadata={LABEL: token},
             )
-            return batch.id
+            return as_text(batch.id)
 
         return self.asked(start, 'take a batch')
 
@@ -59,7 +69,8 @@ class OpenAIBatches(BatchAPI):
         """The batch with this token in its metadata."""
 
         def search() -> str:
-            for batch in self.client().batches.list(limit=PAGE):  # newest first
+            listed = self.client().batches.list(limit=PAGE)  # newest first
+            for batch in islice(listed, MOST_LISTED):
                 if batch.created_at < since - CLOCK_SKEW:
                     break
                 if (batch.metadata or {}).get(LABEL) == token:
@@ -79,12 +90,12 @@ class OpenAIBatches(BatchAPI):
             except openai.NotFoundError:
                 return BatchProgress(True, 0, UNKNOWN)
             counts = found.request_counts
-            answered = counts.completed + counts.failed if counts else 0
+            answered = as_count(counts.completed) + as_count(counts.failed) if counts else 0
             if found.status in ('cancelling', 'cancelled'):
                 return BatchProgress(True, answered, 'it was cancelled')
             if found.status == 'failed':
                 errors = found.errors.data if found.errors else None
-                said = {error.message or error.code or '' for error in errors or ()}
+                said = {str(error.message or error.code or '') for error in errors or ()}
                 return BatchProgress(True, answered, '; '.join(sorted(said)) or 'no reason given')
             return BatchProgress(found.status in ('completed', 'expired'), answered)
 

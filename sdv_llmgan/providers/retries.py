@@ -15,13 +15,18 @@ from tenacity import (
     stop_after_attempt,
     stop_before_delay,
     stop_when_event_set,
+    wait_exponential,
     wait_random_exponential,
 )
 
 from sdv_llmgan.errors import RateLimitError, TransientError
 from sdv_llmgan.providers.base import Completion, Provider
 
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
+#: Seconds before another try, as they grow (doubled each time), and as much again at random.
+FIRST_PAUSE, LONGEST_PAUSE = 0.16, 15.0
+_backoff = wait_exponential(FIRST_PAUSE, LONGEST_PAUSE) + wait_random_exponential(
+    FIRST_PAUSE, LONGEST_PAUSE
+)
 
 
 def patiently(
@@ -74,9 +79,7 @@ def _is_fault(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, TransientError) else None
-    # Everyone who was told the same time would come back at once without the jitter.
-    return _backoff(state) if asked is None else asked * (1 + 0.1 * _jitter(state))
-
-
-def _jitter(state: RetryCallState) -> float:
-    return min(1.0, _backoff(state))
+    # Everyone who was told the same time would come back at once without the jitter; and a server
+    # that says "at once" again and again is asked no more often than one that says nothing.
+    pause = _backoff(state)
+    return max(pause, (asked or 0.0) * (1 + 0.1 * min(1.0, pause)))

@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from sdv_llmgan.forks import Lock
 from sdv_llmgan.prompts import BEGUN
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.usage import Usage
@@ -50,7 +50,7 @@ class ScriptedProvider(Provider):
 
     def complete(self, request: Request) -> Completion:
         """Answer one request; see ``Provider.complete``."""
-        with _LOCK:
+        with _LOCK.held:
             turn = len(self.requests)
             self.requests.append(request)
         if self.script is None:
@@ -67,7 +67,7 @@ class ScriptedProvider(Provider):
         )
 
 
-_LOCK = threading.Lock()
+_LOCK = Lock()
 
 
 def _completed(reply: str, prompt: str) -> str:

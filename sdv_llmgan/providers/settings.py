@@ -6,12 +6,13 @@ Each refusal of a setting is noticed once, logged, and remembered.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sdv_llmgan.forks import Lock
+
 LOGGER = logging.getLogger(__name__)
-_LOCK = threading.Lock()
+_LOCK = Lock()
 
 
 class OptionalSettings:
@@ -54,7 +55,7 @@ class OptionalSettings:
             if name in sent
             and (name == named if named in self.words else any(word in message for word in words))
         }
-        with _LOCK:
+        with _LOCK.held:
             new = suspects - self.refused
             self.refused |= suspects
         for name in sorted(new):
