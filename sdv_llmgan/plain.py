@@ -6,6 +6,8 @@ NaN, NaT or None.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -52,4 +54,25 @@ def from_plain(values: pd.Series, column: Column) -> pd.Series:
     if values.isna().any() and isinstance(stored, np.dtype) and stored.kind in 'iub':
         # Such a dtype cannot hold a missing value; the training table had none either.
         return values
+    if column.kind in ('integer', 'number'):
+        # A cast wraps around where a local sampler draws beyond the largest training value.
+        values = values.clip(*limits(column.dtype))
     return values.astype(stored)
+
+
+@cache
+def limits(dtype: str) -> tuple[float, float]:
+    """The smallest and the largest float64 that a column of this dtype holds, perhaps rounded."""
+    try:
+        stored = pd.api.types.pandas_dtype(dtype)
+    except (TypeError, NotImplementedError):  # such as Arrow's decimals
+        return -np.inf, np.inf
+    numbers = getattr(stored, 'numpy_dtype', stored)  # of nullable and of Arrow's dtypes
+    kind = numbers.kind if isinstance(numbers, np.dtype) else 'O'
+    if kind == 'b':
+        return 0.0, 1.0
+    if kind not in 'iuf':
+        return -np.inf, np.inf
+    info = np.finfo(numbers) if kind == 'f' else np.iinfo(numbers)
+    high = float(info.max)  # of 64-bit integers rounded up, beyond what they hold
+    return float(info.min), high if kind == 'f' or high <= info.max else np.nextafter(high, 0.0)

@@ -18,11 +18,15 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.column import Column, Kind
+from sdv_llmgan.learn_column import LARGEST
+from sdv_llmgan.plain import limits
 from sdv_llmgan.replies import read_rows
 from sdv_llmgan.schema import TableSchema
 
 NOT_A_ROW = 'not a row'
 TOO_MANY = 'more rows than asked for'
+#: Up to here float64, in which rows are kept, tells a whole number from the next.
+LARGEST_WHOLE = float(2**53 - 1)
 
 
 class _Rejected(Exception):
@@ -228,18 +232,30 @@ def _read_number(value: Any, column: Column, enforce_range: bool) -> float:  # n
         raise _Rejected(f'{column.name}: not a whole number')
     if column.step > 1 and number % column.step:
         raise _Rejected(f'{column.name}: not a multiple of {column.step}')
-    number = round(number, column.decimals)
+    number = round(number, column.decimals) + 0.0  # -0.0 is written as 0
     if (enforce_range or column.bounded) and not _in_range(number, column):
         raise _Rejected(f'{column.name}: out of range')
+    if not _is_storable(number, column):
+        raise _Rejected(f'{column.name}: beyond what its column can hold')
     return number
+
+
+def _is_storable(number: float, column: Column) -> bool:
+    """Whether float64, and then the training table's dtype, hold what was written."""
+    known = [abs(end) for end in (column.minimum, column.maximum) if isinstance(end, (int, float))]
+    most = max([LARGEST_WHOLE if column.kind == 'integer' else LARGEST, *known])
+    low, high = limits(column.dtype)
+    return max(low, -most) <= number <= min(high, most)
 
 
 def _read_datetime(value: Any, column: Column, enforce_range: bool) -> datetime:  # noqa: ANN401
     try:
-        time = pd.Timestamp(datetime.fromisoformat(str(value).removesuffix('Z')))
+        written = datetime.fromisoformat(str(value).removesuffix('Z'))
+        time = pd.Timestamp(written.replace(tzinfo=None))  # the clock on the wall
     except (ValueError, OverflowError):
         raise _Rejected(f'{column.name}: not a date') from None
-    time = time.tz_localize(None)
+    if not pd.Timestamp.min <= time <= pd.Timestamp.max:
+        raise _Rejected(f'{column.name}: not within the years 1677 to 2262')
     if (enforce_range or column.bounded) and not _in_range(
         time.strftime(column.datetime_format), column
     ):
