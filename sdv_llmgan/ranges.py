@@ -32,12 +32,12 @@ def ranges(values: pd.Series, column: Column) -> dict[str, Allowed]:
     # Before and after every JSON value of the column.
     lowest: Any = '' if is_date else -np.inf
     highest: Any = '~' if is_date else np.inf
-    edges = _edges(values.dropna().sort_values(ignore_index=True), column)
+    edges = _edges(_as_written(values.dropna(), column).sort_values(ignore_index=True), column)
     lows, highs = [None, *edges], [*edges, None]
     return {
         _words(low, high, column): Allowed(
             minimum=lowest if low is None else column.to_json_value(low),
-            maximum=highest if high is None else column.to_json_value(high - _unit(column)),
+            maximum=highest if high is None else column.to_json_value(_before(high, column)),
         )
         for low, high in zip(lows, highs, strict=True)
     }
@@ -77,6 +77,21 @@ def _unit(column: Column) -> Any:  # noqa: ANN401 - a number or a Timedelta
     return column.unit if column.kind == 'datetime' else float(f'1e-{column.decimals}')
 
 
+def _before(edge: Any, column: Column) -> Any:  # noqa: ANN401 - a number or a Timestamp
+    """The largest value below an edge."""
+    before = edge - _unit(column)
+    # One whole number less is the same float where numbers are very large.
+    return before if before < edge else float(np.nextafter(edge, -np.inf))
+
+
+def _as_written(values: pd.Series, column: Column) -> pd.Series:
+    """Values as rows of the table are told and counted, on which each range has its rows."""
+    if column.kind == 'datetime':
+        # Nanoseconds cannot say how far apart dates of different centuries are.
+        return values.dt.floor(column.unit).astype('datetime64[s]')
+    return values.map(lambda value: float(column.to_json_value(value)))
+
+
 def _words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401 - numbers or Timestamps
     is_date = column.kind == 'datetime'
     if low is None and high is None:
@@ -87,9 +102,8 @@ def _words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401 - number
         return f'{_figure(low, column)} or {"later" if is_date else "more"}'
     if column.kind == 'number':
         return f'{_figure(low, column)} to under {_figure(high, column)}'
-    return f'{_figure(low, column)} to {_figure(high - _unit(column), column)}'
+    return f'{_figure(low, column)} to {_figure(_before(high, column), column)}'
 
 
 def _figure(value: Any, column: Column) -> str:  # noqa: ANN401 - a number or a Timestamp
-    written = column.to_json_value(value)
-    return written if isinstance(written, str) else f'{written:.12g}'
+    return str(column.to_json_value(value)).removesuffix('.0')

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.ranges import ANY, MIN_ROWS, ranges
 from sdv_llmgan.rounding import around, beyond, nearest
+from sdv_llmgan.shown import Shown
 
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -133,3 +134,57 @@ def test_what_two_conditions_allow_together():
     assert low.both(Allowed((0, 2, 5, None))) == Allowed((2, 5))
     assert Allowed((0, None)).both(low) is None
     assert Allowed(('a', None)).both(Allowed((None, 'b'))) == Allowed((None,))
+
+
+SCALES = st.sampled_from([1e-20, 1e-12, 1e-6, 0.001, 1.0, 1e3, 1e6, 1e9, 1e12, 1e16, 1e20])
+
+
+@st.composite
+def columns(draw):
+    """Numbers of any size and spread, epoch seconds to nanoseconds, and dates of any span."""
+    kind = draw(st.sampled_from(['number', 'whole', 'epoch', 'date', 'time', 'microseconds']))
+    num_rows = draw(st.integers(1, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    spread = draw(st.floats(-6, 9))
+    places = rng.random(num_rows) if draw(st.booleans()) else rng.random(num_rows) ** 8
+    if kind in ('number', 'whole'):
+        values = draw(SCALES) * (places * 10 ** (spread / 3) + draw(st.sampled_from([0, 1, -7])))
+        values = values.round() if kind == 'whole' else values
+    elif kind == 'epoch':
+        unit = draw(st.sampled_from([1, 1e3, 1e6, 1e9]))
+        values = ((1_700_000_000 + places * 10 ** max(0.0, spread)) * unit).astype(
+            draw(st.sampled_from(['int64', 'float64']))
+        )
+    else:
+        begin = np.datetime64(draw(st.sampled_from(['1700-01-01', '1969-12-31', '2024-02-29'])))
+        microseconds = (places * 10**spread * 1e6).astype('int64')
+        unit = {'date': 'D', 'time': 's', 'microseconds': 'us'}[kind]
+        values = (begin.astype('datetime64[us]') + microseconds.astype('timedelta64[us]')).astype(
+            f'datetime64[{unit}]'
+        )
+        values = values.astype('datetime64[ns]')
+    return pd.Series(values, name='x')
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(columns())
+def test_every_range_has_several_rows_and_every_value_one_range_at_any_scale(values):
+    column = learn_column(values, {})
+    plain = values if column.kind == 'datetime' else values.astype(float)
+    found = ranges(plain, column)
+    written = [column.to_json_value(value) for value in plain]
+    assert all(sum(cell.meets(value) for cell in found.values()) == 1 for value in written)
+    if list(found) != [ANY]:
+        rows = [sum(cell.meets(value) for value in written) for cell in found.values()]
+        assert min(rows) >= MIN_ROWS
+        assert not {str(column.minimum), str(column.maximum)} & set(' '.join(found).split())
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(columns())
+def test_ends_that_are_told_in_place_of_the_real_ones_lie_beyond_them_at_any_scale(values):
+    column = learn_column(values, {})
+    told = Shown.sent(column, values, capped=True).column
+    assert told.minimum < column.minimum
+    assert told.maximum > column.maximum
+    assert not {column.minimum, column.maximum} & {told.minimum, told.maximum}
