@@ -16,7 +16,7 @@ from sdv_llmgan.column import Column
 from sdv_llmgan.rounding import nearest
 
 ANY = 'any value'
-#: So many training rows at least are in a range.
+#: So many training rows at least are in a range, or have a category that statistics name.
 MIN_ROWS = 5
 MAX_RANGES = 6
 

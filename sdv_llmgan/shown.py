@@ -16,13 +16,13 @@ import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.column import CATEGORIES_IN_PROMPT, Column, to_json
-from sdv_llmgan.ranges import ranges
+from sdv_llmgan.ranges import MIN_ROWS, ranges
 from sdv_llmgan.rounding import beyond
+
+__all__ = ['MIN_ROWS', 'OTHER', 'Shown']
 
 #: Stands for all categories that are not told.
 OTHER = '(another value)'
-#: So many training rows at least have a category that statistics name.
-MIN_ROWS = 5
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,15 @@ def test_no_more_rows_than_allowed_ever_leave():
     assert len(capped.found(values('dose'))) <= 7
 
 
+def test_how_many_rows_there_are_does_not_leave_where_few_rows_do():
+    table = patients(137)
+    capped = run(EgressPolicy(max_rows=5), table=table, max_batches=2, **EVERYTHING)
+    opened = run(EgressPolicy(), table=table, max_batches=2, **EVERYTHING)
+    assert any('137 real rows' in text for text in said(opened))
+    assert any('# Statistics: undetermined against real' in text for text in said(capped))
+    assert not any(re.search(r'\b137\b', text) for text in said(capped))
+
+
 @pytest.mark.parametrize('preset', ['mallm_gan', 'synthia'])
 def test_the_papers_settings_keep_to_a_policy(preset):
     policy = EgressPolicy({**MIXED.columns, 'clinic': 'withhold'}, max_rows=5)

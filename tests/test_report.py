@@ -226,6 +226,33 @@ def test_a_category_of_few_rows_is_not_named():
     assert 'rare' not in made.to_html()
 
 
+@pytest.mark.parametrize('policy', [None, EgressPolicy(rows=False)])
+def test_no_page_names_what_one_real_row_has(policy):
+    real = visits(60).assign(ward=['Zebrafels', 'Yakburg', *['north', 'south'] * 29])
+    real['weight'] = [31.7, *np.linspace(60, 61, 58).round(1), 171.3]
+    real['admitted'] = ['1987-02-03', *['2024-03-01', '2024-03-08'] * 29, '2031-11-09']
+    synthesizer = LLMGANSynthesizer(
+        visits_metadata(),
+        llm='scripted',
+        max_batches=2,
+        sampler='llm',
+        metadata_detail='full',
+        egress=policy,
+        instruction='Be fair.',
+    )
+    sdv_lines.fit(synthesizer, real)
+    # So that every column has something to be said of it.
+    synthetic = real.assign(
+        ward=['north'] * 40 + ['newest'] * 20, weight=1_000.5, admitted='2035-01-01'
+    )
+    made = synthesizer.report(real, synthetic, path=None)
+    pages = f'{made.to_html()}{made.to_json()}{made}'
+    assert 'never written: others, of few rows each' in made.to_json().replace('\\', '')
+    assert '"weight": median' in made.to_json().replace('\\', '')
+    for told in ('Zebrafels', 'Yakburg', '31.7', '171.3', '1987-02-03', '2031-11-09'):
+        assert told not in pages
+
+
 def test_constraints_are_counted_row_by_row():
     real = pd.DataFrame({'low': range(30), 'high': range(1, 31)})
     metadata = Metadata.load_from_dict({

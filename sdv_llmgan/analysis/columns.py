@@ -26,6 +26,7 @@ from sdv_llmgan.analysis.statistics import (
     expected_range_coverage,
     range_coverage,
 )
+from sdv_llmgan.ranges import MIN_ROWS
 from sdv_llmgan.schema import Kind
 
 #: Categories that differ most between the tables, of which the result gives the shares.
@@ -130,6 +131,8 @@ class CategoricalColumn:
         missing: Real categories that do not occur, most frequent first.
         unseen: Synthetic categories that are not real, most frequent first.
         differing: The categories whose shares differ most, beyond noise, first.
+        rare: Real categories of fewer than five rows. No text names them: in a small table a name
+            could point to a person.
     """
 
     name: str
@@ -144,6 +147,7 @@ class CategoricalColumn:
     missing: tuple[Any, ...] = ()
     unseen: tuple[Any, ...] = ()
     differing: tuple[CategoryShares, ...] = ()
+    rare: tuple[Any, ...] = ()
     type: Literal['categorical'] = 'categorical'
 
     @property
@@ -212,10 +216,10 @@ def compare_categorical(coded: Coded) -> CategoricalColumn:
     order = np.lexsort((-synthetic, -real))
     missing = tuple(coded.levels[i] for i in order if real[i] and not synthetic[i])
     unseen = tuple(coded.levels[i] for i in order if synthetic[i] and not real[i])
+    rare = tuple(coded.levels[i] for i in order if 0 < real[i] < MIN_ROWS)
     if not synthetic.sum():
-        return CategoricalColumn(
-            name, kind, chi_squared=0.0, kl=0.0, js=0.0, coverage=0.0, outside=0.0, missing=missing
-        )
+        scores = {'chi_squared': 0.0, 'kl': 0.0, 'js': 0.0, 'coverage': 0.0, 'outside': 0.0}
+        return CategoricalColumn(name, kind, **scores, missing=missing, rare=rare)
     group, n_groups = coded.groups()
     grouped = [np.bincount(group, counts, minlength=n_groups) for counts in (real, synthetic)]
     statistic, p_value = chi_squared(*grouped)
@@ -236,6 +240,7 @@ def compare_categorical(coded: Coded) -> CategoricalColumn:
         missing=missing,
         unseen=unseen,
         differing=differing,
+        rare=rare,
     )
 
 

@@ -26,7 +26,7 @@ class Diagnostics:
     """How synthetic rows differ from real ones; ``print`` shows a table.
 
     Attributes:
-        n_real: Real rows, >= 1.
+        n_real: Real rows, >= 1; ``None`` where that is not to be told.
         n_synthetic: Synthetic rows, >= 1.
         columns: One entry a column, in order.
         pairs: One entry a pair of columns that could be compared.
@@ -35,7 +35,7 @@ class Diagnostics:
         problems: What is neither chance nor trifling, strongest first.
     """
 
-    n_real: int
+    n_real: int | None
     n_synthetic: int
     columns: tuple[ColumnDiagnostics, ...]
     pairs: tuple[Pair, ...]
@@ -88,7 +88,8 @@ class Diagnostics:
     def __str__(self) -> str:
         lines = [
             f'score {self.score:.3f}, higher = more alike ({_parts_words(self.parts)}); '
-            f'{self.n_real} real rows, {self.n_synthetic} synthetic',
+            + ('' if self.n_real is None else f'{self.n_real} real rows, ')
+            + f'{self.n_synthetic} synthetic',
             '',
             f'{"column":<{NAME_WIDTH}} {"kind":<11} {"KS|chi2":>7} {"KL":>5} {"JS":>5} '
             f'{"coverage":>8} {"outside":>7} {"missing":>11}',

@@ -50,6 +50,8 @@ LEAST = {
 #: Names, categories and lists are cut to this, so that no finding gets long.
 LONGEST_WORD = 40
 LONGEST_LIST = 3
+#: Stands for real categories of few rows; see ``CategoricalColumn.rare``.
+OTHERS = 'others, of few rows each'
 MEASURE_WORDS = {
     'pearson': 'correlation',
     'correlation_ratio': 'correlation ratio',
@@ -127,14 +129,17 @@ def _category_strength(column: CategoricalColumn) -> float:
 
 
 def _category_words(column: CategoricalColumn) -> str:
-    parts = [_share_words(one) for one in column.differing if abs(one.real - one.synthetic) >= 0.02]
-    missing = [one for one in column.missing if one not in {o.category for o in column.differing}]
+    differing = [one for one in column.differing if one.category not in column.rare]
+    parts = [_share_words(one) for one in differing if abs(one.real - one.synthetic) >= 0.02]
+    told = {*column.rare, *(one.category for one in differing)}
+    missing = [_word(one) for one in column.missing if one not in told]
+    missing += [OTHERS] if set(column.missing) & set(column.rare) else []
     text = '; '.join(parts[:LONGEST_LIST]) or 'the shares of the categories differ'
     if missing:
         text += f'; never written: {_listed(missing)}'
     if column.unseen and column.outside:
         text += f'; not in the real data ({column.outside:.0%} of values): '
-        text += _listed(column.unseen)
+        text += _listed(map(_word, column.unseen))
     return text
 
 
@@ -239,7 +244,7 @@ def _word(value: Any) -> str:  # noqa: ANN401 - any name or category
     return text if len(text) <= LONGEST_WORD else f'{text[: LONGEST_WORD - 2]}…"'
 
 
-def _listed(values: Iterable[Any]) -> str:
-    words = [_word(value) for value in values]
+def _listed(words: Iterable[str]) -> str:
+    words = list(words)
     more = len(words) - LONGEST_LIST
     return ', '.join(words[:LONGEST_LIST]) + (f' and {more} more' if more > 0 else '')

@@ -93,13 +93,17 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         pool = np.arange(len(self.training)) if self.pool is None else self.pool
         sample = pool[stratified_sample(self.strata[pool], self.sample_rows, self.rng)]
         known = self._bounded(self.training.iloc[sample])
+        diagnostics = statistics.diagnostics
+        if diagnostics is not None and self.pool is not None:
+            # A policy that counts the rows that leave says nothing of how many others there are.
+            diagnostics = replace(diagnostics, n_real=None)
         shown = synthetic.iloc[self.rng.permutation(len(synthetic))[: self.sample_rows]]
         request = Request(
             messages=discriminator_messages(
                 self.schema,
                 known,
                 self._bounded(shown),
-                str(statistics.diagnostics)[:MAX_STATISTICS] if self.analyzer else '',
+                str(diagnostics)[:MAX_STATISTICS] if self.analyzer else '',
                 self.detail,
             ),
             json_schema=REPLY_SCHEMA,

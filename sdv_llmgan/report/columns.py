@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
+from sdv_llmgan.ranges import MIN_ROWS
 from sdv_llmgan.report.content import Bars, Figure, Histogram, Table
 from sdv_llmgan.report.inputs import Inputs
 
 PAIRS_SHOWN = 10
+OTHER = '(others)'
 COLUMNS_DRAWN = 48
 CATEGORIES_DRAWN = 6
-#: A category of fewer real rows is not named: in a small table it could point to a person.
-NAMED_ROWS = 5
-OTHER = '(others)'
 BINS = 12
 
 
@@ -100,7 +99,7 @@ def _column_chart(real: pd.Series, synthetic: pd.Series, sdtype: str) -> Histogr
 def _bars(real: pd.Series, synthetic: pd.Series) -> Bars:
     """The most frequent categories, and the rest as one."""
     counts = real.value_counts()
-    named = list(counts[counts >= NAMED_ROWS].index[:CATEGORIES_DRAWN])
+    named = list(counts[counts >= MIN_ROWS].index[:CATEGORIES_DRAWN])
     shares = [[float((column == name).mean()) for name in named] for column in (real, synthetic)]
     rest = [float((column.notna() & ~column.isin(named)).mean()) for column in (real, synthetic)]
     if any(rest):

@@ -19,6 +19,7 @@ from sdv.metadata import Metadata
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
 from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.shown import Shown
 from sdv_llmgan.words import and_list
 
 #: Rows of each table, at most, that are compared row by row.
@@ -103,9 +104,18 @@ class Inputs:
         return {'columns': columns}
 
     def schema(self) -> TableSchema:
-        """The compared columns as the analyzer takes them."""
+        """The compared columns as the analyzer takes them, figures of them rounded."""
         schema = TableSchema.from_sdv(self.metadata, self.real)
-        return schema.reordered([name for name in schema.names if name in self.sdtypes])
+        return TableSchema(
+            tuple(
+                # Of categories the analyzer itself names no rare one.
+                column
+                if column.kind == 'categorical'
+                else Shown.sent(column, self.real[column.name], capped=True).column
+                for column in schema
+                if column.name in self.sdtypes
+            )
+        )
 
     def compared(self, table: pd.DataFrame) -> pd.DataFrame:
         """The compared columns in one form each, ``MAX_ROWS`` rows at most.

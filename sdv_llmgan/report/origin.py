@@ -141,7 +141,10 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
     if len(best) and best[0] > 0:
         change = synthesizer.history.diff(0, int(best[0]))
         told = str(change).splitlines()
-        changes = tuple(line for line in told if not line.startswith('instruction: '))
+        # The columns in words would name rare categories; the process below tells them discreetly.
+        changes = tuple(
+            line for line in told if not line.startswith(('instruction: ', 'columns: '))
+        )
         revision = tuple(change.words('instruction'))
     line = Line(
         'score by the last discriminator',
