@@ -12,7 +12,7 @@ import pandas as pd
 
 from sdv_llmgan.changes import Change
 from sdv_llmgan.closed_json import a_list, count, one_of, parse, read_object, text
-from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.discriminators.base import Discriminator, verdict_of
 from sdv_llmgan.markdown import folded, sections
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.step import Step
@@ -56,7 +56,7 @@ class History:
         """
         for judged in [*self.steps, step]:
             if judged.real is not None and judged.synthetic is not None:
-                judged.verdict = discriminator.judge(judged.real, judged.synthetic)
+                judged.verdict = verdict_of(discriminator, judged.real, judged.synthetic)
         if step.verdict is not None:
             step.first_score = step.verdict.score
             step.add_note(step.verdict.note)

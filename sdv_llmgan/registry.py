@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -54,12 +55,12 @@ class _Core:
 
 def providers() -> dict[str, ProviderFactory]:
     """Installed providers by name."""
-    return _collect(_plugins().hook.register_providers, 'provider')
+    return _collect('provider')
 
 
 def discriminators() -> dict[str, DiscriminatorFactory]:
     """Installed discriminators by name."""
-    return _collect(_plugins().hook.register_discriminators, 'discriminator')
+    return _collect('discriminator')
 
 
 def find_provider(llm: str | Provider | None) -> Provider:
@@ -85,7 +86,7 @@ def find_provider(llm: str | Provider | None) -> Provider:
         )
     name, _, model = llm.partition('/')
     if name not in found:
-        raise PluginError(f"Unknown provider '{name}'. Installed: {', '.join(sorted(found))}.")
+        raise PluginError(f"Unknown provider '{name}'. {_installed(found)}")
     return found[name](model)
 
 
@@ -103,14 +104,12 @@ def find_discriminator(
     if not discriminator or isinstance(discriminator, type):
         raise PluginError(
             'discriminator must be a name, an instance, or a list with at least one of them, got '
-            f'{discriminator!r}. Installed: {", ".join(sorted(found))}.'
+            f'{discriminator!r}. {_installed(found)}'
         )
     if isinstance(discriminator, (list, tuple)):
         return Panel([find_discriminator(member) for member in discriminator])
     if not isinstance(discriminator, str) or discriminator not in found:
-        raise PluginError(
-            f"Unknown discriminator '{discriminator}'. Installed: {', '.join(sorted(found))}."
-        )
+        raise PluginError(f"Unknown discriminator '{discriminator}'. {_installed(found)}")
     return found[discriminator]()
 
 
@@ -119,16 +118,43 @@ def _plugins() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.NAME)
     manager.add_hookspecs(hookspecs)
     manager.register(_Core(), name='sdv-llmgan')
+    _broken().clear()
     for entry_point in entry_points(group=hookspecs.NAME):
-        try:
+        with _one_plugin(entry_point.name):
             manager.register(entry_point.load(), name=entry_point.name)
-        except (ImportError, AttributeError) as error:
-            # One broken plugin must not take the others with it.
-            LOGGER.warning("Plugin '%s' cannot be loaded: %s.", entry_point.name, error)
     return manager
 
 
-def _collect(hook: Callable[..., Any], kind: str) -> dict[str, Any]:
+@cache
+def _broken() -> dict[str, str]:
+    """Why plugins are left out, by their names."""
+    return {}
+
+
+@contextmanager
+def _one_plugin(name: str) -> Iterator[None]:
+    """Have one broken plugin not take the others with it, whatever it raises; say so once."""
+    try:
+        yield
+    except PluginError:
+        raise  # of this module: two plugins contradict each other
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is other people's code
+        said = f'{type(error).__name__}: {error}'
+        if _broken().get(name) != said:
+            LOGGER.warning("Plugin '%s' cannot be loaded: %s.", name, said)
+        _broken()[name] = said
+
+
+def _installed(found: Mapping[str, object]) -> str:
+    """What there is, and what should be but cannot be loaded."""
+    reasons = '; '.join(f"'{name}' ({said})" for name, said in sorted(_broken().items()))
+    return f'Installed: {", ".join(sorted(found))}.' + (
+        f' Plugins that cannot be loaded: {reasons}.' if reasons else ''
+    )
+
+
+def _collect(kind: str) -> dict[str, Any]:
+    """What all plugins offer of a kind, ``'provider'`` or ``'discriminator'``, by name."""
     found: dict[str, Any] = {}
 
     def register(name: str, factory: Any) -> None:  # noqa: ANN401 - either kind of factory
@@ -139,5 +165,9 @@ def _collect(hook: Callable[..., Any], kind: str) -> dict[str, Any]:
             )
         found[name] = factory
 
-    hook(register=register)
+    manager = _plugins()
+    for name, plugin in manager.list_name_plugin():
+        others = manager.get_plugins() - {plugin}
+        with _one_plugin(name):
+            manager.subset_hook_caller(f'register_{kind}s', others)(register=register)
     return found

@@ -4,10 +4,21 @@ import numpy as np
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.discriminators.base import verdict_from_probabilities
+from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.discriminators.base import (
+    Discriminator,
+    Verdict,
+    verdict_from_probabilities,
+    verdict_of,
+)
 from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.discriminators.panel import Panel
+from sdv_llmgan.errors import PluginError
+from sdv_llmgan.history import History
+from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.step import Step
 
 TABLE = visits(400).drop(columns='patient')
 SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE)
@@ -86,3 +97,69 @@ def test_it_learns_with_every_batch():
         discriminator.update(PLAIN.iloc[batch], other.iloc[batch])
         scores.append(discriminator.judge(PLAIN.iloc[300:], other.iloc[300:]).log_loss)
     assert scores[-1] < scores[0]
+
+
+HALF = np.full(12, 0.5)
+#: A verdict on twelve rows that is as it should be.
+FAIR = {'p_real': HALF, 'score': 0.3, 'accuracy': 0.5, 'log_loss': 0.7}
+
+
+class Saying(Discriminator):
+    """Says what it was told to say."""
+
+    def __init__(self, **figures):
+        self.figures = {**FAIR, **figures}
+
+    def start(self, training, schema, seed):
+        pass
+
+    def update(self, real, synthetic):
+        pass
+
+    def judge(self, real, synthetic):
+        return Verdict(**self.figures)
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'score': -3.0},
+        {'score': 1.01},
+        {'score': float('nan')},
+        {'score': None},
+        {'accuracy': 2},
+        {'log_loss': -0.1},
+        {'log_loss': float('inf')},
+        {'p_real': HALF[:3]},
+        {'p_real': HALF * 3},
+        {'p_real': HALF * np.nan},
+        {'p_real': HALF[:, None]},
+        {'p_real': ['likely'] * 12},
+        {'score': -3.0, 'p_real': HALF[:3]},
+    ],
+)
+def test_a_verdict_that_cannot_be_names_the_discriminator_and_never_becomes_the_best(wrong):
+    rows = PLAIN.head(12)
+    process = GenerationProcess('', SCHEMA, CausalGraph())
+    history = History()
+    history.add(Step(0, 0, process, real=rows, synthetic=rows), Saying())
+    for discriminator in (Saying(**wrong), Panel([LogisticLike(), Saying(**wrong)])):
+        with pytest.raises(PluginError, match='Saying: .* verdict'):
+            verdict_of(discriminator, rows, rows)
+        with pytest.raises(PluginError, match='Saying: '):
+            history.add(Step(0, 1, process, real=rows, synthetic=rows), discriminator)
+    assert len(history) == 1
+    assert history.best().score == 0.3
+
+
+class LogisticLike(Saying):
+    """Another one that is all right."""
+
+
+def test_what_is_no_verdict_at_all_is_said_too():
+    class Silent(Saying):
+        def judge(self, real, synthetic):
+            return 0.5
+
+    with pytest.raises(PluginError, match=r'Silent: judge must return a Verdict, got 0\.5'):
+        verdict_of(Silent(), PLAIN, PLAIN)

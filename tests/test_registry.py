@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import sys
 
 import pytest
 
@@ -82,3 +83,39 @@ def test_without_the_local_plugin_and_without_a_name_the_error_shows_the_ways_on
     for way in ('pip install sdv-llmgan-local', "llm='openai/", 'base_url'):
         assert way in str(error.value)
     registry._plugins.cache_clear()
+
+
+class Raising:
+    @hookimpl
+    def register_providers(self, register):
+        register('half', ScriptedProvider)
+        raise RuntimeError('no licence')
+
+
+@pytest.mark.parametrize('code', ['1 / 0', 'raise SystemExit(3)', 'def', 'raise KeyError("x")'])
+def test_a_plugin_that_raises_on_import_stops_no_other_and_the_error_says_why_it_is_missing(
+    tmp_path, monkeypatch, caplog, code
+):
+    (tmp_path / 'broken_plugin.py').write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'broken_plugin', raising=False)
+    broken = importlib.metadata.EntryPoint('broken', 'broken_plugin', 'sdv_llmgan')
+    monkeypatch.setattr(registry, 'entry_points', lambda group: [broken])
+    registry._plugins.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert {'openai', 'scripted'} <= set(registry.providers())
+        assert 'logistic' in registry.discriminators()
+    assert caplog.text.count("Plugin 'broken' cannot be loaded") == 1
+    for find in (registry.find_provider, registry.find_discriminator):
+        with pytest.raises(PluginError, match=r"cannot be loaded: 'broken' \(\w+(Error|Exit): "):
+            find('broken')
+    registry._plugins.cache_clear()
+
+
+def test_a_plugin_that_raises_when_it_registers_stops_no_other(plugins, caplog):
+    plugins.register(Raising(), name='raising')
+    plugins.register(Acme(), name='acme')
+    assert {'openai', 'acme'} <= set(registry.providers())
+    assert "Plugin 'raising' cannot be loaded: RuntimeError: no licence" in caplog.text
+    with pytest.raises(PluginError, match='no licence'):
+        registry.find_provider('raising')

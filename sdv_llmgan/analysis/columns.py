@@ -218,8 +218,17 @@ def compare_categorical(coded: Coded) -> CategoricalColumn:
     unseen = tuple(coded.levels[i] for i in order if synthetic[i] and not real[i])
     rare = tuple(coded.levels[i] for i in order if 0 < real[i] < MIN_ROWS)
     if not synthetic.sum():
-        scores = {'chi_squared': 0.0, 'kl': 0.0, 'js': 0.0, 'coverage': 0.0, 'outside': 0.0}
-        return CategoricalColumn(name, kind, **scores, missing=missing, rare=rare)
+        return CategoricalColumn(
+            name,
+            kind,
+            chi_squared=0.0,
+            kl=0.0,
+            js=0.0,
+            coverage=0.0,
+            outside=0.0,
+            missing=missing,
+            rare=rare,
+        )
     group, n_groups = coded.groups()
     grouped = [np.bincount(group, counts, minlength=n_groups) for counts in (real, synthetic)]
     statistic, p_value = chi_squared(*grouped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from sdv_llmgan.analysis import Diagnostics
+from sdv_llmgan.closed_json import SLACK
 from sdv_llmgan.column import MetadataDetail
+from sdv_llmgan.errors import PluginError
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.schema import TableSchema
 
@@ -41,6 +44,27 @@ class Verdict:
     is_real: bool | None = None
     diagnostics: Diagnostics | None = None
     note: str = ''
+
+    def __post_init__(self) -> None:
+        """Refuse figures out of range; NaN is what a saved history says nothing of.
+
+        Raises:
+            PluginError: A figure is no number or out of its range, or ``p_real`` is no vector.
+        """
+        figures = {
+            'score': (self.score, 1.0),
+            'accuracy': (self.accuracy, 1.0),
+            'log_loss': (self.log_loss, math.inf),
+            'p_real': (self.p_real, 1.0),
+        }
+        for name, (value, most) in figures.items():
+            values = np.asarray(value)
+            is_figure = values.dtype.kind in 'iuf' and values.ndim == (name == 'p_real')
+            if not is_figure or ((values < -SLACK) | (values > most + SLACK)).any():
+                shape = 'probabilities, one a row,' if name == 'p_real' else 'a number'
+                raise PluginError(
+                    f'The {name} of a verdict must be {shape} from 0 to {most:g}, got {value!r}.'
+                )
 
 
 class Discriminator(ABC):
@@ -92,6 +116,36 @@ class Discriminator(ABC):
             real: Real rows, shape (n_real, n_columns), n_real >= 1.
             synthetic: Synthetic rows, shape (n_synthetic, n_columns), n_synthetic >= 1.
         """
+
+
+def verdict_of(
+    discriminator: Discriminator, real: pd.DataFrame, synthetic: pd.DataFrame
+) -> Verdict:
+    """What a discriminator says, checked; arguments are those of ``judge``.
+
+    Raises:
+        PluginError: It is no verdict on these rows; the error names the discriminator.
+    """
+    name = type(discriminator).__name__
+    try:
+        verdict = discriminator.judge(real, synthetic)
+    except PluginError as error:
+        raise PluginError(f'{name}: {error}') from error
+    if not isinstance(verdict, Verdict):
+        raise PluginError(f'{name}: judge must return a Verdict, got {verdict!r}.')
+    if len(verdict.p_real) != len(synthetic):
+        raise PluginError(
+            f'{name}: p_real of a verdict must have one probability for each of the '
+            f'{len(synthetic)} synthetic rows, got {len(verdict.p_real)}.'
+        )
+    figures = [verdict.score, verdict.accuracy, verdict.log_loss, *verdict.p_real]
+    if not np.isfinite(figures).all():
+        raise PluginError(
+            f'{name}: all figures of a verdict must be finite, got the score {verdict.score}, the '
+            f'accuracy {verdict.accuracy}, the log loss {verdict.log_loss} and the probabilities '
+            f'{verdict.p_real}.'
+        )
+    return verdict
 
 
 def verdict_from_probabilities(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.discriminators.base import Discriminator, Verdict
+from sdv_llmgan.discriminators.base import Discriminator, Verdict, verdict_of
 from sdv_llmgan.schema import TableSchema
 
 #: A learned score up to this one on twenty held-out rows of each kind can be chance.
@@ -46,7 +46,7 @@ class Panel(Discriminator):
 
         Rows are real if all who were asked say so, and no learned score says otherwise.
         """
-        verdicts = [member.judge(real, synthetic) for member in self.members]
+        verdicts = [verdict_of(member, real, synthetic) for member in self.members]
         words = [verdict.is_real for verdict in verdicts if verdict.is_real is not None]
         words += [
             verdict.score <= NEAR_CHANCE
