@@ -1,138 +1,228 @@
-"""CSV files of any form: separator, encoding and decimal commas are found, and told."""
+"""CSV files of any form: read right, or said on one line with the option that decides it.
+
+    bytes -> text -> cells -> values by column -> table, and what was found
+
+Other readers were tried on the files of tests/test_csv_files.py: docs/log.md has the figures.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from sdv_llmgan.csv_cells import SURE, Column, choose_sign, look_at, values_of
+from sdv_llmgan.csv_layout import lay_out
+from sdv_llmgan.csv_text import decode
 from sdv_llmgan.words import and_list, plural
 
-SEPARATORS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars'}
-LINES_READ = 50
-UTF_16 = (b'\xff\xfe', b'\xfe\xff')
-BYTE_ORDER_MARK = b'\xef\xbb\xbf'
-#: Digits that are no number: a postcode, a telephone number, an account.
-CODE = re.compile(r'\s*(\+\d+|0\d+|\d{17,})\s*')
-DECIMAL_COMMA = re.compile(r'\s*-?\d+(,\d+)?\s*')
+SHOWN = 3
 
 
-def parse_csv(raw: bytes, path: Path, like: pd.DataFrame | None = None) -> tuple[pd.DataFrame, str]:
-    """Read a table, whatever its separator.
+@dataclass(frozen=True)
+class CsvForm:
+    """What is known of a CSV file; what is ``None`` is found.
 
-    Codes stay text: columns with leading zeros or plus signs, or more digits than a number holds.
+    Attributes:
+        separator: One character, or ``tab``.
+        encoding: As Python names it.
+        decimal: The decimal sign of columns that can be read either way: ``.`` or ``,``, or
+            ``COLUMN=,`` for one of them.
+        missing: The words that stand for missing, beside empty cells; ``['']``: none does.
+        skip_rows: Lines above the header.
+        skip_footer: Lines below the last row.
+    """
+
+    separator: str | None = None
+    encoding: str | None = None
+    decimal: Sequence[str] | None = None
+    missing: Sequence[str] | None = None
+    skip_rows: int | None = None
+    skip_footer: int | None = None
+
+
+FOUND = CsvForm()
+
+
+def parse_csv(
+    raw: bytes, path: Path, like: pd.DataFrame | None = None, form: CsvForm = FOUND
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read a table, whatever its form.
+
+    Codes stay text: columns with leading zeros, telephone numbers, or more digits than a number
+    holds.
 
     Args:
         raw: What is in the file.
         path: Its name, for words.
         like: A table of the same kind, whose columns of text are text here, too.
+        form: What is known of the file.
 
     Returns:
-        The table, and in words its size and what is not plain commas and UTF-8.
+        The table, and sentences: first its size and form, then one for each guess, with the option
+        that decides it.
 
     Raises:
-        ValueError: The file is empty or no table.
+        ValueError: The file is empty or no table, or the form does not fit it.
     """
-    text, encoding = _decoded(raw, path)
+    text, found, guess = decode(raw, path, form.encoding)
     if not text.strip():
         raise ValueError(f'{path} is empty.')
-    separator = _separator(text)
-    header, cells = _cells(text, separator, path)
-    codes = [name for name, column in cells.items() if any(map(CODE.fullmatch, column))]
-    texts = [] if like is None else [name for name in like if _is_text(like[name])]
-    decimal = ',' if separator != ',' and any(map(_has_decimal_commas, cells.values())) else '.'
-    table = pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        decimal=decimal,
-        dtype=dict.fromkeys([*codes, *texts], str),
-    )
-    if table.empty:
-        raise ValueError(f'{path} has {plural(len(table.columns), "column")} but no rows.')
-    nameless = [name for name, said in zip(table, header, strict=True) if not said.strip()]
-    found = [
-        *(['with a byte-order mark'] if raw.startswith(BYTE_ORDER_MARK) else []),
-        *([f'in {encoding}, not UTF-8'] if encoding != 'UTF-8' else []),
-        *([f'separated by {SEPARATORS[separator]}'] if separator != ',' else []),
-        *(['with decimal commas'] if decimal == ',' else []),
+    layout = lay_out(text, path, form.separator, form.skip_rows, form.skip_footer)
+    if not layout.columns or not layout.columns[0]:
+        raise ValueError(f'{path} has {plural(len(layout.names), "column")} but no rows.')
+    known = None if form.missing is None else set(form.missing)
+    columns = {
+        name: look_at(cells, None if known is None else known.__contains__)
+        for name, cells in zip(layout.names, layout.columns, strict=True)
+    }
+    texts = [] if like is None else [str(name) for name in like if _is_text(like[name])]
+    for name in columns.keys() & set(texts):
+        if columns[name].kind in ('numbers', 'truths'):
+            columns[name].kind = 'codes'
+    missing = _missing(columns, known, like)
+    told = _told(form.decimal, columns, path)
+    numbers = {name: column for name, column in columns.items() if column.kind == 'numbers'}
+    signs = Counter(next(iter(c.read)) for c in numbers.values() if len(c.read) == 1)
+    usual = signs.most_common(1)[0][0] if signs else None
+    for name, column in numbers.items():
+        choose_sign(column, usual, told.get(name, told.get('')), layout.separator)
+    table = pd.DataFrame({
+        name: values_of(column, missing[name]) for name, column in columns.items()
+    })
+    found += layout.found + _forms(columns, texts)
+    notes = f' ({", ".join(found)})' if found else ''
+    said = f'{plural(len(table), "row")}, {plural(len(table.columns), "column")}'
+    told_of = [
+        *filter(None, [guess]),
+        *layout.notes,
+        *_sign_notes(numbers),
+        *_missing_notes(columns, missing, known),
+        *_odd_notes(columns, texts),
+    ]
+    return table, [f'{path}: {said}{notes}.', *told_of]
+
+
+def _missing(
+    columns: dict[str, Column], known: set[str] | None, like: pd.DataFrame | None
+) -> dict[str, set[str]]:
+    """The words that stand for missing, by column.
+
+    Among numbers, dates and truths a word can mean nothing else. Such a word of the file is missing
+    among text, too, unless it is one of many codes of two letters.
+    """
+    typed = {
+        word
+        for column in columns.values()
+        if column.kind in ('numbers', 'dates', 'truths', 'codes')
+        for word in column.words
+    }
+    found: dict[str, set[str]] = {}
+    for name, column in columns.items():
+        if known is not None or column.kind not in ('text', 'empty'):
+            found[name] = column.words
+            continue
+        shown = {cell.strip() for cell in column.cells} - {'', 'NA'}
+        codes = len(shown) > 0 and all(re.fullmatch('[A-Z]{2}', word) for word in shown)
+        found[name] = {
+            word
+            for word in column.words
+            if word in SURE or (word in typed and not (word == 'NA' and codes))
+        }
+        if like is not None and name in like:
+            found[name] -= set(like[name].dropna().astype(str))
+    return found
+
+
+def _told(decimal: Sequence[str] | None, columns: dict[str, Column], path: Path) -> dict[str, str]:
+    """Decimal signs by column, and under an empty name that of all others.
+
+    Raises:
+        ValueError: A text is no sign, or names no column.
+    """
+    told: dict[str, str] = {}
+    for text in decimal or ():
+        name, _, sign = text.rpartition('=')
+        if sign not in ('.', ',') or (name and name not in columns):
+            raise ValueError(
+                f"--decimal must be '.', ',' or COLUMN=SIGN, got {text!r}. Columns of {path}: "
+                f'{", ".join(columns)}.'
+            )
+        told[name] = sign
+    return told
+
+
+def _forms(columns: dict[str, Column], texts: Sequence[str]) -> list[str]:
+    """How columns were read that are not plain numbers."""
+    numbers = {name: column for name, column in columns.items() if column.kind == 'numbers'}
+    commas = [
+        name
+        for name, column in numbers.items()
+        if column.sign == ',' and any(number.fraction for number in column.numbers)
+    ]
+    grouped = [
+        name for name, column in numbers.items() if any(number.grouped for number in column.numbers)
+    ]
+    units = {name: column.numbers[0].unit for name, column in numbers.items()}
+    with_units = [f'{name} without its {unit!r}' for name, unit in units.items() if unit]
+    codes = [n for n, column in columns.items() if column.kind == 'codes' and n not in texts]
+    nameless = [name for name in columns if name.startswith('Unnamed: ')]
+    return [
+        *([f'with decimal commas: {and_list(commas)}'] if commas else []),
+        *([f'with thousands set apart: {and_list(grouped)}'] if grouped else []),
+        *([f'numbers read: {and_list(with_units)}'] if with_units else []),
         *([f'codes kept as text: {and_list(codes)}'] if codes else []),
         *([f'without a name: {and_list(nameless)}'] if nameless else []),
     ]
-    notes = f' ({", ".join(found)})' if found else ''
-    said = f'{plural(len(table), "row")}, {plural(len(table.columns), "column")}'
-    return table, f'{path}: {said}{notes}.'
 
 
-def _decoded(raw: bytes, path: Path) -> tuple[str, str]:
-    """A file's text and its encoding."""
-    try:
-        if raw.startswith(UTF_16):
-            return raw.decode('utf-16'), 'UTF-16'
-        text, encoding = raw.decode('utf-8-sig'), 'UTF-8'
-    except UnicodeDecodeError:
-        text, encoding = raw.decode('cp1252', errors='replace'), 'Windows-1252'
-    if '\0' in text:
-        raise ValueError(f'{path} is no text file; a CSV file is needed.')
-    return text, encoding
+def _sign_notes(numbers: dict[str, Column]) -> list[str]:
+    read = []
+    for name, column in numbers.items():
+        if not column.sure:
+            word, number = max(column.read[column.sign].items(), key=lambda item: len(item[0]))
+            read.append(f'"{name}" reads {word} as {float(number.plain):,}')
+    if not read:
+        return []
+    more = f' and {len(read) - SHOWN} more' if len(read) > SHOWN else ''
+    return [
+        f'{"; ".join(read[:SHOWN])}{more}. --decimal COLUMN=. or COLUMN=, says which the decimal '
+        'sign is.'
+    ]
 
 
-def _cells(text: str, separator: str, path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """The header, and the cells of each column as they stand.
-
-    Raises:
-        ValueError: The header has a name twice, or a line is longer or shorter than it.
-    """
-    lines = _lines(text, separator, path)
-    _, header = next(lines)
-    names = [name for name in header if name.strip()]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise ValueError(f'{path} has more than one column {and_list(twice)}; rename all but one.')
-    columns: list[list[str]] = [[] for _ in header]
-    for number, line in lines:
-        if len(line) != len(header):
-            raise ValueError(
-                f'{path}, line {number}: {plural(len(line), "cell")}, where the header has '
-                f'{len(header)}. Cells with {SEPARATORS[separator]} in them need quotes.'
-            )
-        for column, cell in zip(columns, line, strict=True):
-            column.append(cell)
-    return header, dict(zip(header, columns, strict=False))
+def _missing_notes(
+    columns: dict[str, Column], missing: dict[str, set[str]], known: set[str] | None
+) -> list[str]:
+    if known is not None:
+        return []
+    gone: list[str] = []
+    kept: list[str] = []
+    for name, column in columns.items():
+        times = Counter(cell.strip() for cell in column.cells)
+        for word in sorted(column.words):
+            (gone if word in missing[name] else kept).append(f'{word} in "{name}" ({times[word]})')
+    notes = []
+    if gone:
+        notes.append(f'Read as missing: {", ".join(gone)}. --missing "" keeps words.')
+    if kept:
+        said = ', '.join(kept)
+        notes.append(f'Kept, not missing: {said}. --missing WORD reads a word as missing.')
+    return notes
 
 
-def _lines(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines that are not blank, each with its number."""
-    reader = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
-    try:
-        for line in reader:
-            if line:
-                yield reader.line_num, line
-    except csv.Error as error:
-        raise ValueError(f'{path}, line {reader.line_num}: {error}.') from error
-
-
-def _separator(text: str) -> str:
-    """The separator that cuts the first lines into the most columns, all alike."""
-    lines = [line for line in text.splitlines()[:LINES_READ] if line.strip()]
-    widths = {',': 0}
-    for separator in SEPARATORS:
-        try:
-            counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
-        except csv.Error:  # a cell too long for it; said where the lines are read
-            continue
-        widths[separator] = counts[0] if len(set(counts)) == 1 else 0
-    best = max(widths, key=widths.__getitem__)
-    return best if widths[best] > 1 else ','
-
-
-def _has_decimal_commas(column: list[str]) -> bool:
-    """Whether a column is made of numbers such as 3,5."""
-    present = [cell for cell in column if cell.strip()]
-    return any(',' in cell for cell in present) and all(map(DECIMAL_COMMA.fullmatch, present))
+def _odd_notes(columns: dict[str, Column], texts: Sequence[str]) -> list[str]:
+    return [
+        f'"{name}" holds numbers but for {", ".join(map(repr, column.odd[:SHOWN]))}'
+        f'{f" and {len(column.odd) - SHOWN} more" if len(column.odd) > SHOWN else ""}, so it stays '
+        'text. --missing WORD reads a word as missing.'
+        for name, column in columns.items()
+        if column.odd and name not in texts
+    ]
 
 
 def _is_text(column: pd.Series) -> bool:

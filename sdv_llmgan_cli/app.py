@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from sdv_llmgan_cli.options import Csv, FitOptions, Force, Json, Metadata, Verbose, takes
+from sdv_llmgan_cli.options import (
+    Csv,
+    FitOptions,
+    Force,
+    Json,
+    Metadata,
+    ReadOptions,
+    SpreadsheetSafe,
+    Verbose,
+    takes,
+)
 from sdv_llmgan_cli.speech import Misused, answer, check_output, command, say
 
 HELP = """Synthetic tables from language models, for tables of 25 to 800 rows.
@@ -72,10 +82,11 @@ def main(
 The model is a pickle that holds the training rows: keep it as you keep the table.
 """
 )
-@takes(FitOptions)
+@takes(form=ReadOptions, settings=FitOptions)
 @command
 def fit(
     data: Csv,
+    form: ReadOptions,
     settings: FitOptions,
     *,
     output: Annotated[
@@ -91,7 +102,7 @@ def fit(
     from sdv_llmgan_cli import work
 
     started = time.monotonic()
-    synthesizer, table = work.make_synthesizer(data, metadata, settings)
+    synthesizer, table = work.make_synthesizer(data, metadata, settings, form)
     done = work.fit(synthesizer, table, output)
     done['seconds'] = round(time.monotonic() - started, 1)
     if as_json:
@@ -109,10 +120,11 @@ def fit(
 Takes the options of `fit`, and needs no key.
 """
 )
-@takes(FitOptions)
+@takes(form=ReadOptions, settings=FitOptions)
 @command
 def preview(
     data: Csv,
+    form: ReadOptions,
     settings: FitOptions,
     *,
     metadata: Metadata = None,
@@ -122,7 +134,7 @@ def preview(
     """Show what a fit would send first."""
     from sdv_llmgan_cli import work
 
-    shown = work.preview(data, metadata, settings)
+    shown = work.preview(data, metadata, settings, form)
     typer.echo(shown.to_json() if as_json else str(shown))
 
 
@@ -135,10 +147,11 @@ def preview(
 Takes the options of `fit`, and needs no key. --max-usd of `fit` is the hard stop.
 """
 )
-@takes(FitOptions)
+@takes(form=ReadOptions, settings=FitOptions)
 @command
 def estimate(
     data: Csv,
+    form: ReadOptions,
     settings: FitOptions,
     *,
     num_rows: Annotated[
@@ -151,7 +164,7 @@ def estimate(
     """Say what a fit and a sample would cost."""
     from sdv_llmgan_cli import work
 
-    found = work.estimate(data, metadata, settings, num_rows)
+    found = work.estimate(data, metadata, settings, num_rows, form)
     if as_json:
         answer(found.to_dict())
     else:
@@ -192,6 +205,7 @@ def sample(
         typer.Option(metavar='WORDS', help='Conditions in words, which the model reads once.'),
     ] = None,
     seed: Annotated[int | None, typer.Option(help='For other rows than the default ones.')] = None,
+    spreadsheet_safe: SpreadsheetSafe = False,
     force: Force = False,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -205,10 +219,10 @@ def sample(
 
     rows = work.sample(work.load(model), num_rows, where or [], describe, seed)
     if output is not None:
-        tables.write_csv(rows, output)
+        tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
-        tables.write_csv(rows, sys.stdout)
+        tables.write_csv(rows, sys.stdout, spreadsheet_safe=spreadsheet_safe)
     if as_json:
         shown = {} if output is not None else {'data': tables.records(rows)}
         answer({'output': output, 'rows': len(rows), 'asked_for': num_rows, **shown})
@@ -227,12 +241,14 @@ made, what that cost and what left the machine. --holdout takes real rows that w
 the fit (`sdv-llmgan split`): most of what can be said on privacy needs them.
 """
 )
+@takes(form=ReadOptions)
 @command
 def report(
     files: Annotated[
         list[Path],
         typer.Argument(metavar='[MODEL] REAL.csv SYNTHETIC.csv', show_default=False),
     ],
+    form: ReadOptions,
     *,
     output: Annotated[Path, typer.Option('--output', '-o', help='An .html file, or .json.')] = Path(
         'report.html'
@@ -271,6 +287,7 @@ def report(
         target=target,
         known_columns=known,
         sensitive_columns=sensitive,
+        form=form,
     )
     made.save(output)
     if as_json:
@@ -328,9 +345,11 @@ def story(
 Rows are drawn at random, always the same ones.
 """
 )
+@takes(form=ReadOptions)
 @command
 def split(
     data: Csv,
+    form: ReadOptions,
     *,
     share: Annotated[
         float, typer.Option(min=0.01, max=0.99, help='Share of the rows that is held out.')
@@ -348,7 +367,7 @@ def split(
     from sdv_llmgan.words import plural
     from sdv_llmgan_cli import tables, work
 
-    parts = work.split(data, share)
+    parts = work.split(data, share, form)
     for part, path in zip(parts, paths, strict=True):
         tables.write_csv(part, path)
         say(f'Wrote {path}: {plural(len(part), "row")}.')

@@ -22,12 +22,51 @@ Metadata = Annotated[
         help="SDV's metadata of the table as JSON, of SDV 1 or 2. Default: detected from the CSV."
     ),
 ]
+SpreadsheetSafe = Annotated[
+    bool,
+    typer.Option(
+        '--spreadsheet-safe',
+        help="Put a ' before text that a spreadsheet would compute, such as =1+2.",
+    ),
+]
 Csv = Annotated[
     Path,
     typer.Argument(
         metavar='DATA.csv', help='The real table; - reads it from stdin.', show_default=False
     ),
 ]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the real tables are read; what is ``None`` is found, and said (see ``CsvForm``)."""
+
+    separator: Annotated[
+        str | None, typer.Option(metavar='SIGN', help='What stands between cells; or tab.')
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(metavar='NAME', help='Such as cp1250, cp1251 or shift_jis.')
+    ] = None
+    decimal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='[COLUMN=]SIGN',
+            help='. or , for numbers that can be read with either. May be repeated.',
+        ),
+    ] = None
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='WORD',
+            help="A word that stands for missing, and no other does; '': none. May be repeated.",
+        ),
+    ] = None
+    skip_rows: Annotated[
+        int | None, typer.Option(min=0, metavar='N', help='Lines above the header.')
+    ] = None
+    skip_footer: Annotated[
+        int | None, typer.Option(min=0, metavar='N', help='Lines below the last row.')
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -149,38 +188,44 @@ class FitOptions:
     seed: Annotated[int | None, typer.Option(help='Makes a fit repeatable.')] = None
 
 
-def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the fields of a dataclass as options of its own; it gets them as one object.
+def takes(**options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the fields of dataclasses as options of its own.
 
     Args:
-        options: Its fields are annotated as typer wants parameters. The command's parameter
-            ``settings`` stands for them.
+        options: By the command's parameter that gets the object; fields are annotated as typer
+            wants parameters.
     """
-    hints = get_type_hints(options, include_extras=True)
-    own = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=hints[field.name],
-        )
-        for field in fields(options)
-    ]
+    own = {
+        name: [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=get_type_hints(kind, include_extras=True)[field.name],
+            )
+            for field in fields(kind)
+        ]
+        for name, kind in options.items()
+    }
 
     def wrap(run: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(run)
         def call(**given: Any) -> None:  # noqa: ANN401 - options of any kind
-            settings = options(**{parameter.name: given.pop(parameter.name) for parameter in own})
-            run(settings=settings, **given)
+            made = {
+                name: kind(**{parameter.name: given.pop(parameter.name) for parameter in own[name]})
+                for name, kind in options.items()
+            }
+            run(**made, **given)
 
         theirs = get_type_hints(run, include_extras=True)
         kept = [
             parameter.replace(annotation=theirs[name])
             for name, parameter in inspect.signature(run).parameters.items()
-            if name != 'settings'
+            if name not in options
         ]
         ordered = [p for p in kept if p.kind is not inspect.Parameter.KEYWORD_ONLY]
-        ordered += [*own, *(p for p in kept if p.kind is inspect.Parameter.KEYWORD_ONLY)]
+        ordered += [parameter for parameters in own.values() for parameter in parameters]
+        ordered += [p for p in kept if p.kind is inspect.Parameter.KEYWORD_ONLY]
         call.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
         return call

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 
-from sdv_llmgan.csv_files import parse_csv
+from sdv_llmgan.csv_files import CsvForm, parse_csv
+from sdv_llmgan_cli.options import ReadOptions
 from sdv_llmgan_cli.speech import say
 
 #: Floats hold whole numbers exactly up to here.
 WHOLE = 2**53
+FOUND = ReadOptions()
+#: What spreadsheets take for a formula.
+FORMULA = re.compile(r'\s*[=+\-@\t\r]')
 
 
-def read_csv(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
+def read_csv(
+    path: Path, like: pd.DataFrame | None = None, form: ReadOptions = FOUND
+) -> pd.DataFrame:
     """Read a table and say what was found; see ``parse_csv``.
 
     Args:
         path: The file; ``-``: stdin.
         like: A table of the same kind, whose columns of text are text here, too.
+        form: What is known of the file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty or no table.
+        ValueError: The file is empty or no table, or ``form`` does not fit it.
     """
     if str(path) == '-':
         raw = sys.stdin.buffer.read()
@@ -32,24 +41,40 @@ def read_csv(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
         raw = path.read_bytes()
     else:
         raise FileNotFoundError(f'There is no file {path}.')
-    table, said = parse_csv(raw, path, like)
+    table, (said, *notes) = parse_csv(raw, path, like, CsvForm(**asdict(form)))
     say(said)
+    for note in notes:
+        say(f'Note: {note}')
     return table
 
 
-def write_csv(table: pd.DataFrame, to: Path | IO[str]) -> None:
-    """Write a table; whole numbers without a point, also beside missing ones."""
+def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:
+    """Write a table; whole numbers without a point, also beside missing ones.
+
+    Args:
+        table: Any.
+        to: A file.
+        spreadsheet_safe: Put an apostrophe before text that a spreadsheet would compute, in cells
+            and names.
+    """
     with_gaps = {
         name: 'Int64'
         for name, column in table.items()
         if column.dtype.kind == 'f' and column.hasnans and _are_whole(column.dropna())
     }
-    table.astype(with_gaps).to_csv(to, index=False)
+    written = table.astype(with_gaps)
+    if spreadsheet_safe:
+        written = written.apply(lambda column: column.map(_inert)).rename(columns=_inert)
+    written.to_csv(to, index=False)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows for JSON; missing is ``None``."""
     return table.astype(object).where(table.notna(), None).to_dict('records')
+
+
+def _inert(cell: Any) -> Any:  # noqa: ANN401 - any cell
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def _are_whole(present: pd.Series) -> bool:

@@ -27,9 +27,9 @@ from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.schema import TableSchema, declared_names
 from sdv_llmgan.words import plural
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
-from sdv_llmgan_cli.options import FitOptions
+from sdv_llmgan_cli.options import FitOptions, ReadOptions
 from sdv_llmgan_cli.speech import Misused, say
-from sdv_llmgan_cli.tables import read_csv, write_csv
+from sdv_llmgan_cli.tables import FOUND, read_csv, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
 
 #: The demonstration's table: in an installed package, and in a checkout.
@@ -43,7 +43,7 @@ PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesize
 
 
 def make_synthesizer(
-    data: Path, metadata_path: Path | None, settings: FitOptions
+    data: Path, metadata_path: Path | None, settings: FitOptions, form: ReadOptions = FOUND
 ) -> tuple[LLMGANSynthesizer, pd.DataFrame]:
     """A synthesizer for a CSV file, and the file's table.
 
@@ -52,7 +52,7 @@ def make_synthesizer(
         Misused: An option cannot be used.
         ValueError: A file cannot be used.
     """
-    table = read_csv(data)
+    table = read_csv(data, form=form)
     types = settings.column_types or ()
     metadata = read_metadata(metadata_path, table, _table_name(data), types)
     if not any(declared_names(metadata).values()):
@@ -90,17 +90,23 @@ def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> di
     }
 
 
-def preview(data: Path, metadata_path: Path | None, settings: FitOptions) -> Preview:
+def preview(
+    data: Path, metadata_path: Path | None, settings: FitOptions, form: ReadOptions
+) -> Preview:
     """What a fit would send first; see ``LLMGANSynthesizer.preview``."""
-    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    synthesizer, table = make_synthesizer(data, metadata_path, settings, form)
     return synthesizer.preview(given(synthesizer.metadata, table))
 
 
 def estimate(
-    data: Path, metadata_path: Path | None, settings: FitOptions, num_rows: int
+    data: Path,
+    metadata_path: Path | None,
+    settings: FitOptions,
+    num_rows: int,
+    form: ReadOptions,
 ) -> Estimate:
     """What a fit and a sample would use; see ``LLMGANSynthesizer.estimate``."""
-    synthesizer, table = make_synthesizer(data, metadata_path, settings)
+    synthesizer, table = make_synthesizer(data, metadata_path, settings, form)
     return synthesizer.estimate(given(synthesizer.metadata, table), num_rows)
 
 
@@ -235,6 +241,7 @@ def report(
     target: str | None,
     known_columns: Sequence[str] | None,
     sensitive_columns: Sequence[str] | None,
+    form: ReadOptions = FOUND,
 ) -> Report:
     """A report on two tables, with the model before them if there is one.
 
@@ -244,10 +251,10 @@ def report(
     """
     *models, real_path, synthetic_path = files
     synthesizer = load(models[0]) if models else None
-    real = read_csv(real_path)
+    real = read_csv(real_path, form=form)
     synthetic = read_csv(synthetic_path, like=real)
     options: dict[str, Any] = {
-        'holdout': None if holdout is None else read_csv(holdout, like=real),
+        'holdout': None if holdout is None else read_csv(holdout, like=real, form=form),
         'target': target,
         'known_columns': known_columns or None,
         'sensitive_columns': sensitive_columns or None,
@@ -258,9 +265,9 @@ def report(
     return make_report(real, synthetic, metadata, **options)
 
 
-def split(data: Path, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split(data: Path, share: float, form: ReadOptions = FOUND) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training and held-out rows of a CSV file; see ``benchmark.tables.split``."""
-    table = read_csv(data)
+    table = read_csv(data, form=form)
     if len(table) < MIN_SPLIT:
         said = plural(len(table), 'row')
         raise ValueError(f'{data} has {said}; at least {MIN_SPLIT} can be split.')

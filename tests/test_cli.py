@@ -347,7 +347,7 @@ def test_a_seed_gives_other_rows_and_the_same_ones_again(desk):
         (b'\xef\xbb\xbfage,job\n41,nurse\n30,clerk\n', ' (with a byte-order mark)', 41),
         (b'age;job\n41;nurse, day\n30;clerk\n', ' (separated by semicolons)', 41),
         (b'age\tjob\n41\tnurse\n', ' (separated by tabs)', 41),
-        (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas)', 4.5),
+        (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas: age)', 4.5),
         ('age,job\n41,Köchin\n'.encode('cp1252'), ' (in Windows-1252, not UTF-8)', 41),
         (b'age,job\n41,"a;b"\n', '', 41),
         (b'age,job\n41,nurse\n30,\n', '', 41),

@@ -11,6 +11,9 @@ PACKAGE = Path(__file__).parent.parent / 'sdv_llmgan'
 
 ORDER = [
     'words',
+    'csv_text',
+    'csv_layout',
+    'csv_cells',
     'csv_files',
     'markdown',
     'closed_json',

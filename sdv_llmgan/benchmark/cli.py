@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from sdv_llmgan.benchmark.pairs import paired
@@ -16,11 +17,13 @@ from sdv_llmgan.benchmark.scores import METRICS
 from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
 from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 from sdv_llmgan.benchmark.targets import against_paper
+from sdv_llmgan.csv_files import CsvForm
 
 DATA = Path('../shared/data')
 #: Arguments that mean something for a protocol only, and for a CSV file only.
 OF_PROTOCOL = ('data', 'tables', 'rows')
-OF_CSV = ('target', 'test', 'test_share', 'metadata', 'context')
+FORM = tuple(field.name for field in fields(CsvForm))
+OF_CSV = ('target', 'test', 'test_share', 'metadata', 'context', *FORM)
 #: Synthesizers whose cells are held against the paper's, one by one.
 OURS = ('llmgan', 'distilled', 'mallm-gan')
 EPILOG = f"""\
@@ -96,6 +99,17 @@ def parser() -> argparse.ArgumentParser:
         help="SDV's metadata; default: detected from the training rows",
     )
     of_csv.add_argument('--context', default='', help='what the data is, in a sentence')
+    of_form = made.add_argument_group('how a CSV file is read, where what is found is wrong')
+    of_form.add_argument('--separator', metavar='SIGN', help='between cells; or tab')
+    of_form.add_argument('--encoding', metavar='NAME', help='such as cp1250 or shift_jis')
+    of_form.add_argument(
+        '--decimal', action='append', metavar='[COLUMN=]SIGN', help='. or , where both can be'
+    )
+    of_form.add_argument(
+        '--missing', action='append', metavar='WORD', help="stands for missing; '': no word does"
+    )
+    of_form.add_argument('--skip-rows', type=_lines, metavar='N', help='lines above the header')
+    of_form.add_argument('--skip-footer', type=_lines, metavar='N', help='lines below the rows')
     return made
 
 
@@ -152,6 +166,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _lines(text: str) -> int:
+    return 0 if text == '0' else _count(text)
+
+
 def _share(text: str) -> float:
     try:
         share = float(text)
@@ -198,7 +216,8 @@ def _own_table(given: argparse.Namespace) -> BenchmarkTable:
     if not given.target and set(given.metrics or METRICS) <= {'mle'}:
         raise ValueError('The metric mle needs the column to predict: name it with --target.')
     share = given.test_share or OWN_TEST_SHARE
-    return load_own(path, given.test, share, given.metadata, given.target, given.context)
+    form = CsvForm(**{name: getattr(given, name) for name in FORM})
+    return load_own(path, given.test, share, given.metadata, given.target, given.context, form)
 
 
 def _refuse_ignored(given: argparse.Namespace, names: Sequence[str], only_of: str) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
-from sdv_llmgan.csv_files import parse_csv
+from sdv_llmgan.csv_files import FOUND, CsvForm, parse_csv
 from sdv_llmgan.metrics.encoding import column_sdtypes
 from sdv_llmgan.metrics.privacy import CopiedRows
 
@@ -107,6 +107,7 @@ def load_own(
     metadata_json: Path | None = None,
     target: str | None = None,
     context: str = '',
+    form: CsvForm = FOUND,
 ) -> BenchmarkTable:
     """The user's own table.
 
@@ -117,6 +118,7 @@ def load_own(
         metadata_json: SDV's metadata of one table; ``None``: detected from the training rows.
         target: The column to predict, if there is one.
         context: What the data is.
+        form: What is known of the form of both files.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -124,7 +126,7 @@ def load_own(
             a meaning, the test rows lack a column, have text where there were numbers or are all
             training rows, or the metadata is not of this table.
     """
-    train = _read_own(csv)
+    train = _read_own(csv, form=form)
     if len(train) < 2:
         raise ValueError(f'{csv} needs at least 2 rows, found {len(train)}. Add rows.')
     if target is not None and target not in train.columns:
@@ -134,7 +136,7 @@ def load_own(
     if test_csv is None:
         train, test = split(train, test_share)
     else:
-        test = _read_test(test_csv, csv, train)
+        test = _read_test(test_csv, csv, train, form)
     if metadata_json is None:
         detected = Metadata.detect_from_dataframes({csv.stem: train})
         metadata = next(iter(detected.to_dict()['tables'].values()))
@@ -180,16 +182,18 @@ def _read(path: Path) -> pd.DataFrame:
     return rows
 
 
-def _read_own(path: Path, like: pd.DataFrame | None = None) -> pd.DataFrame:
+def _read_own(path: Path, like: pd.DataFrame | None = None, form: CsvForm = FOUND) -> pd.DataFrame:
     """A user's table, in whatever form."""
-    table, said = parse_csv(_existing(path).read_bytes(), path, like)
+    table, (said, *notes) = parse_csv(_existing(path).read_bytes(), path, like, form)
     LOGGER.info('%s', said)
+    for note in notes:
+        LOGGER.warning('%s', note)
     return table
 
 
-def _read_test(path: Path, csv: Path, train: pd.DataFrame) -> pd.DataFrame:
+def _read_test(path: Path, csv: Path, train: pd.DataFrame, form: CsvForm) -> pd.DataFrame:
     """The user's test rows, if they fit the training rows of ``csv`` and are others."""
-    test = _read_own(path, like=train)
+    test = _read_own(path, like=train, form=form)
     if missing := [name for name in train if name not in test]:
         raise ValueError(
             f'{path} needs the columns of {csv}, and lacks {missing}. Add them, or leave out '

@@ -1,0 +1,233 @@
+"""What the cells of a CSV column mean: missing, numbers however they are written, codes, text.
+
+Each column is looked at as a whole. It is read as numbers only where every cell is one, by one
+decimal sign and with one unit; else it stays text, to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+#: Floats hold whole numbers exactly up to here.
+WHOLE = 2**53
+LARGEST = 2**63 - 1
+#: These are never a category.
+SURE = frozenset({'NaN', 'nan', 'NAN', 'NULL', 'null', '(null)', '<NA>', '#N/A', '#NA', '\\N'})
+#: These may be one (Namibia, no alcohol, no answer), in lower case.
+DOUBTFUL = frozenset({
+    *('na', 'n/a', 'n.a.', 'none', 'nil', 'null', 'nan', 'missing', 'k.a.', 'k. a.', 's/d', 'n.d.'),
+    *('-', '--', '---', '–', '—', '?', '.', '..', '#div/0!', '#value!', '#ref!', '#null!', '#num!'),
+})
+TRUTHS = {'True': True, 'TRUE': True, 'true': True, 'False': False, 'FALSE': False, 'false': False}
+#: Digits that are no number: a postcode, an account.
+CODE = re.compile(r'0\d+|\d{17,}')
+TELEPHONE = re.compile(r'\+\d+')
+FORMULA = re.compile(r'="([^"]*)"')
+DATE = re.compile(r'\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?')
+MONEY = '$€£¥₹₽₩₺₪฿₫₴₱₦₡₸'
+BEFORE = rf'(?:[A-Z]{{0,3}}[{MONEY}]|(?:EUR|USD|GBP|CHF|JPY|CNY|Rs\.?|kr\.?|Fr\.?)(?=[\s\d.,-]))'
+AFTER = rf'(?:[%‰°]|°[CF]|[A-Z]{{0,3}}[{MONEY}]|[^\W\d_]{{2,8}}\.?|\s[^\W\d_][^\s\d]{{0,7}})'
+HOURS = re.compile(r'[ap]\.?m\.?', re.IGNORECASE)
+FORMS = {
+    sign: re.compile(
+        rf'(?P<open>\()?(?P<minus>[-+−–])?\s*(?P<before>{BEFORE})?\s*(?P<inner>[-−–])?'
+        rf'(?P<whole>[1-9]\d{{0,2}}(?:(?P<group>[{group}\s\'’])\d{{3}})(?:(?P=group)\d{{3}})*'
+        rf'{indian}|\d+|(?=\{sign}\d))(?P<rest>\{sign}\d*)?(?P<power>[eE][-+]?\d+)?'
+        rf'(?P<after>\s?{AFTER})?(?P<trail>[-−])?(?P<close>\))?'
+    )
+    for sign, group, indian in (('.', ',', r'|[1-9]\d?(?:,\d\d)+,\d{3}'), (',', '.', ''))
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A cell that is a number: as Python reads it, its unit, and whether its digits have groups."""
+
+    plain: str
+    unit: str
+    grouped: bool
+    fraction: bool
+
+
+@dataclass
+class Column:
+    """What the cells of a column could be.
+
+    Attributes:
+        cells: As they stand, shape (n_rows,).
+        words: Those cells that may stand for missing.
+        kind: ``numbers``, ``truths``, ``dates``, ``codes``, ``text`` or ``empty``.
+        read: How each cell reads with a decimal point and with a comma, where all do.
+        sign: The decimal sign that was taken.
+        sure: Whether only one sign fits.
+        odd: Cells that are no number where nearly all are.
+    """
+
+    cells: list[str]
+    words: set[str]
+    kind: str = 'text'
+    read: dict[str, dict[str, Number]] = field(default_factory=dict)
+    sign: str = '.'
+    sure: bool = True
+    odd: list[str] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> list[Number]:
+        """The distinct numbers, by the sign that was taken."""
+        return list(self.read[self.sign].values())
+
+
+def look_at(cells: list[str], is_missing: Callable[[str], bool] | None = None) -> Column:
+    """See what a column could be.
+
+    Args:
+        cells: As they stand.
+        is_missing: Whether a word stands for missing; ``None``: a list of words may.
+    """
+    distinct = Counter(cell.strip() for cell in cells)
+    distinct.pop('', None)
+    may_be = is_missing or (lambda word: word in SURE or word.lower() in DOUBTFUL)
+    words = {word for word in distinct if may_be(word)}
+    rest = [word for word in distinct if word not in words]
+    column = Column(cells, words)
+    if not rest:
+        column.kind = 'empty' if words <= SURE or is_missing else 'text'
+    elif all(word in TRUTHS for word in rest):
+        column.kind = 'truths'
+    elif all(map(DATE.fullmatch, rest)):
+        column.kind = 'dates'
+    elif all(map(FORMULA.fullmatch, rest)):
+        column.kind = 'codes'
+    else:
+        found = {sign: {word: _number(word, sign) for word in rest} for sign in FORMS}
+        column.read = {
+            sign: read  # type: ignore[misc]
+            for sign, read in found.items()
+            if all(read.values()) and len({number.unit for number in read.values() if number}) == 1
+        }
+        if not column.read:
+            column.odd = _odd(found, distinct)
+        else:
+            gaps = bool(words) or any(not cell.strip() for cell in cells)
+            column.kind = 'codes' if _are_codes(rest, column, gaps) else 'numbers'
+    return column
+
+
+def _number(word: str, sign: str) -> Number | None:
+    found = FORMS[sign].fullmatch(word)
+    if found is None or bool(found['open']) != bool(found['close']):
+        return None
+    before, after = (found['before'] or '').strip(), (found['after'] or '').strip()
+    if (before and after) or HOURS.fullmatch(after):
+        return None
+    minus = [found[name] for name in ('minus', 'inner', 'trail') if found[name]]
+    if len(minus) > 1 or (found['open'] and minus):
+        return None
+    digits = re.sub(r'\D', '', found['whole']) or '0'
+    fraction = (found['rest'] or '').replace(sign, '.')
+    plain = f'{digits}{fraction}{found["power"] or ""}'
+    negative = found['open'] or (minus and minus[0] != '+')
+    return Number(
+        f'-{plain}' if negative else plain,
+        before or after,
+        not found['whole'].isdigit() and bool(found['whole']),
+        bool(fraction) or bool(found['power']),
+    )
+
+
+def _are_codes(rest: Sequence[str], column: Column, gaps: bool) -> bool:
+    """Whether digits are names: with leading zeros, too many, or of telephones."""
+    if any(map(CODE.fullmatch, rest)):
+        return True
+    read = next(iter(column.read.values()))
+    whole = not any(number.fraction for number in read.values())
+    signed = any(number.plain.startswith('-') for number in read.values())
+    if whole and not signed and any(map(TELEPHONE.fullmatch, rest)):
+        return True
+    lengths = {len(number.plain) for number in read.values()}
+    spaced = all(number.grouped and ' ' in word for word, number in read.items())
+    if whole and spaced and len(rest) > 1 and len(lengths) == 1 and lengths.pop() >= 7:
+        return True
+    most = WHOLE if gaps else LARGEST  # beside gaps whole numbers are floats
+    return whole and any(abs(int(number.plain)) > most for number in read.values())
+
+
+def _odd(found: dict[str, dict[str, Number | None]], distinct: Counter[str]) -> list[str]:
+    """The cells that keep a column from being numbers, where at least four of five are."""
+    best: list[str] = []
+    for read in found.values():
+        units = Counter[str]()
+        for word, number in read.items():
+            if number is not None:
+                units[number.unit] += distinct[word]
+        unit, times = units.most_common(1)[0] if units else ('', 0)
+        if times >= 0.8 * sum(distinct[word] for word in read):
+            odd = [w for w, number in read.items() if number is None or number.unit != unit]
+            best = odd if not best or len(odd) < len(best) else best
+    return best
+
+
+def choose_sign(column: Column, usual: str | None, told: str | None, separator: str) -> None:
+    """Take the decimal sign of a column of numbers.
+
+    Args:
+        column: Gets ``sign`` and ``sure``.
+        usual: The sign of those columns of the file where only one fits; ``None``: there is none.
+        told: What the user says of columns where both fit.
+        separator: Of the file.
+    """
+    if len(column.read) == 1:
+        column.sign = next(iter(column.read))
+        return
+    same = all(
+        column.read['.'][word].plain == read.plain for word, read in column.read[','].items()
+    )
+    if same:
+        column.sign = usual or '.'
+        return
+    column.sure = told is not None
+    if told is not None:
+        column.sign = told
+        return
+    # Cells such as 1,234 alone: three decimals, or thousands. Thousands also have cells without.
+    used = '.' if any(number.fraction for number in column.read['.'].values()) else ','
+    mixed = not all(n.fraction or n.grouped for n in column.read[used].values())
+    other = ',' if used == '.' else '.'
+    if usual is None:
+        thousands = mixed or (used == ',' and separator == ',')
+    else:
+        thousands = usual != used and (mixed or used == ',')
+    column.sign = other if thousands else used
+
+
+def values_of(column: Column, missing: set[str]) -> pd.Series:
+    """A column's values.
+
+    Args:
+        column: What it was taken for.
+        missing: Words that stand for missing in it.
+    """
+    gone = {'', *missing}
+    if column.kind == 'truths':
+        read: dict[str, object] = dict(TRUTHS)
+    elif column.kind == 'numbers':
+        numbers = column.read[column.sign]
+        as_float = any(number.fraction for number in numbers.values())
+        convert: Callable[[str], object] = float if as_float else int
+        read = {word: convert(number.plain) for word, number in numbers.items()}
+    elif column.kind == 'codes':
+        read = {cell: FORMULA.sub(r'\1', cell.strip()) for cell in column.cells}
+        return _series([np.nan if c.strip() in gone else read[c] for c in column.cells])
+    else:
+        return _series([np.nan if cell.strip() in gone else cell for cell in column.cells])
+    return _series([np.nan if c.strip() in gone else read[c.strip()] for c in column.cells])
+
+
+def _series(values: list[object]) -> pd.Series:
+    return pd.Series(values, dtype=float if all(value is np.nan for value in values) else None)
