@@ -201,7 +201,7 @@ class LLMGAN:
             warnings.warn(
                 f'The fit ended in step {len(self.history) + 1}, and keeps the best process so '
                 f'far. {error}',
-                stacklevel=2,
+                stacklevel=1,
             )
         except (KeyboardInterrupt, LLMGANError) as error:
             raise type(error)(self._interrupted(error)) from error
@@ -221,7 +221,7 @@ class LLMGAN:
                 f'None of {len(self.history)} batches had enough valid rows to judge the '
                 'generation process; it is the one that the fit began with. get_history() has '
                 'the reasons.',
-                stacklevel=2,
+                stacklevel=1,
             )
         tell_end(callbacks, self.history)
 

@@ -352,7 +352,7 @@ class LLMGANSynthesizer(Conditional):
                 f'The table has {len(schema.names)} columns: a row is written in '
                 f'{num_prompts} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
                 'causes of those. What the causal graph does not connect across them is lost.',
-                stacklevel=2,
+                stacklevel=1,
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = model

@@ -103,7 +103,7 @@ def _report(found: int, wanted: int, asked: int, rejected: Counter[str]) -> None
     )
     if not found:
         raise SamplingError(message)
-    warnings.warn(message, stacklevel=2)
+    warnings.warn(message, stacklevel=1)
 
 
 def _kinds(begun: pd.DataFrame) -> np.ndarray:
