@@ -12,13 +12,14 @@ import pandas as pd
 from sdv_llmgan.column import DATE, DATETIME, Column, quote
 from sdv_llmgan.plain import to_categories, to_datetime
 
-#: Values are written with this many significant digits, but never with fewer than four decimals
-#: where the data has them: enough for any relation between columns, cheap in tokens.
+#: Values, and their differences, are written with this many significant digits, but never with
+#: fewer than four decimals where the data has them: enough for any relation between columns, cheap
+#: in tokens.
 SIGNIFICANT_DIGITS = 6
 #: Digits that all values but the smallest ones, this share of those that are not 0, are told with.
 SMALL_DIGITS, SMALL_SHARE = 2, 0.05
 #: Numbers smaller than this reach down to are written as 0.
-MOST_DECIMALS = 300
+MOST_DECIMALS = 307
 #: Larger numbers than this leave no room to square and add them.
 LARGEST = 1e100
 #: Example values of a column, and the length that text among them is cut to.
@@ -134,35 +135,32 @@ def _learn_number(
 def _decimals(values: pd.Series, rounded: bool) -> int:
     """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``).
 
-    Typical is the median, or how far values are from it where that is less: where a column lies
-    has no part in how finely it is told. The smallest values keep a few digits, too. No more than
-    the values have, where they are ``rounded``.
+    Typical is the median size, or how far values typically are from their median where that is
+    less: where a column lies has no part in how finely it is told. The smallest values keep a few
+    digits, too. No more than the values have, where they are ``rounded``.
     """
-    spread = _typical(values - values.median())
-    typical = min(_typical(values), spread)
-    small = float(np.quantile(_sizes(values), SMALL_SHARE)) if values.any() else 1.0
+    sizes, apart = _sizes(values), _sizes(values - values.median())
+    size = float(sizes.median()) if len(sizes) else 1.0
+    spread = float(apart.median()) if len(apart) else size
+    small = float(sizes.quantile(SMALL_SHARE)) if len(sizes) else 1.0
     enough = max(
         4,
-        SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(typical)),
+        SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(min(size, spread))),
         SMALL_DIGITS - 1 - math.floor(math.log10(small)),
     )
-    enough = min(enough, MOST_DECIMALS)
+    # So many of the units that they make still count as a float.
+    enough = min(enough, MOST_DECIMALS - math.ceil(math.log10(max(1.0, values.abs().max()))))
     if not rounded:
         return enough
-    # Sums and products are off by some of a float's last digits, and by little of the spread.
-    off = 4 * np.finfo(float).eps * values.abs() + 1e-9 * spread
+    # Sums and products are off by some of a float's last digits, and by little of what is told.
+    off = 4 * np.finfo(float).eps * values.abs() + 1e-9 * min(spread, small)
     fits = ((values - values.round(d)).abs() <= off for d in range(1, enough))
     return next((d for d, found in enumerate(fits, 1) if found.all()), enough)
 
 
 def _sizes(values: pd.Series) -> pd.Series:
+    """Absolute values of those that are not 0."""
     return values.abs()[values != 0]
-
-
-def _typical(values: pd.Series) -> float:
-    """Median size of those that are not 0; 1 if all are."""
-    sizes = _sizes(values)
-    return float(sizes.median()) if len(sizes) else 1.0
 
 
 def _learn_datetime(

@@ -42,6 +42,7 @@ class MissingPatterns:
             for name in gaps.sort_values(kind='stable').index
             if 0 < gaps[name] < len(training)
         ]
+        self.origins = {column.name: _origin(training[column.name], column) for column in schema}
         self.numbers = self._read(training) if self.nullable else {}
         self._trees: dict[tuple[str, ...], DecisionTreeClassifier] = {}
 
@@ -72,7 +73,13 @@ class MissingPatterns:
         return rows.assign(**emptied)
 
     def _read(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-        return {column.name: _numbers(rows[column.name], column) for column in self.schema}
+        read = {}
+        for column in self.schema:
+            first, span = self.origins[column.name]
+            # Trees read 32-bit numbers, to which times of one minute are the same.
+            scaled = (_numbers(rows[column.name], column) - first) / span
+            read[column.name] = np.clip(scaled, -1e30, 1e30)
+        return read
 
     def _tree(self, names: Sequence[str]) -> DecisionTreeClassifier:
         """The tree for the last of these columns, given the others; fitted when first asked for."""
@@ -104,5 +111,10 @@ def _numbers(values: pd.Series, column: Column) -> np.ndarray:
         numbers = values
     read: np.ndarray = numbers.astype(float).to_numpy(copy=True)
     read[missing] = np.nan
-    # Trees read 32-bit numbers.
-    return np.clip(read, -1e30, 1e30)
+    return read
+
+
+def _origin(values: pd.Series, column: Column) -> tuple[float, float]:
+    """Smallest value and span, > 0, of a training column as numbers."""
+    numbers = _numbers(values.dropna(), column)
+    return (numbers.min(), np.ptp(numbers) or 1.0) if len(numbers) else (0.0, 1.0)

@@ -72,8 +72,8 @@ class LLMGANSynthesizer(Conditional):
         enforce_min_max_values: Whether values stay between the training table's minimum and
             maximum.
         enforce_rounding: Whether numbers have no more decimals than in the training table. If not,
-            they have six significant digits, and at least four decimals; those of an integer
-            dtype stay whole.
+            they and their differences have six significant digits, and at least four decimals;
+            those of an integer dtype stay whole.
         locales: Locales of made-up personal data.
         llm: ``'provider/model'``, a ``Provider``, or ``None`` for the local model.
         context: What the data is and how it was collected, in a sentence or two.

@@ -71,6 +71,11 @@ def test_times_are_written_with_hours():
         ([0.1, 1 / 3], 6),
         ([1e-12, 2.5e-12], 13),
         ([1.5e-20, 3e-20], 21),
+        ([1_000_000.1234, 1_000_000.5], 4),
+        ([1e12 + 0.25, 1e12, 1e12 + 0.5], 2),
+        ([1e6 + 1 / 3, 1e6, 1e6 + 1 / 7], 6),
+        ([0.1, 0.2, 0.1 + 0.2], 1),
+        ([10.0**-power for power in range(1, 31)], 30),
     ],
 )
 def test_decimals_keep_what_tells_values_apart(values, decimals):
@@ -79,7 +84,7 @@ def test_decimals_keep_what_tells_values_apart(values, decimals):
 
 @pytest.mark.parametrize(
     ('values', 'decimals'),
-    [([1.5, 2.25], 5), ([0.1, 0.2], 6), ([30.0, None], 4), ([0.0, 0.0], 5), ([2e4, 3e6], 4)],
+    [([1.5, 2.25], 6), ([0.1, 0.2], 7), ([30.0, None], 4), ([0.0, 0.0], 5), ([2e4, 3e6], 4)],
 )
 def test_decimals_are_not_learned_where_rounding_is_not_enforced(values, decimals):
     column = learn_column(pd.Series(values, name='x'), {}, enforce_rounding=False)

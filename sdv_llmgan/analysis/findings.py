@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
@@ -226,7 +225,9 @@ def _value_words(value: float, column: Column) -> str:
         value = _rounded(value, column)
     if column.kind == 'datetime':
         return datetime.fromtimestamp(value, timezone.utc).strftime(column.datetime_format)
-    return f'{float(np.round(value, min(column.decimals, 4))):.10g}'
+    # As many digits as tell values apart, less two: findings are about typical ones.
+    decimals = max(column.decimals - 2, min(column.decimals, 4))
+    return f'{round(float(value), decimals):.10g}'
 
 
 def _rounded(value: float, column: Column) -> float:

@@ -93,13 +93,13 @@ def range_coverage(real: np.ndarray, synthetic: np.ndarray) -> float:
 
 def expected_range_coverage(real: np.ndarray, n_synthetic: int) -> float:
     """Mean range of ``n_synthetic`` draws from the real values, over the real range; in [0, 1]."""
-    ordered = np.sort(real)
-    if ordered[0] == ordered[-1]:
+    ordered = np.sort(real) - real.min()
+    if ordered[-1] == 0:
         return 1.0
     below = (np.arange(len(ordered) + 1) / len(ordered)) ** n_synthetic
     is_highest = np.diff(below)
     highest, lowest = is_highest @ ordered, is_highest[::-1] @ ordered
-    return float(np.clip((highest - lowest) / (ordered[-1] - ordered[0]), 0, 1))
+    return float(np.clip((highest - lowest) / ordered[-1], 0, 1))
 
 
 def expected_category_coverage(real: np.ndarray, n_synthetic: int) -> float:

@@ -49,14 +49,16 @@ class Features:
                 'transformers': {column.name: _transformer(column) for column in schema},
             })
             encoded = self.transformer.fit_transform(numbered)
-        self.scaler = StandardScaler().fit(encoded.to_numpy(dtype=float))
+        # A spread that is small beside what is added to all values would count as none.
+        self.origin = encoded.to_numpy(dtype=float).min(axis=0)
+        self.scaler = StandardScaler().fit(encoded.to_numpy(dtype=float) - self.origin)
 
     def encode(self, table: pd.DataFrame) -> np.ndarray:
         """Encode plain rows: shape (n_rows, n_features), about zero mean and unit variance."""
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             encoded = self.transformer.transform(self._numbered(table))
-        scaled: np.ndarray = self.scaler.transform(encoded.to_numpy(dtype=float))
+        scaled: np.ndarray = self.scaler.transform(encoded.to_numpy(dtype=float) - self.origin)
         return scaled
 
     def _numbered(self, table: pd.DataFrame) -> pd.DataFrame:
