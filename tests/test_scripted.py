@@ -100,6 +100,14 @@ def test_random_json_meets_the_schema_of_the_optimizers_reply():
     assert len(lengths) > 1
 
 
+def test_random_numbers_of_a_tiny_range_differ():
+    schema = {'type': 'number', 'minimum': 1e-20, 'maximum': 9e-20}
+    rng = np.random.default_rng(0)
+    numbers = {float(random_json(schema, rng)) for _ in range(20)}
+    assert len(numbers) == 20
+    assert min(numbers) >= 1e-20
+
+
 def test_random_numbers_are_written_with_the_decimals_of_the_schema():
     schema = {'type': 'number', 'multipleOf': 0.1, 'minimum': 0, 'maximum': 1}
     written = {random_json(schema, np.random.default_rng(seed)) for seed in range(100)}

@@ -131,8 +131,10 @@ def _random_integer(schema: dict[str, Any], rng: np.random.Generator) -> int:
 
 def _random_number(schema: dict[str, Any], rng: np.random.Generator) -> float:
     low, high = schema.get('minimum', 0), schema.get('maximum', 100)
-    decimals = round(-math.log10(schema.get('multipleOf', 1e-6)))
-    return min(max(round(float(rng.uniform(low, high)), decimals), low), high)
+    number = float(rng.uniform(low, high))
+    if 'multipleOf' in schema:  # not told of tiny numbers, of which few decimals would leave none
+        number = round(number, round(-math.log10(schema['multipleOf'])))
+    return min(max(number, low), high)
 
 
 def _random_string(schema: dict[str, Any], rng: np.random.Generator) -> str:
