@@ -78,7 +78,7 @@ def assert_same_but_for_shift_and_scale(table: pd.DataFrame, kinds: list[Told]) 
 
 
 def test_shift_and_scale_of_columns_change_a_small_tables_sample_by_just_that():
-    assert_same_but_for_shift_and_scale(stays(25), TOLD)
+    assert_same_but_for_shift_and_scale(stays(25), TOLD[1::2])
 
 
 def test_shift_and_scale_of_columns_change_a_large_tables_sample_by_just_that(monkeypatch):
