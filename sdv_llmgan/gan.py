@@ -427,8 +427,8 @@ class LLMGAN:
         copies = CopyCheck(training, process.schema)
         if not copies.possible:
             LOGGER.info(
-                'Copies of %s training rows are rejected: this table cannot avoid others.',
-                len(copies.known) or 'no',
+                'Copies of %s training rows are rejected: chance repeats others.',
+                sum(known.avoided.sum() for known in copies.repeats.whole.known) or 'no',
             )
         return copies
 

@@ -2,8 +2,9 @@
 
 Language models are far off in how often they write null, so they write complete rows, and here
 some cells are emptied again, column after column: each by a decision tree that reads the row as it
-is by then. So values are missing together as in the training table, and as often in each kind of
-row.
+is by then and names training rows of its kind, one of which is followed. It is followed on in the
+next columns while it is of the row's kind there, too. So values are missing together as in the
+training table, however few rows there are, and as often in each kind of row.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class MissingPatterns:
         self.origins = {column.name: _origin(training[column.name], column) for column in schema}
         self.numbers = self._read(training) if self.nullable else {}
         self._trees: dict[tuple[str, ...], DecisionTreeClassifier] = {}
+        self._leaves: dict[tuple[str, ...], np.ndarray] = {}
 
     def apply(
         self, rows: pd.DataFrame, settled: Collection[str], rng: np.random.Generator
@@ -61,12 +63,12 @@ class MissingPatterns:
         read = self._read(rows)
         left = [name for name in self.nullable if name not in settled]
         before = [name for name in self.schema.names if name not in left]
-        emptied = {}
+        emptied, followed = {}, np.full(len(rows), -1)
         for name in left:
             tree = self._tree((*before, name))
             features = np.column_stack([read[other] for other in before] or [np.zeros(len(rows))])
-            # The probability of the class that is last: missing.
-            empty = rng.random(len(rows)) < tree.predict_proba(features)[:, -1]
+            followed = _follow(followed, tree.apply(features), self._leaves[(*before, name)], rng)
+            empty = np.isnan(self.numbers[name][followed])
             read[name] = np.where(empty, np.nan, read[name])
             emptied[name] = rows[name].where(~empty, None)
             before.append(name)
@@ -94,7 +96,27 @@ class MissingPatterns:
                 min_samples_leaf=MIN_ROWS, max_leaf_nodes=MAX_KINDS, random_state=0
             )
             self._trees[key] = tree.fit(features, empty)
+            self._leaves[key] = tree.apply(features)
         return self._trees[key]
+
+
+def _follow(
+    followed: np.ndarray, kinds: np.ndarray, training_kinds: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Which training row each row follows: the same as before, while both are of one kind.
+
+    Args:
+        followed: Numbers of the training rows followed so far; -1: none.
+        kinds: Of the rows, same shape.
+        training_kinds: Of the training rows.
+        rng: Draws one among those of a row's kind where that is needed.
+    """
+    led = followed.copy()
+    lost = np.flatnonzero((followed < 0) | (training_kinds[followed] != kinds))
+    for kind in np.unique(kinds[lost]):
+        places = lost[kinds[lost] == kind]
+        led[places] = rng.choice(np.flatnonzero(training_kinds == kind), len(places))
+    return led
 
 
 def _numbers(values: pd.Series, column: Column) -> np.ndarray:

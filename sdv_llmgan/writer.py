@@ -16,12 +16,9 @@ from sdv_llmgan.examples import Examples, Piece
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.repeats import MAX_SETTLED_SHARE
 from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.rules import Combinations, Rules
-
-#: Rows of which conditions settle a larger share of the columns may repeat a training row: told to
-#: complete one, the truth would be the one answer never given.
-MAX_SETTLED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,8 @@ class Writer:
             ProviderError: The model could not be reached.
         """
         labels, begun = begun.index, begun.reset_index(drop=True)
-        is_known = len(begun.columns) > MAX_SETTLED_SHARE * len(process.schema.columns)
+        num_settled = len(begun.columns)
+        is_known = num_settled > MAX_SETTLED_SHARE * len(process.schema.columns)
         begun = self.rules.begin(begun, rng)
         for combinations in self.unlisted:
             begun = combinations.settle(begun, rng)
@@ -68,5 +66,5 @@ class Writer:
         rows = self.missing.apply(parsed.rows, list(begun.columns), rng)
         parsed = self.rules.reject(ParsedRows(rows, parsed.rejected), begun)
         if self.copies is not None and not is_known:
-            parsed = self.copies.reject(parsed)
+            parsed = self.copies.reject(parsed, num_settled)
         return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), parsed.rejected)

@@ -36,6 +36,7 @@ ORDER = [
     'spans',
     'replies',
     'rows',
+    'repeats',
     'copies',
     'rule_words',
     'rules',

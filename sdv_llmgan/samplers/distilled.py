@@ -26,7 +26,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.copies import to_avoid
+from sdv_llmgan.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import (
@@ -89,7 +89,7 @@ class DistilledSampler:
         target: The column to be predicted later, if there is one: see ``thin``.
         chain: The columns in order, each with its model.
         standoff: Which rows are too near to the training rows; only of large tables.
-        avoided: Fingerprints of training rows that no drawn row may equal, ascending.
+        repeats: What drawn rows may repeat of the training rows.
     """
 
     schema: TableSchema
@@ -104,7 +104,7 @@ class DistilledSampler:
     target: str | None = None
     chain: list[Link] = field(default_factory=list)
     standoff: Standoff | None = None
-    avoided: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    repeats: Repeats = field(default_factory=Repeats)
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
 
     @classmethod
@@ -143,7 +143,7 @@ class DistilledSampler:
                 -1, shape (n_extra, n_shown): what is learned from it is not judged by these.
             enforce_range: Whether numbers stay within the training table's range.
             reject_copies: Whether rows that repeat a training row are drawn anew; not where chance
-                repeats more than ``MAX_REPEATED`` of them, see ``copies.to_avoid``.
+                repeats more than ``MAX_REPEATED`` of them, see ``Repeats``.
             target: The column to be predicted later, if there is one: what predicts it is kept
                 best where rows are few.
             on_model: Called when a column's model is fitted.
@@ -185,10 +185,14 @@ class DistilledSampler:
         )
         if reject_copies and coding.codings:
             columns = [column for column in schema if column.name in coding.codings]
-            prints = sampler._fingerprints(sampler._real_codes)
-            sampler.avoided = np.unique(prints[to_avoid(prints, training, columns, MAX_REPEATED)])
+            cells = sampler._cells(sampler._real_codes)
+            sampler.repeats = Repeats.of(cells, training, columns, MAX_REPEATED)
         orders = sampler._orders(causal_graphs) if order is None else [(causal_graphs[0], order)]
         sampler._link_best(orders, on_model, quick=quick)
+        if sampler.repeats.is_by_chance:
+            rng = np.random.default_rng(seed)
+            trial = sampler._draw({}, sampler.chain, MAX_TO_PICK_FROM, rng)
+            sampler.repeats = sampler.repeats.held_to_chance(sampler._cells(trial))
         if len(training) > MANY_ROWS and sampler._can_be_new([*coding.codings]):
             sampler.standoff = sampler._standoff()
         return sampler
@@ -373,12 +377,13 @@ class DistilledSampler:
     ) -> Codes:
         """Draw rows, and those that repeat a training row, or are too near to one, anew."""
         codes = self._draw(given, chain, num_rows, rng)
-        if not self._can_be_new([link.name for link in chain]):
+        is_known = len(given) > MAX_SETTLED_SHARE * len(self.coding.codings)
+        if is_known and not self._can_be_new([link.name for link in chain]):
             return codes
-        again = np.arange(num_rows)
+        again = np.arange(num_rows if chain else 0)
         for _ in range(MAX_REDRAWS):
             drawn = {name: values[again] for name, values in codes.items()}
-            kept = ~np.isin(self._fingerprints(drawn), self.avoided)
+            kept = self.repeats.keeps(self._cells(drawn), len(given), rng)
             if self.standoff is not None:
                 kept &= self.standoff.keeps(drawn, rng)
             again = again[~kept]
@@ -411,16 +416,17 @@ class DistilledSampler:
             return codes
         features = self.coding.features(codes, list(codes), num_rows << halvings)
         spread = features.std(0)
-        near = np.zeros(num_rows << halvings)
-        if self.is_real.sum() <= MANY_ROWS and self._can_be_new(list(codes)):
-            near = nearness(self.coding, codes, self._real_codes)
+        num_real = int(self.is_real.sum())
+        near, tied = np.zeros(num_rows << halvings), 0.0
+        if num_real <= MANY_ROWS:
+            near, tied = nearness(self.coding, codes, self._real_codes)
         chosen = thin(
             (features - features.mean(0)) / np.where(spread > 0, spread, 1),
             near,
             halvings,
             rng,
             np.array([owner == self.target for owner in self.coding.owners(list(codes))]),
-            aim(int(self.is_real.sum())),
+            aim(num_real, tied),
         )
         return {name: values[chosen] for name, values in codes.items()}
 
@@ -432,13 +438,12 @@ class DistilledSampler:
             for name in names
         )
 
-    def _fingerprints(self, codes: Codes) -> np.ndarray:
-        """A number for each row that only equal rows share."""
-        total = np.zeros(len(next(iter(codes.values()))), dtype=np.uint64)
-        for name in sorted(self.coding.codings):
-            hashed = pd.util.hash_array(np.nan_to_num(codes[name], nan=-1e300))
-            total = total * np.uint64(1_000_003) + hashed
-        return total
+    def _cells(self, codes: Codes) -> np.ndarray:
+        """Each cell as a hash, shape (n_rows, n_modelled_columns)."""
+        return np.column_stack([
+            pd.util.hash_array(np.nan_to_num(codes[name], nan=-1e300))
+            for name in self.coding.codings
+        ])
 
     def _decode(
         self,

@@ -21,7 +21,7 @@ OTHERS = 2_048
 
 def nearness(
     coding: TableCoding, rows: Mapping[str, Floats], training: Mapping[str, Floats]
-) -> Floats:
+) -> tuple[Floats, float]:
     """Chance that a row is nearer to the training rows than to as many other generated rows.
 
     Distances are L1, numbers scaled by the training table's range, a level that differs adding 2;
@@ -33,7 +33,8 @@ def nearness(
         training: Codes of the training rows.
 
     Returns:
-        In [0, 1], shape (n_rows,); 0.5 on average if training rows were generated, too.
+        In [0, 1], shape (n_rows,), 0.5 on average if training rows were generated, too; and the
+        share of ties in it, in [0, 1], near 1 in tables that have few different rows.
     """
     generated, real = place(coding, rows), place(coding, training)
     others = generated[0][:OTHERS], generated[1][:OTHERS]
@@ -45,7 +46,7 @@ def nearness(
     as_near = (between <= to_training + 1e-9).sum(1) / (count - 1)
     none = (1 - np.minimum([nearer, as_near], 1)) ** len(real[0])
     chance: Floats = none.mean(0)
-    return chance
+    return chance, float((none[0] - none[1]).mean())
 
 
 def place(coding: TableCoding, codes: Mapping[str, Floats]) -> tuple[Floats, Floats]:

@@ -29,9 +29,16 @@ LEAST_AIM = 0.1
 TARGET_WEIGHT = 6.0
 
 
-def aim(num_training: int) -> float:
-    """Mean nearness to reach with rows learned from so many training rows, in (0, 0.5)."""
-    return min(AIM, max(LEAST_AIM, 0.5 - AIM_OFF / num_training**0.5))
+def aim(num_training: int, tied: float = 0.0) -> float:
+    """Mean nearness to reach with rows learned from so many training rows, in (0, 0.5].
+
+    Args:
+        num_training: >= 1.
+        tied: Share of rows that are as near to training rows as to generated ones, in [0, 1]. They
+            count one half, whatever is picked: what is off, is so among the others.
+    """
+    untied = min(AIM, max(LEAST_AIM, 0.5 - AIM_OFF / num_training**0.5))
+    return 0.5 - (0.5 - untied) * (1 - tied)
 
 
 def thin(
