@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 from tables import AGE_JOB
 
@@ -63,3 +66,102 @@ def test_copies_are_left_in_where_the_training_rows_fill_all_there_can_be():
     many = Column('x', 'categorical', tuple(range(100)))
     sparse = pd.DataFrame({'x': [1, 2, 3, 4], 'y': [True, False, True, False]})
     assert CopyCheck(sparse, TableSchema((many, digits))).possible
+
+
+CHARGES = TableSchema((
+    Column('age', 'integer', minimum=18, maximum=90),
+    Column('sex', 'categorical', ('M', 'F')),
+    Column('bmi', 'number', decimals=1),
+    Column('smoker', 'boolean'),
+    Column('charges', 'number', decimals=2),
+))
+
+
+def charged(num_rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({
+        'age': rng.integers(18, 91, num_rows).astype(float),
+        'sex': rng.choice(['M', 'F'], num_rows).astype(object),
+        'bmi': rng.normal(30, 5, num_rows).round(1),
+        'smoker': (rng.random(num_rows) < 0.2).astype(object),
+        'charges': rng.lognormal(9, 1, num_rows).round(2),
+    })
+
+
+def answers(num_rows: int, seed: int, num_columns: int = 8) -> pd.DataFrame:
+    """Answers from 0 to 2, which mostly go with the first one."""
+    rng = np.random.default_rng(seed)
+    first = rng.choice(3, num_rows, p=[0.6, 0.3, 0.1])
+    return pd.DataFrame({
+        f'q{place}': np.where(rng.random(num_rows) < 0.4, first, rng.integers(0, 3, num_rows))
+        for place in range(num_columns)
+    }).astype(float)
+
+
+ANSWERS = TableSchema(
+    tuple(Column(f'q{place}', 'integer', minimum=0, maximum=2) for place in range(8))
+)
+
+
+def with_one_cell_changed(table: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
+    """Each row with one cell of a fresh row in which the two differ."""
+    changed = table.copy()
+    for row in range(len(table)):
+        differ = [name for name in table if table[name][row] != fresh[name][row]]
+        name = differ[row % len(differ)]
+        changed.loc[row, name] = fresh.loc[row, name]
+    return changed
+
+
+def test_rows_that_differ_from_a_training_row_in_one_cell_are_rejected_and_fresh_rows_are_not():
+    training, fresh = charged(200, 0), charged(200, 1)
+    check = CopyCheck(training, CHARGES)
+    left = check.reject(ParsedRows(with_one_cell_changed(training, fresh)))
+    assert left.rows.empty
+    assert left.rejected == {'near copy of a training row': 200}
+    assert len(check.reject(ParsedRows(fresh)).rows) >= 198
+
+
+def test_where_chance_repeats_rows_all_but_one_cell_no_more_than_that_are_let_in():
+    training, fresh = answers(160, 0), answers(160, 1)
+    check = CopyCheck(training, ANSWERS)
+    assert 0.1 < check.repeats.near.by_chance < 0.9
+    assert len(check.reject(ParsedRows(fresh)).rows) >= 157
+    changed = with_one_cell_changed(training, fresh)
+    assert len(check.reject(ParsedRows(changed)).rows) < 32
+
+
+def test_where_chance_repeats_rows_copies_are_let_in_as_often_as_it_explains():
+    training, fresh = answers(160, 0), answers(300, 1)
+    check = CopyCheck(training, ANSWERS)
+    by_chance = check.repeats.whole.by_chance
+    assert 0.01 < by_chance < 0.3
+    copies = pd.concat([fresh[:150], training[:150]], ignore_index=True)
+    left = check.reject(ParsedRows(copies))
+    assert left.rejected['copy of a training row'] > 100
+
+
+def test_cells_that_a_condition_settles_do_not_make_a_near_copy():
+    training = charged(200, 0)
+    rows = with_one_cell_changed(training, charged(200, 1))
+    check = CopyCheck(training, CHARGES)
+    assert check.reject(ParsedRows(rows), num_settled=2).rows.empty
+    assert len(check.reject(ParsedRows(rows), num_settled=3).rows) == 200
+
+
+def test_near_copies_are_not_looked_for_where_rows_are_too_few_to_show_chance():
+    training = charged(10, 0)
+    rows = with_one_cell_changed(training, charged(10, 1))
+    assert len(CopyCheck(training, CHARGES).reject(ParsedRows(rows)).rows) == 10
+
+
+def test_rows_that_are_missing_but_for_one_value_copy_nobody():
+    training = charged(50, 0)
+    training.loc[:9, :] = np.nan
+    training.loc[9, 'age'] = 30.0
+    schema = TableSchema(tuple(replace(column, nullable=True) for column in CHARGES))
+    check = CopyCheck(training, schema)
+    left = check.reject(ParsedRows(training))
+    assert left.rows.index.tolist() == list(range(10))
+    # Rows of nothing that repeat each other are no reason to let copies of others in.
+    assert check.possible

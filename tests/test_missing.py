@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.missing import MissingPatterns
+from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.schema import TableSchema
 
 NOTHING = {'tables': {}}
@@ -81,3 +83,16 @@ def test_a_table_in_which_every_column_has_gaps_keeps_their_shares():
 def test_a_table_without_gaps_is_left_alone():
     training = people().fillna(1.0)
     assert emptied(training).notna().all(axis=None)
+
+
+@pytest.mark.parametrize('num_rows', [9, 90])
+def test_rows_of_nothing_come_as_often_as_in_training_however_few_rows_there_are(num_rows):
+    training = people(num_rows, depends=False).ffill().bfill()
+    training.loc[::9] = None
+    schema = TableSchema.from_sdv(NoMetadata, training)
+    plain = schema.to_plain(training)
+    full = plain.dropna().sample(5_000, replace=True, random_state=0).reset_index(drop=True)
+    rows = MissingPatterns(plain, schema).apply(full, (), np.random.default_rng(0))
+    assert rows.isna().all(axis=1).mean() == pytest.approx(1 / 9, abs=0.03)
+    assert (rows.isna().all(axis=1) == rows.isna().any(axis=1)).all()
+    assert CopyCheck(plain, schema).reject(ParsedRows(rows)).rows.isna().all(axis=1).any()
