@@ -52,6 +52,8 @@ MAX_REPEATED = 0.05
 #: Small tables are picked from 2 ** MAX_HALVINGS times as many rows, but no more than that many.
 MAX_HALVINGS = 6
 MAX_TO_PICK_FROM = 4_096
+#: Where more rows are as near to training rows as to generated ones, nearness is no guide.
+MAX_TIED = 0.5
 #: Orders of columns are compared by all models on up to so many real rows, by quick ones on more:
 #: these mostly prefer the same orders, in a third of the time.
 ROWS_FOR_ALL_MODELS = 400
@@ -420,6 +422,7 @@ class DistilledSampler:
         near, tied = np.zeros(num_rows << halvings), 0.0
         if num_real <= MANY_ROWS:
             near, tied = nearness(self.coding, codes, self._real_codes)
+            near *= tied <= MAX_TIED
         chosen = thin(
             (features - features.mean(0)) / np.where(spread > 0, spread, 1),
             near,
