@@ -66,8 +66,9 @@ class MissingPatterns:
         emptied, followed = {}, np.full(len(rows), -1)
         for name in left:
             tree = self._tree((*before, name))
+            leaves = self._leaves[(*before, name)]
             features = np.column_stack([read[other] for other in before] or [np.zeros(len(rows))])
-            followed = _follow(followed, tree.apply(features), self._leaves[(*before, name)], rng)
+            followed = _follow(followed, tree.apply(features), leaves, rng)
             empty = np.isnan(self.numbers[name][followed])
             read[name] = np.where(empty, np.nan, read[name])
             emptied[name] = rows[name].where(~empty, None)

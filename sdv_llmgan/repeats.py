@@ -164,7 +164,8 @@ class Repeats:
             for column in left_out:
                 rest = [place for place in range(len(columns)) if place != column]
                 prints = _prints(cells, whole, column)
-                told, is_record = there[:, rest].sum(1) >= least_equal, own[:, rest].any(1)
+                told = np.asarray(there[:, rest].sum(1) >= least_equal)
+                is_record = np.asarray(own[:, rest].any(1))
                 if told.any():
                     compared.append((column, prints[told], is_record[told]))
                 repeated |= (_counts(prints) > 1) & told & ~is_record
