@@ -65,8 +65,8 @@ class MissingPatterns:
         before = [name for name in self.schema.names if name not in left]
         emptied, followed = {}, np.full(len(rows), -1)
         for name in left:
-            tree = self._tree((*before, name))
-            leaves = self._leaves[(*before, name)]
+            names = (*before, name)
+            tree, leaves = self._tree(names), self._leaves[names]
             features = np.column_stack([read[other] for other in before] or [np.zeros(len(rows))])
             followed = _follow(followed, tree.apply(features), leaves, rng)
             empty = np.isnan(self.numbers[name][followed])

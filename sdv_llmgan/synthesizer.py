@@ -110,8 +110,8 @@ class LLMGANSynthesizer(Conditional):
         top_k: How many of the best processes the optimizer is shown, >= 1.
         row_format: ``'arrays'``, ``'short_keys'`` or ``'objects'`` (as in the paper); ``None``:
             what the provider handles best.
-        reject_copies: Whether rows that repeat a training row exactly are rejected; of rows that
-            chance repeats only those with a value of their own (see ``copies.to_avoid``).
+        reject_copies: Whether rows that repeat a training row, in all columns or in all but one,
+            are rejected, as far as chance does not explain them (see ``repeats.Repeats``).
         sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
