@@ -181,10 +181,12 @@ class ReplyCache:
         except (sqlite3.Error, ProviderError) as error:
             if _is_damage(error):
                 self._put_aside(error)
-            elif not self._has_worked:
-                raise self._unusable(error) from error
-            else:  # calls were paid for: their replies are in memory, and more can be
+            elif self._has_worked:  # calls were paid for: replies are kept in memory from now on
                 self._not_written(error)
+            elif isinstance(error, ProviderError):
+                raise
+            else:
+                raise self._unusable(error) from error
         return found[0] if found else None
 
     def _write(self) -> None:
@@ -287,8 +289,6 @@ class ReplyCache:
             return _connected(self.file)
 
     def _unusable(self, error: Exception) -> ProviderError:
-        if isinstance(error, ProviderError):
-            return error
         return ProviderError(
             f'Replies cannot be kept in {self.file} ({error}); nothing was sent. Name another '
             f'file (cache=...) or folder ({CACHE_VARIABLE}), or take cache=False.'

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from sdv_llmgan.errors import ProviderError, TransientError
-from sdv_llmgan.forks import Lock, renewed_after_fork
+from sdv_llmgan.forks import Lock
 from sdv_llmgan.prices import Prices
 from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
 from sdv_llmgan.providers.batch_api import BatchableProvider
@@ -112,7 +112,6 @@ class HostedProvider(BatchableProvider):
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401 - the SDK's
-        renewed_after_fork(self)
         return self.make_client()
 
     def client(self) -> Any:  # noqa: ANN401 - the SDK's
@@ -120,16 +119,12 @@ class HostedProvider(BatchableProvider):
         with _LOCK.held:
             return self._client
 
-    def _prepare(self) -> None:
-        """Without a client; the next call makes one."""
-        vars(self).pop('_client', None)
-
     def http_options(self) -> dict[str, Any]:
         """What every client of an SDK is given; see ``Guard``."""
         import httpx2
 
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.max_concurrency)
-        guard = Guard(partial(httpx2.HTTPTransport, limits=limits), self.server_setting)
+        guard: Any = Guard(partial(httpx2.HTTPTransport, limits=limits), self.server_setting)
         http = httpx2.Client(transport=guard, timeout=self.timeout, follow_redirects=False)
         return {'http_client': http, 'timeout': self.timeout, 'max_retries': 0}
 

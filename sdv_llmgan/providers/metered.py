@@ -203,13 +203,12 @@ class MeteredProvider(WrappingProvider):
 
 def _check_text(request: Request) -> None:
     """Raise ``ProviderError`` where a request is no text that can be sent or written."""
-    for message in request.messages:
-        try:
-            message.content.encode()
-        except UnicodeEncodeError as error:
-            raise ProviderError(
-                f'A {request.role} request cannot be sent: {error}. {HALF_CHARACTER}.'
-            ) from None
+    try:
+        request.body().encode()
+    except UnicodeEncodeError as error:
+        raise ProviderError(
+            f'A {request.role} request cannot be sent: {error}. {HALF_CHARACTER}.'
+        ) from None
 
 
 def _credible(request: Request, completion: Completion) -> Usage:

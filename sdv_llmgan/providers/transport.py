@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from sdv_llmgan.errors import ProviderError, TransientError
+from sdv_llmgan.forks import renewed_after_fork
 from sdv_llmgan.providers.base import is_loopback
 
 #: Bytes of an answer for which ``replies_up_to`` names no bound: a batch's state, a list of them.
@@ -31,6 +32,7 @@ PIECE = 2**16
 #: Either of the two forms that are asked for, zlib's or gzip's.
 EITHER_FORM = 32 + zlib.MAX_WBITS
 
+_LEFT_ALONE: list[Any] = []
 _MOST: ContextVar[int] = ContextVar('most', default=MOST_BYTES)
 _CLOCK: ContextVar[Clock | None] = ContextVar('clock', default=None)
 
@@ -90,6 +92,14 @@ class Guard:
         self._setting = setting
         self._inner: dict[str | None, Any] = {}
         self._lock = threading.Lock()
+        renewed_after_fork(self)
+
+    def _prepare(self) -> None:
+        # Two processes on one connection would read each other's answers, and closing it waits
+        # for locks that may be held: what a forked process took over is left alone.
+        _LEFT_ALONE.append(self._inner)
+        self._inner = {}
+        self._lock = threading.Lock()
 
     def handle_request(self, request: Any) -> Any:  # noqa: ANN401 - httpx's or httpx2's
         """Send a request, and read all of its answer.
@@ -131,7 +141,7 @@ class Guard:
                         'HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the server in NO_PROXY'
                     ) from None
                 # No argument leads there. Where it is gone, slow headers alone escape the clock.
-                pool = getattr(inner, '_pool', None)
+                pool: Any = getattr(inner, '_pool', None)
                 if hasattr(pool, '_network_backend'):
                     pool._network_backend = _TimedNetwork(pool._network_backend)
                 self._inner[proxy] = inner

@@ -1,4 +1,4 @@
-"""Models of an Ollama server: a provider in ten lines, made to be copied (see the README).
+"""Models of an Ollama server: a provider of one method, made to be copied (see the README).
 
     Request -> POST /api/chat, format = JSON Schema -> Completion
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sdv_llmgan import Completion, Provider, ProviderError, Request, Usage, hookimpl
+from sdv_llmgan.providers.faults import UNREADABLE, provider_error
+from sdv_llmgan.providers.transport import Guard, replies_up_to
+from sdv_llmgan.usage import as_count
 
 if TYPE_CHECKING:
     import ollama
@@ -50,23 +53,27 @@ class OllamaProvider(Provider):
         import httpx
         import ollama
 
+        failures = (ollama.ResponseError, httpx.HTTPError, ProviderError, *UNREADABLE)
         try:
-            reply = self._client.chat(
-                self.model,
-                [{'role': m.role, 'content': m.content} for m in request.messages],
-                format=request.json_schema,
-                options={
-                    'temperature': request.temperature,
-                    'seed': request.seed,
-                    'num_predict': request.max_tokens,
-                },
-            )
-        except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as error:
-            raise ProviderError(
-                f"{self.name} did not answer ({error}). Is 'ollama serve' running, and was "
-                f"'ollama pull {self.model}' done?"
+            with replies_up_to(request.most_bytes):
+                reply = self._client.chat(
+                    self.model,
+                    [{'role': m.role, 'content': m.content} for m in request.messages],
+                    format=request.json_schema,
+                    options={
+                        'temperature': request.temperature,
+                        'seed': request.seed,
+                        'num_predict': request.max_tokens,
+                    },
+                )
+        except (ConnectionError, *failures) as error:
+            fault = provider_error(error, self.name)
+            # No waiting starts a server.
+            kind = ProviderError if isinstance(error, ConnectionError) else type(fault)
+            raise kind(
+                f"{fault}. Is 'ollama serve' running, and was 'ollama pull {self.model}' done?"
             ) from error
-        usage = Usage(1, reply.prompt_eval_count or 0, reply.eval_count or 0)
+        usage = Usage(1, as_count(reply.prompt_eval_count), as_count(reply.eval_count))
         return Completion(reply.message.content or '', usage)
 
     @cached_property
@@ -75,7 +82,9 @@ class OllamaProvider(Provider):
         import ollama
 
         # No connection is kept, so none has to be closed.
-        return ollama.Client(timeout=TIMEOUT, limits=httpx.Limits(max_keepalive_connections=0))
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        guard = Guard(partial(httpx.HTTPTransport, limits=limits), 'OLLAMA_HOST')
+        return ollama.Client(timeout=TIMEOUT, transport=guard, follow_redirects=False)
 
 
 @hookimpl
