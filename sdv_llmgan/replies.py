@@ -103,7 +103,7 @@ def read_rows(reply: str) -> tuple[list[Any], Counter[str]]:
             rejected[BROKEN] += 1
         else:
             candidates.append(row)
-    if text.find(text[spans[-1][0]], spans[-1][1]) >= 0:
+    if len(reply) > LONGEST or text.find(text[spans[-1][0]], spans[-1][1]) >= 0:
         rejected[CUT_OFF] += 1
     return candidates, rejected
 

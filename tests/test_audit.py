@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 import sdv_lines
@@ -14,6 +17,7 @@ from sdv_llmgan import (
     Message,
     OpenAIProvider,
     ProviderError,
+    ReplyCache,
     Request,
     ScriptedProvider,
 )
@@ -99,3 +103,36 @@ def test_a_log_that_cannot_be_written_stops_a_fit_before_anything_is_sent(tmp_pa
     with pytest.raises(ProviderError, match=r'audit log .* cannot be written'):
         sdv_lines.fit(synthesizer, visits(20))
     assert provider.requests == []
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='no /dev/full')
+def test_a_request_that_cannot_be_logged_is_not_sent():
+    provider = ScriptedProvider(script=['Hi.'])
+    metered = MeteredProvider(provider, audit=AuditLog('/dev/full'))
+    with pytest.raises(ProviderError, match='No space left.*so this request was not sent'):
+        metered.complete(ASK)
+    assert provider.requests == []
+    assert metered.ledger.total().calls == 0
+
+
+@pytest.mark.parametrize('written', ['nothing', 'half'])
+def test_a_reply_that_cannot_be_logged_is_counted_and_kept(written, tmp_path, monkeypatch, caplog):
+    write = os.write
+
+    def full(file, line):
+        if b'"answered"' not in line:
+            return write(file, line)
+        if written == 'nothing':
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        return write(file, line[: len(line) // 2])
+
+    monkeypatch.setattr('sdv_llmgan.providers.audit.os.write', full)
+    metered = MeteredProvider(
+        ScriptedProvider(script=['Hi.']),
+        audit=AuditLog(tmp_path / 'audit.jsonl'),
+    )
+    metered.cache = ReplyCache(tmp_path / 'c.sqlite')  # scripted replies are not worth keeping
+    assert metered.complete(ASK).text == 'Hi.'
+    assert metered.ledger.total().calls == 1
+    assert len(metered.cache) == 1
+    assert 'lacks how the call' in caplog.text

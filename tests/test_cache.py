@@ -25,6 +25,7 @@ from sdv_llmgan import (
     Request,
     Usage,
 )
+from sdv_llmgan.budget import Ledger
 from sdv_llmgan.providers.base import Completion, Provider
 from sdv_llmgan.providers.metered import MeteredProvider
 
@@ -356,3 +357,214 @@ def test_a_fit_that_was_killed_goes_on_without_paying_twice(tmp_path):
     asked = [str(body) for body in server.bodies]
     # Only what was out when it was killed, two calls at most, was asked a second time.
     assert 1 <= len(asked) - len(set(asked)) <= 2
+
+
+def full(cache):
+    """Let the disk be full for a cache: SQLite says so in the same words."""
+    pages = cache._connection.execute('pragma page_count').fetchone()[0]
+    cache._connection.execute(f'pragma max_page_count = {pages}')
+
+
+def test_what_is_paid_for_while_the_disk_is_full_is_counted_kept_and_written_later(
+    tmp_path, caplog
+):
+    class Long(Counting):
+        def complete(self, request):
+            completion = super().complete(request)
+            return replace(completion, text=completion.text + ' ' * 5_000)
+
+    requests = [replace(ASK, seed=seed) for seed in range(20)]
+    provider = Long()
+    provider.max_concurrency = 1
+    metered = cached(tmp_path, provider)
+    first = metered.complete(ASK).text
+    full(metered.cache)
+    replies = [completion.text for completion in metered.complete_many(requests)]
+    assert provider.calls == metered.ledger.total().calls == 20  # ASK is one of them
+    assert [completion.text for completion in metered.complete_many(requests)] == replies
+    assert metered.complete(ASK).text == first
+    assert provider.calls == metered.ledger.total().calls
+    [record] = caplog.records
+    assert 'database or disk is full' in record.message
+    assert 'kept in memory' in record.message
+    assert 'nothing was sent' not in record.message
+    metered.cache._connection.execute('pragma max_page_count = 1000000')
+    metered.complete(replace(ASK, seed=-1))
+    other = cached(tmp_path, Long())
+    assert [completion.text for completion in other.complete_many(requests)] == replies
+    assert other.ledger.total().calls == 0
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_an_error_before_anything_is_sent(
+    tmp_path, monkeypatch
+):
+    def connect(file):
+        raise sqlite3.OperationalError('database or disk is full')
+
+    monkeypatch.setattr('sdv_llmgan.providers.cache._connected', connect)
+    provider = Counting()
+    with pytest.raises(ProviderError, match='disk is full.*nothing was sent'):
+        cached(tmp_path, provider).complete(ASK)
+    assert provider.calls == 0
+
+
+def test_only_a_damaged_file_is_put_aside(tmp_path, caplog):
+    cache = ReplyCache(tmp_path / 'c.sqlite')
+    cache.put(Counting(), ASK, Completion('kept'))
+    cache.put(Counting(), replace(ASK, seed=2), Completion('odd', Usage(1, None, 2)))
+    assert cache.get(Counting(), replace(ASK, seed=2)).text == 'odd'
+    assert ReplyCache(tmp_path / 'c.sqlite').get(Counting(), ASK).text == 'kept'
+    assert [path.name for path in tmp_path.glob('*broken*')] == []
+    assert 'NOT NULL' in caplog.text
+
+
+def test_somebody_elses_database_is_left_where_it_is(tmp_path):
+    with sqlite3.connect(tmp_path / 'c.sqlite') as connection:
+        connection.execute('create table replies (mine text)')
+    connection.close()
+    provider = Counting()
+    with pytest.raises(ProviderError, match='cache=False'):
+        cached(tmp_path, provider).complete(ASK)
+    assert provider.calls == 0
+    assert not list(tmp_path.glob('*broken*'))
+
+
+def test_nothing_that_was_put_aside_is_overwritten(tmp_path, caplog):
+    for number in range(3):
+        (tmp_path / 'c.sqlite').write_text(f'damage {number}, long enough to look at' * 50)
+        metered = cached(tmp_path, Counting())
+        assert metered.complete(ASK).text == 'reply 1'
+        metered.cache._close()
+    names = ['c.broken', 'c.broken-2', 'c.broken-3']
+    assert [(tmp_path / name).read_text()[:8] for name in names] == [
+        *('damage 0', 'damage 1', 'damage 2')
+    ]
+
+
+#: A request that the real APIs' checks take.
+PLAIN = replace(ASK, json_schema=None)
+FORKS = pytest.mark.skipif('fork' not in multiprocessing.get_all_start_methods(), reason='no fork')
+QUIET = pytest.mark.filterwarnings('ignore:This process .* is multi-threaded:DeprecationWarning')
+
+
+def forked(work, *args):
+    """A process forked from this one."""
+    child = multiprocessing.get_context('fork').Process(target=work, args=args, daemon=True)
+    child.start()
+    return child
+
+
+def ended(child):
+    """How a process ended, ``None`` where it did not."""
+    child.join(30)
+    code = child.exitcode
+    child.kill()
+    child.join(10)
+    return code
+
+
+@FORKS
+@QUIET
+def test_a_process_forked_while_a_thread_is_in_the_cache_does_not_hang(tmp_path):
+    metered = cached(tmp_path, Counting())
+    metered.complete(ASK)
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with metered.cache._open():
+            inside.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert inside.wait(30)
+    threading.Timer(0.2, leave.set).start()
+    child = forked(metered.complete, replace(ASK, seed=2))
+    assert ended(child) == 0
+    thread.join(30)
+    # The child's reply is in the file, and the parent's connection works.
+    assert metered.complete(replace(ASK, seed=2)).text == 'reply 2'
+    assert metered.complete(ASK).text == 'reply 1'
+    assert metered.provider.calls == 1
+
+
+@FORKS
+@QUIET
+def test_a_forked_process_does_not_wait_for_places_and_budgets_of_its_parents_calls(tmp_path):
+    sent, answer = threading.Event(), threading.Event()
+
+    class Slow(Counting):
+        max_concurrency = 1
+
+        def complete(self, request):
+            if request.seed == 1:
+                sent.set()
+                assert answer.wait(60)
+            return super().complete(request)
+
+    metered = MeteredProvider(
+        Slow(), Ledger(Budget(max_tokens=2 * 2048)), ReplyCache(tmp_path / 'c.sqlite')
+    )
+    thread = threading.Thread(target=metered.complete, args=[ASK])
+    thread.start()
+    assert sent.wait(30)
+    child = forked(metered.complete, replace(ASK, seed=2))
+    assert ended(child) == 0
+    answer.set()
+    thread.join(30)
+
+
+@FORKS
+@QUIET
+def test_a_forked_process_shares_no_connection_with_its_parent():
+    with Server(answer=lambda schema, prompt, seed: f'for {seed}') as server:
+        provider = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
+        assert provider.complete(PLAIN).text == 'for 1'
+
+        def work():
+            guard = provider.client()._client._transport
+            assert guard._inner == {}
+            assert provider.complete(replace(PLAIN, seed=2)).text == 'for 2'
+
+        assert ended(forked(work)) == 0
+        assert provider.complete(replace(PLAIN, seed=3)).text == 'for 3'
+
+
+@FORKS
+@QUIET
+def test_two_processes_that_ask_the_same_pay_once(tmp_path):
+    requests = [replace(PLAIN, seed=seed) for seed in range(6)]
+    with Server(delay=0.2) as server:
+        provider = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
+
+        def work():
+            metered = cached(tmp_path, provider)
+            metered.complete_many(requests)
+
+        children = [forked(work) for _ in range(3)]
+        assert [ended(child) for child in children] == [0, 0, 0]
+        assert len(server.received) == 6
+    content = [path for path in tmp_path.glob('c.sqlite-*') if path.stat().st_mode & 0o077]
+    assert content == []
+
+
+@FORKS
+@QUIET
+def test_what_a_process_asked_when_it_was_killed_is_asked_again(tmp_path):
+    reached = threading.Event()
+    with Server() as server:
+
+        def answer(schema, prompt, seed):
+            if not reached.is_set():
+                reached.set()
+                threading.Event().wait(0.5)
+            return 'Hello.'
+
+        server.answer = answer
+        provider = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
+        child = forked(cached(tmp_path, provider).complete, PLAIN)
+        assert reached.wait(30)
+        child.kill()
+        child.join(30)
+        assert cached(tmp_path, provider).complete(PLAIN).text == 'Hello.'
+        assert len(server.received) == 2

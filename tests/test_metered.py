@@ -6,7 +6,7 @@ import time
 import cloudpickle
 import pytest
 
-from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
@@ -173,3 +173,54 @@ def test_what_was_used_survives_pickling():
     assert restored.ledger.by_role() == metered.ledger.by_role()
     assert restored.complete(ask()).text == 'one'
     assert restored.ledger.by_role()['generator'].calls == 2
+
+
+class Odd(Slow):
+    """Answers with what it is given."""
+
+    def __init__(self, *completions):
+        super().__init__()
+        self.max_retries = 0
+        self.completions = iter(completions)
+
+    def complete(self, request):
+        return next(self.completions)
+
+
+@pytest.mark.parametrize('count', [None, -5, 1e30, 10**40, 2.5, float('nan'), 'many', True, [1]])
+def test_counts_that_are_none_are_counted_here(count):
+    said = Usage(count, count, count, count)
+    metered = MeteredProvider(Odd(Completion('Hello, you.', said)))
+    completion = metered.complete(ask('Say hello.'))
+    assert completion.usage == Usage(1, 3, 4, 0)
+    assert metered.ledger.total() == Usage(1, 3, 4, 0, usd=None)
+
+
+def test_counts_that_are_whole_are_believed():
+    said = [Usage(1, 12.0, 7, 9), Usage(1, 12, 7, 99), Usage(1, 0, 7), Usage(1, 12, 0)]
+    metered = MeteredProvider(Odd(*(Completion('Hello, you.', usage) for usage in said)))
+    used = [metered.complete(ask('Say hello.')).usage for _ in said]
+    assert used == [Usage(1, 12, 7, 9), Usage(1, 12, 7, 12), Usage(1, 3, 7), Usage(1, 12, 4)]
+
+
+@pytest.mark.parametrize('text', [None, 7, ['Hello.'], {'text': 'Hello.'}, b'Hello.'], ids=repr)
+def test_a_reply_that_is_no_text_is_an_error_and_counted(text):
+    metered = MeteredProvider(Odd(Completion(text)))
+    with pytest.raises(TransientError, match=f'with {type(text).__name__} in place of text'):
+        metered.complete(ask())
+    assert metered.ledger.total().calls == 1
+
+
+def test_a_reply_is_cut_where_none_that_keeps_to_max_tokens_is_longer():
+    short = Request((Message('user', 'Hello.'),), max_tokens=10)
+    metered = MeteredProvider(Odd(*(Completion('x' * length) for length in (1_000, 10**7))))
+    assert len(metered.complete(short).text) == 1_000
+    assert len(metered.complete(short).text) == short.most_characters < 70_000
+
+
+def test_half_a_character_stops_all_requests_before_the_first_is_sent():
+    provider = Slow()
+    with pytest.raises(ProviderError, match='lone surrogate.*Mend the cell') as caught:
+        MeteredProvider(provider).complete_many([ask('whole'), ask('half \ud800')])
+    assert not isinstance(caught.value, TransientError)
+    assert provider.started == []
