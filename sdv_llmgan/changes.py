@@ -13,6 +13,7 @@ from sdv_llmgan.causal_graph import Edge
 from sdv_llmgan.column import quote
 from sdv_llmgan.markdown import escaped, listed
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.words import visible
 
 Part = Literal['instruction', 'context', 'detail', 'rules', 'columns']
 #: A run of words, and whether it was kept, removed or added.
@@ -82,7 +83,7 @@ class Change:
             return ''
         old, new = (re.split(r'(?<=[.!?])\s+|\n', text) for text in self.texts[part])
         names = f'step {self.before}', f'step {self.after}'
-        return '\n'.join(difflib.unified_diff(old, new, *names, lineterm=''))
+        return visible('\n'.join(difflib.unified_diff(old, new, *names, lineterm='')))
 
     def words(self, part: Part = 'instruction') -> list[Words]:
         """A part's change word by word, white space aside; empty where it is none."""
@@ -105,7 +106,7 @@ class Change:
         marks = {'kept': '{}', 'removed': '[-{}-]', 'added': '{{+{}+}}'}
         return '\n'.join([
             f'Step {self.before} to step {self.after}: {self._score_words()}',
-            *self._lines(quote, str, marks),
+            *self._lines(quote, visible, marks),
         ])
 
     def to_markdown(self) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-#: Ends of ranges are met but for so much: scores are sums of many parts.
+#: Ranges are compared with this tolerance: scores are sums of many parts.
 SLACK = 1e-9
+#: Counts beyond this fit into no table.
+MOST = 2**63 - 1
 #: Gets a value and where it stands; returns it as the program keeps it, or raises ``ValueError``.
 Reader = Callable[[Any, str], Any]
 
@@ -19,7 +21,10 @@ def parse(text: str, where: str) -> Any:  # noqa: ANN401 - any JSON value
     """A JSON text as values; ``ValueError`` where it is none."""
     try:
         return json.loads(text, parse_constant=lambda name: _refuse(where, 'finite numbers', name))
-    except (json.JSONDecodeError, RecursionError, TypeError) as error:
+    except (ValueError, RecursionError, TypeError) as error:
+        if str(error).startswith(f'{where}: '):
+            raise
+        # Python itself reads no whole number of more than 4,300 digits.
         raise ValueError(f'{where}: this is no JSON text ({error}).') from error
 
 
@@ -72,9 +77,9 @@ def boolean(saved: Any, where: str) -> bool:  # noqa: ANN401
 
 
 def count(saved: Any, where: str) -> int:  # noqa: ANN401
-    """A whole number of at least 0."""
-    if isinstance(saved, bool) or not isinstance(saved, int) or saved < 0:
-        _refuse(where, 'a whole number of at least 0', saved)
+    """A whole number from 0 to ``MOST``."""
+    if isinstance(saved, bool) or not isinstance(saved, int) or not 0 <= saved <= MOST:
+        _refuse(where, f'a whole number from 0 to {MOST}', saved)
     return int(saved)
 
 
@@ -93,7 +98,7 @@ def number(least: float, most: float = math.inf) -> Reader:
 
 def scalar(saved: Any, where: str) -> Any:  # noqa: ANN401
     """Text, a finite number, true, false or null."""
-    if isinstance(saved, (str, bool, int, type(None))):
+    if isinstance(saved, (str, bool, type(None))):
         return saved
     return number(-math.inf)(saved, where)
 
@@ -125,5 +130,7 @@ def with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON 
 
 
 def _refuse(where: str, needed: str, found: Any) -> Any:  # noqa: ANN401 - never returns
-    shown = repr(found)
+    # Python writes no whole number of more than 4,300 digits.
+    is_huge = isinstance(found, int) and abs(found) > MOST
+    shown = f'one of {found.bit_length()} bits' if is_huge else repr(found)
     raise ValueError(f'{where}: needs {needed}, got {shown if len(shown) < 80 else shown[:80]}.')

@@ -24,6 +24,7 @@ from sdv_llmgan.closed_json import (
     text,
     with_defaults,
 )
+from sdv_llmgan.words import visible
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 
@@ -37,6 +38,8 @@ CATEGORIES_LENGTH = 1_500
 CATEGORIES_IN_PATTERN = 12
 #: Finer steps than this many decimals are not put to structured output.
 MAX_STEP = 12
+#: The smallest numbers that there are have no more.
+MOST_DECIMALS = 400
 ALWAYS_NULL = 'always null'
 DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
@@ -96,11 +99,17 @@ class Column:
     stored_format: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a range that no value lies in.
+        """Refuse what no value could be like.
 
         Raises:
-            ValueError: The minimum is above the maximum, or they are of different kinds.
+            ValueError: The minimum is above the maximum, or they are of different kinds; there
+                are more decimals than numbers have, or the step is 0.
         """
+        if not 0 <= self.decimals <= MOST_DECIMALS or self.step < 1:
+            raise ValueError(
+                f'{quote(self.name)} needs 0 to {MOST_DECIMALS} decimals and a step of at least 1, '
+                f'got {self.decimals} and {self.step}.'
+            )
         low, high = self.minimum, self.maximum
         if low is None or high is None:
             return
@@ -297,13 +306,13 @@ class Column:
 
 
 def dump(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Compact JSON, with letters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(',', ':'))
+    """Compact JSON, with letters as they are and nothing hidden."""
+    return visible(json.dumps(value, ensure_ascii=False, separators=(',', ':')))
 
 
 def quote(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A name or value as JSON, so that odd characters cannot break a prompt."""
-    return json.dumps(value, ensure_ascii=False)
+    """A name or value as JSON, so that odd characters cannot break a prompt or a terminal."""
+    return visible(json.dumps(value, ensure_ascii=False))
 
 
 def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell

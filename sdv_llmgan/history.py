@@ -17,7 +17,7 @@ from sdv_llmgan.markdown import folded, sections
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.step import Step
 from sdv_llmgan.story import tell
-from sdv_llmgan.words import plural
+from sdv_llmgan.words import plural, visible
 
 __all__ = ['History', 'Step']
 
@@ -141,7 +141,8 @@ class History:
         """
         steps = [step.to_dict() for step in self.steps]
         saved = {'format': FORMAT, 'version': VERSION, 'stopped': self.stopped, 'steps': steps}
-        return json.dumps(saved, ensure_ascii=False, indent=2, default=str, allow_nan=False)
+        told = json.dumps(saved, ensure_ascii=False, indent=2, default=str, allow_nan=False)
+        return visible(told)
 
     @classmethod
     def from_json(cls, saved: str) -> History:

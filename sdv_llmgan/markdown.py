@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 
+from sdv_llmgan.words import visible
+
 #: A heading, and the fenced block under it: what ``fenced`` wrote, perhaps edited.
 SECTION = re.compile(
-    r'^#+ (?P<name>[^\n]+)\n+(?P<fence>`{3,})\w*\n(?P<text>.*?)\n?^(?P=fence)[ ]*$', re.M | re.S
+    r'^#+ (?P<name>[^\n]+)\n+(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)\n?^(?P=fence)[ ]*$',
+    re.M | re.S,
 )
 #: What begins markup inside a line, in CommonMark and on GitHub.
 MARKUP = re.compile(r'([\\`*_{}\[\]<>#|~$&])')
 
+JSON = 'json'
+#: What ``visible`` writes, and what would be read as that.
+ESCAPES = re.compile(r'(?:\\u[0-9a-f]{4})+')
+ESCAPE = re.compile(r'\\(u[0-9a-f]{4})')
+
 
 def escaped(text: str) -> str:
-    """A text on one line, with what would be markup made harmless."""
-    return MARKUP.sub(r'\\\1', ' '.join(text.split()))
+    """A text on one line, with what would be markup, or hidden, made harmless."""
+    return MARKUP.sub(r'\\\1', visible(' '.join(text.split())))
 
 
 def quoted(text: str) -> str:
@@ -25,7 +34,12 @@ def quoted(text: str) -> str:
 
 
 def fenced(name: str, text: str, language: str = 'text') -> str:
-    """A section that ``sections`` reads back to the letter: a heading, and a fenced block."""
+    """A section that ``sections`` reads back to the letter: a heading, and a fenced block.
+
+    What is hidden in a text is written as ``visible`` does; JSON has it so already.
+    """
+    if language != JSON:
+        text = visible(ESCAPE.sub(r'\\u005c\1', text))
     runs = re.findall('`+', text)
     fence = '`' * max(3, 1 + max(map(len, runs), default=0))
     return f'## {name}\n\n{fence}{language}\n{text}\n{fence}'
@@ -39,7 +53,12 @@ def folded(name: str, text: str, language: str) -> str:
 def sections(text: str) -> dict[str, str]:
     """The fenced blocks of a text by the heading right above each."""
     lines = text.replace('\r\n', '\n')
-    return {found['name'].strip(): found['text'] for found in SECTION.finditer(lines)}
+    return {
+        found['name'].strip(): found['text']
+        if found['language'] == JSON
+        else ESCAPES.sub(lambda run: str(json.loads(f'"{run.group()}"')), found['text'])
+        for found in SECTION.finditer(lines)
+    }
 
 
 def listed(lines: Iterable[str]) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, overload
 
+from sdv_llmgan.column import quote
 from sdv_llmgan.providers.base import Completion, Request, WrappingProvider
+from sdv_llmgan.words import visible
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +57,7 @@ class Preview(Sequence[Request]):
     def to_json(self) -> str:
         """All requests as indented JSON."""
         requests = [asdict(request) for request in self]
-        return json.dumps(requests, ensure_ascii=False, indent=2)
+        return visible(json.dumps(requests, ensure_ascii=False, indent=2))
 
 
 class Unsent(WrappingProvider):
@@ -97,5 +99,5 @@ def first_requests(fit: Callable[[], Any]) -> Preview:
 def _text(request: Request) -> str:
     parts = [f'--- {message.role}\n{message.content}' for message in request.messages]
     if request.json_schema is not None:
-        parts.append(f'--- JSON Schema\n{json.dumps(request.json_schema, ensure_ascii=False)}')
+        parts.append(f'--- JSON Schema\n{quote(request.json_schema)}')
     return '\n'.join(parts)

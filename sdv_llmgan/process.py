@@ -23,6 +23,7 @@ from sdv_llmgan.closed_json import a_list, one_of, parse, read_object, text
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.markdown import fenced, sections
 from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.words import visible
 
 HOW_TO_EDIT = (
     'What stands in the boxes can be edited; `GenerationProcess.from_markdown` reads it. In the '
@@ -145,7 +146,7 @@ class GenerationProcess:
 
     def to_text(self) -> str:
         """The process for a person to read."""
-        return '\n'.join([
+        lines = [
             'Context',
             f'  {self.context or "(none given)"}',
             'Columns',
@@ -156,7 +157,8 @@ class GenerationProcess:
             *(['Rules', *(f'  {rule}' for rule in self.rules)] if self.rules else []),
             'Instruction',
             f'  {self.instruction}',
-        ])
+        ]
+        return visible('\n'.join(lines))
 
     def _repr_markdown_(self) -> str:
         """The process, as a notebook shows it."""
@@ -173,7 +175,7 @@ class GenerationProcess:
         """
         edges = (f'{_bare(cause)} -> {_bare(effect)}' for cause, effect in self.causal_graph.edges)
         columns = {'detail': self.detail, 'schema': self.schema.to_dict()}
-        as_json = json.dumps(columns, ensure_ascii=False, indent=1, default=str)
+        as_json = visible(json.dumps(columns, ensure_ascii=False, indent=1, default=str))
         parts = [
             f'# Generation process\n\n{HOW_TO_EDIT}',
             fenced('Context', self.context),
@@ -221,7 +223,7 @@ class GenerationProcess:
 
     def to_json(self) -> str:
         """``to_dict`` as indented JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str)
+        return visible(json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str))
 
     @classmethod
     def from_dict(cls, saved: Any, where: str = 'generation process') -> GenerationProcess:  # noqa: ANN401

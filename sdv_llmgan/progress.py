@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.history import History
 from sdv_llmgan.usage import Usage
-from sdv_llmgan.words import plural
+from sdv_llmgan.words import plural, visible
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
 ROWS = '{desc}: {n_fmt}/{total_fmt} rows |{bar}| {elapsed}<{remaining}{postfix}'
@@ -119,7 +119,7 @@ def summary(history: History, source: str, seconds: float) -> str:
 
 def say(line: str) -> None:
     """Show a line beside bars, in a terminal or a notebook."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(visible(line), file=sys.stderr)
 
 
 def usage_words(usage: Usage) -> str:

@@ -22,6 +22,7 @@ from sdv_llmgan.learn_column import LARGEST
 from sdv_llmgan.plain import limits
 from sdv_llmgan.replies import read_rows
 from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.words import is_encodable
 
 NOT_A_ROW = 'not a row'
 TOO_MANY = 'more rows than asked for'
@@ -206,6 +207,8 @@ def _fold(value: Any) -> str:  # noqa: ANN401
 def _read_text(value: Any, column: Column) -> str:  # noqa: ANN401
     if not isinstance(value, str):
         raise _Rejected(f'{column.name}: not text')
+    if not is_encodable(value):
+        raise _Rejected(f'{column.name}: half a character')
     if column.only is None and not column.min_length <= len(value) <= column.max_length:
         raise _Rejected(f'{column.name}: too long or too short')
     return value

@@ -30,6 +30,7 @@ from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
+from sdv_llmgan.private_files import make_private
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
@@ -42,7 +43,7 @@ from sdv_llmgan.rules import Rules, check_constraints
 from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
-from sdv_llmgan.words import plural
+from sdv_llmgan.words import is_encodable, plural
 
 LOGGER = logging.getLogger(__name__)
 
@@ -275,6 +276,16 @@ class LLMGANSynthesizer(Conditional):
             'make it no key.'
             for key in modeled_keys(self.metadata)
         ]
+        errors += [
+            f'{quote(str(name))}: the name or a value holds half a character (a lone surrogate), '
+            'which can be neither sent nor stored: replace it.'
+            for name, values in table.items()
+            if not all(
+                is_encodable(text)
+                for text in [str(name), *(values if values.dtype.kind == 'O' else ())]
+                if isinstance(text, str)
+            )
+        ]
         if len(table) < MIN_ROWS:
             errors.append(
                 f'The table has {plural(len(table), "row")}; at least {MIN_ROWS} are needed, one '
@@ -306,6 +317,15 @@ class LLMGANSynthesizer(Conditional):
         processor._id_columns_use_old_behavior = [
             name for name, declared in columns.items() if declared['sdtype'] == 'id'
         ]
+
+    def save(self, filepath: str | os.PathLike[str]) -> None:
+        """Save the synthesizer, with the rows it was fitted on, readable by its owner only.
+
+        Args:
+            filepath: The file; one that is there is written over.
+        """
+        make_private(filepath)
+        super().save(filepath)
 
     def preview(self, data: Any) -> Preview:  # noqa: ANN401 - what ``fit`` takes
         """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.

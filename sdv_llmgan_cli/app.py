@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ from sdv_llmgan_cli.options import (
     Verbose,
     takes,
 )
-from sdv_llmgan_cli.speech import Misused, answer, check_output, command, say
+from sdv_llmgan_cli.speech import Misused, answer, check_output, command, say, show
 
 HELP = """Synthetic tables from language models, for tables of 25 to 800 rows.
 
@@ -134,8 +135,8 @@ def preview(
     """Show what a fit would send first."""
     from sdv_llmgan_cli import work
 
-    shown = work.preview(data, metadata, settings, form)
-    typer.echo(shown.to_json() if as_json else str(shown))
+    found = work.preview(data, metadata, settings, form)
+    show(found.to_json() if as_json else str(found))
 
 
 @app.command(
@@ -168,7 +169,7 @@ def estimate(
     if as_json:
         answer(found.to_dict())
     else:
-        typer.echo(str(found))
+        show(str(found))
 
 
 @app.command(
@@ -222,7 +223,12 @@ def sample(
         tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
-        tables.write_csv(rows, sys.stdout, spreadsheet_safe=spreadsheet_safe)
+        pipe = io.StringIO()
+        tables.write_csv(rows, pipe, spreadsheet_safe=spreadsheet_safe)
+        # A file or program gets the cells as they are.
+        show(pipe.getvalue().rstrip('\n')) if sys.stdout.isatty() else sys.stdout.write(
+            pipe.getvalue()
+        )
     if as_json:
         shown = {} if output is not None else {'data': tables.records(rows)}
         answer({'output': output, 'rows': len(rows), 'asked_for': num_rows, **shown})
@@ -293,7 +299,7 @@ def report(
     if as_json:
         answer(made.to_dict())
     else:
-        typer.echo(str(made))
+        show(str(made))
     say(f'Wrote {output}.')
 
 
@@ -326,7 +332,7 @@ def story(
 
     history = work.load(model).history
     if output is None:
-        typer.echo(history.to_json() if as_json else history.to_markdown())
+        show(history.to_json() if as_json else history.to_markdown())
         return
     in_json = output.suffix.lower() == '.json'
     output.write_text(history.to_json() if in_json else history.to_markdown(), encoding='utf-8')
@@ -364,11 +370,13 @@ def split(
     paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)
+    from sdv_llmgan.private_files import make_private
     from sdv_llmgan.words import plural
     from sdv_llmgan_cli import tables, work
 
     parts = work.split(data, share, form)
     for part, path in zip(parts, paths, strict=True):
+        make_private(path)  # these are the rows themselves
         tables.write_csv(part, path)
         say(f'Wrote {path}: {plural(len(part), "row")}.')
     if as_json:
@@ -392,9 +400,9 @@ def providers(*, as_json: Json = False, verbose: Verbose = False) -> None:
         answer(found)
         return
     for kind, options in (('providers', '--llm NAME/MODEL'), ('discriminators', '--discriminator')):
-        typer.echo(f'{kind} ({options})')
+        show(f'{kind} ({options})')
         for plugin in found[kind]:
-            typer.echo(f'  {plugin["name"]:<12} {plugin["what"]} [{plugin["from"]}]')
+            show(f'  {plugin["name"]:<12} {plugin["what"]} [{plugin["from"]}]')
 
 
 @app.command(
@@ -442,7 +450,7 @@ def demo(
         return
     for name, path in done['files'].items():
         say(f'{name:<10} {path}')
-    typer.echo(done['report'])
+    show(done['report'])
 
 
 if __name__ == '__main__':

@@ -20,18 +20,35 @@ STOPPED = 'Stopped by Ctrl-C; nothing was saved.'
 IGNORED = 'We strongly recommend saving the metadata'
 
 
+FORMAT = '%(asctime)s %(message)s'
+
+
 class Misused(ValueError):
     """The command was called in a way that it cannot be; ends with 2."""
 
 
 def say(text: str) -> None:
     """Tell the user something."""
-    typer.echo(text, err=True)
+    typer.echo(seen(text), err=True)
+
+
+def show(text: str) -> None:
+    """Write a result; nothing of a cell, a name or a reply gets at the terminal."""
+    typer.echo(seen(text))
+
+
+def seen(text: str) -> str:
+    """A text in which nothing is hidden; see ``words.visible``."""
+    if all(line.isprintable() for line in text.split('\n')):
+        return text
+    from sdv_llmgan.words import visible  # only now: the package takes seconds to import
+
+    return visible(text)
 
 
 def answer(result: dict[str, Any]) -> None:
     """Write a result as JSON, for ``--json``; a number that is not finite becomes null."""
-    typer.echo(json.dumps(_plain(result), ensure_ascii=False, indent=2, default=str))
+    show(json.dumps(_plain(result), ensure_ascii=False, indent=2, default=str))
 
 
 def fail(error: BaseException, *, as_json: bool, verbose: bool) -> NoReturn:
@@ -76,15 +93,23 @@ def check_output(path: Path | None, force: bool) -> None:
         raise ValueError(f'There is no folder {path.parent} to write {path.name} into.')
 
 
+class _Visible(logging.Formatter):
+    """Lines of a log with nothing hidden in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record, and the traceback that it may have."""
+        return seen(super().format(record))
+
+
 def _listen(verbose: bool) -> None:
     """Show warnings as one line each, and with ``verbose`` the package's log."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.WARNING,
-        format='%(asctime)s %(message)s',
-        datefmt='%H:%M:%S',
         force=True,
     )
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Visible(FORMAT, datefmt='%H:%M:%S'))
     logging.getLogger('sdv_llmgan').setLevel(logging.INFO if verbose else logging.WARNING)
     said: set[str] = set()
 

@@ -21,6 +21,7 @@ from sdv_llmgan.egress import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.preview import Preview
+from sdv_llmgan.private_files import make_private
 from sdv_llmgan.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
@@ -288,6 +289,8 @@ def demo(llm: str | None, folder: Path) -> dict[str, Any]:
     done = fit(synthesizer, training, files['model'])
     synthetic = taken(synthesizer.sample(len(training)))
     for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
+        if name != 'synthetic':
+            make_private(files[name])
         write_csv(rows, files[name])
     made = synthesizer.report(training, synthetic, held_out, files['report'])
     return {**done, 'files': {name: str(path) for name, path in files.items()}, 'report': str(made)}

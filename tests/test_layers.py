@@ -14,6 +14,7 @@ ORDER = [
     'csv_text',
     'csv_layout',
     'csv_cells',
+    'private_files',
     'csv_files',
     'markdown',
     'closed_json',

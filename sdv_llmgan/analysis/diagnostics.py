@@ -13,6 +13,8 @@ from sdv_llmgan.analysis.copies import Copies
 from sdv_llmgan.analysis.findings import Finding
 from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
+from sdv_llmgan.schema import quote
+from sdv_llmgan.words import visible
 
 #: What each part weighs in the score. Halves for columns and pairs are SDMetrics' quality report;
 #: a fifth of them is given to what that report leaves out.
@@ -83,7 +85,7 @@ class Diagnostics:
 
     def to_json(self) -> str:
         """All of it as JSON; numbers are finite, and what cannot be computed is null."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        return quote(self.to_dict())
 
     def __str__(self) -> str:
         lines = [
@@ -101,7 +103,7 @@ class Diagnostics:
             f'repeated {self.copies.repeated:.1%} ({self.copies.expected_repeated:.1%})',
             *(f'! {text}' for text in self.findings()),
         ]
-        return '\n'.join(lines)
+        return visible('\n'.join(lines))
 
     def _column_line(self, column: ColumnDiagnostics) -> str:
         test = column.chi_squared if isinstance(column, CategoricalColumn) else column.ks

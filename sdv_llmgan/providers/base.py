@@ -6,6 +6,7 @@ so a provider is one method long.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 from sdv_llmgan.column import dump
+from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.schema import RowFormat
 from sdv_llmgan.usage import Usage
+from sdv_llmgan.words import visible
 
 #: Names of this machine; the last stands for every address of its own.
 LOOPBACK = ('localhost', '127.0.0.1', '::1', '0.0.0.0')
@@ -29,6 +32,9 @@ Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
 class Message:
     """One turn of a conversation.
 
+    Whatever stands in cells, names, words of users and replies before: no character of it is
+    hidden from a reader (see ``words.visible``), and all of it can be sent.
+
     Attributes:
         role: Whose turn it is.
         content: What is said.
@@ -39,6 +45,13 @@ class Message:
     role: Literal['system', 'user', 'assistant']
     content: str
     stable: int = 0
+
+    def __post_init__(self) -> None:
+        """Write out what is hidden."""
+        content = visible(self.content)
+        if content != self.content:
+            object.__setattr__(self, 'stable', len(visible(self.content[: self.stable])))
+            object.__setattr__(self, 'content', content)
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,22 @@ class Request:
     columns: tuple[str, ...] = ()
     real_rows: int = 0
     shared_by: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be sent, before anything is.
+
+        Raises:
+            ProviderError: A name or value in the JSON Schema holds half a character.
+        """
+        try:
+            json.dumps(self.json_schema, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            start = max(0, error.start - 30)
+            raise ProviderError(
+                'A request must be text that can be sent as UTF-8, and a name or value in its JSON '
+                'Schema holds half a character (a lone surrogate): '
+                f'{error.object[start : error.end]!a}. Nothing was sent. Replace it in the table.'
+            ) from error
 
     @property
     def most_characters(self) -> int:

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from sdv_llmgan.report.charts import draw
 from sdv_llmgan.report.columns import percent
 from sdv_llmgan.report.content import Score, Section
+from sdv_llmgan.words import visible
 
 #: The figures of the first page, where there are so many.
 HEADLINES = (
@@ -90,14 +91,15 @@ class Report:
 
     def to_json(self) -> str:
         """``to_dict`` as indented JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
+        made = json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
+        return visible(made)
 
     def to_html(self) -> str:
         """One page that needs nothing else: style and drawings are inside, scripts there are none.
 
         It opens offline, follows the reader's light or dark setting, and prints.
         """
-        return _template().render(report=self)
+        return visible(_template().render(report=self))
 
     def save(self, path: str | Path) -> Path:
         """Write the report: HTML, or JSON where the path ends so.
@@ -129,7 +131,7 @@ class Report:
             )
             for score in self.scores
         ]
-        return '\n'.join([self.title, *lines])
+        return visible('\n'.join([self.title, *lines]))
 
 
 def check_path(path: str | Path) -> Path:
