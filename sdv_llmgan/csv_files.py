@@ -159,11 +159,13 @@ def _told(decimal: Sequence[str] | None, columns: dict[str, Column], path: Path)
 def _forms(columns: dict[str, Column], texts: Sequence[str]) -> list[str]:
     """How columns were read that are not plain numbers."""
     numbers = {name: column for name, column in columns.items() if column.kind == 'numbers'}
-    commas = [
-        name
+    fractions = {
+        name: column.sign
         for name, column in numbers.items()
-        if column.sign == ',' and any(number.fraction for number in column.numbers)
-    ]
+        if any(number.fraction for number in column.numbers)
+    }
+    commas = [name for name, sign in fractions.items() if sign == ',']
+    which = f': {and_list(commas)}' if len(commas) < len(fractions) else ''
     grouped = [
         name for name, column in numbers.items() if any(number.grouped for number in column.numbers)
     ]
@@ -172,7 +174,7 @@ def _forms(columns: dict[str, Column], texts: Sequence[str]) -> list[str]:
     codes = [n for n, column in columns.items() if column.kind == 'codes' and n not in texts]
     nameless = [name for name in columns if name.startswith('Unnamed: ')]
     return [
-        *([f'with decimal commas: {and_list(commas)}'] if commas else []),
+        *([f'with decimal commas{which}'] if commas else []),
         *([f'with thousands set apart: {and_list(grouped)}'] if grouped else []),
         *([f'numbers read: {and_list(with_units)}'] if with_units else []),
         *([f'codes kept as text: {and_list(codes)}'] if codes else []),

@@ -26,7 +26,7 @@ from sdv_llmgan.history import History
 from sdv_llmgan.schema import Column, TableSchema
 from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
-from sdv_llmgan_cli.metadata import read_metadata
+from sdv_llmgan_cli.metadata import columns_of, read_metadata
 from sdv_llmgan_cli.options import FitOptions
 from sdv_llmgan_cli.tables import read_csv, records, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
@@ -347,7 +347,7 @@ def test_a_seed_gives_other_rows_and_the_same_ones_again(desk):
         (b'\xef\xbb\xbfage,job\n41,nurse\n30,clerk\n', ' (with a byte-order mark)', 41),
         (b'age;job\n41;nurse, day\n30;clerk\n', ' (separated by semicolons)', 41),
         (b'age\tjob\n41\tnurse\n', ' (separated by tabs)', 41),
-        (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas: age)', 4.5),
+        (b'age;job\n4,5;nurse\n', ' (separated by semicolons, with decimal commas)', 4.5),
         ('age,job\n41,Köchin\n'.encode('cp1252'), ' (in Windows-1252, not UTF-8)', 41),
         (b'age,job\n41,"a;b"\n', '', 41),
         (b'age,job\n41,nurse\n30,\n', '', 41),
@@ -364,7 +364,111 @@ def test_any_common_csv_is_read_and_what_was_found_is_said(tmp_path, capsys, raw
     assert list(table)[0] == 'age'
     assert table['age'][0] == first
     said = capsys.readouterr().err
-    assert said.endswith(f'columns{notes}.\n')
+    assert said.splitlines()[0].endswith(f'columns{notes}.')
+    guess = "Note: Windows-1252 is a guess; it reads 'Köchin'. --encoding names another."
+    assert said.splitlines()[1:] == ([guess] if 'Windows' in notes else [])
+
+
+FILES = Path(__file__).parent / 'files'
+
+
+def test_an_excel_export_in_german_goes_from_the_file_to_a_report(tmp_path):
+    data, model, out = (tmp_path / name for name in ('sales.csv', 'm.pkl', 'out.csv'))
+    data.write_bytes((FILES / 'sales_german.csv').read_bytes())
+    done = run('fit', data, '-o', model, *QUICK)
+    assert done.exit_code == 0, done.output
+    said = done.stderr.splitlines()
+    assert said[0] == (
+        f'{data}: 40 rows, 10 columns (in Windows-1252, not UTF-8, separated by semicolons, with '
+        'decimal commas: Einzelpreis, Rabatt and Umsatz, with thousands set apart: Umsatz, numbers '
+        "read: Einzelpreis without its '€' and Rabatt without its '%', codes kept as text: "
+        'Kundennr).'
+    )
+    assert "2 lines above the header left out, from line 1 ('Umsatzbericht 2024')" in said[2]
+    assert "1 line below the last row left out, from line 49 ('Summe')" in said[3]
+    assert said[4] == 'Note: Read as missing: - in "Umsatz" (3). --missing "" keeps words.'
+    assert 'datetime: Bestelldatum; numerical: Menge, Einzelpreis' in done.stderr
+    done = run('sample', model, '-n', 20, '-o', out)
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(out)
+    assert set(rows['Ort']) <= {'Köln', 'München', 'Düsseldorf', 'Zürich'}
+    assert rows['Rabatt'].between(0, 12.5).all()
+    assert pd.to_datetime(rows['Bestelldatum'], format='%d.%m.%Y').dt.year.eq(2024).all()
+    done = run('report', model, data, out, '-o', tmp_path / 'r.html')
+    assert done.exit_code == 0, done.output
+    done = run('split', data, '--missing', 'k.A.', '--skip-footer', '0')
+    assert done.exit_code == 0, done.output
+    assert 'data' not in done.stdout
+    assert f'{data}: 41 rows' in done.stderr
+
+
+def test_a_list_of_a_hospital_goes_from_the_file_to_rows(tmp_path):
+    data, model = tmp_path / 'stays.csv', tmp_path / 'm.pkl'
+    data.write_bytes((FILES / 'hospital_stays.csv').read_bytes())
+    done = run('fit', data, '-o', model, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert 'numerical: Age, Temp, Weight, CRP; datetime: Admission, Discharge' in done.stderr
+    assert 'Note: Read as missing: n.d. in "CRP" (' in done.stderr
+    rows = pd.read_csv(io.StringIO(run('sample', model, '-n', 20).stdout))
+    admitted, discharged = (
+        pd.to_datetime(rows[name], format='%d/%m/%Y %H:%M') for name in ('Admission', 'Discharge')
+    )
+    assert admitted.dt.year.eq(2023).all()
+    assert discharged.dropna().between('2023-01-01', '2024-01-31').all()
+    assert rows['Temp'].between(36, 41).all()
+
+
+@pytest.mark.parametrize(
+    ('seen', 'form', 'note'),
+    [
+        (['31.01.2024', '01.02.2024'], '%d.%m.%Y', None),
+        (['31/01/2024 12:30', '01/02/2024 13:00'], '%d/%m/%Y %H:%M', None),
+        (['31.01.24', '01.02.24'], '%d.%m.%y', None),
+        (['01/31/2024', '02/01/2024'], '%m/%d/%Y', None),
+        (['01/03/2024', '02/04/2024'], '%m/%d/%Y', '"seen=datetime:%d/%m/%Y" reads them so'),
+        (['01.03.2024', '02.04.2024'], '%d.%m.%Y', '"seen=datetime:%m.%d.%Y" reads them so'),
+    ],
+)
+def test_dates_are_seen_and_a_doubt_is_said(capsys, seen, form, note):
+    table = pd.DataFrame({'seen': seen * 10, 'job': ['nurse', 'clerk'] * 10})
+    declared = columns_of(read_metadata(None, table, 'data'))['seen']
+    assert (declared['sdtype'], declared['datetime_format']) == ('datetime', form)
+    said = capsys.readouterr().err
+    assert (note in said) if note else ('Note' not in said)
+
+
+def test_another_column_decides_whether_the_day_comes_first(capsys):
+    table = pd.DataFrame({
+        'admitted': ['01/03/2024', '02/04/2024'] * 10,
+        'discharged': ['05/03/2024', '28/04/2024'] * 10,
+    })
+    declared = columns_of(read_metadata(None, table, 'data'))
+    assert {entry['datetime_format'] for entry in declared.values()} == {'%d/%m/%Y'}
+    assert 'the dates in "admitted" were read as %d/%m/%Y' in capsys.readouterr().err
+
+
+def test_coordinates_are_no_ids_and_what_is_made_up_is_said(capsys):
+    table = pd.DataFrame({'grid_id': np.linspace(47.1, 48.3, 20), 'job': ['nurse', 'clerk'] * 10})
+    assert columns_of(read_metadata(None, table, 'data'))['grid_id']['sdtype'] == 'numerical'
+    assert 'Note' not in capsys.readouterr().err
+    read_metadata(None, table.rename(columns={'grid_id': 'latitude'}), 'data')
+    assert capsys.readouterr().err.endswith(
+        'Note: "latitude" was taken for personal data (latitude), whose values are made up. If '
+        'they are to be learned: --type "latitude=numerical".\n'
+    )
+
+
+def test_cells_that_a_spreadsheet_would_compute_are_written_as_text_if_asked(tmp_path):
+    data, model = tmp_path / 'data.csv', tmp_path / 'm.pkl'
+    visits(30).assign(link=['=HYPERLINK("x")', '+1+cmd', '@a'] * 10).to_csv(data, index=False)
+    assert run('fit', data, '-o', model, *QUICK).exit_code == 0
+    plain, safe = (
+        pd.read_csv(io.StringIO(run('sample', model, '-n', 9, *option).stdout))
+        for option in ((), ('--spreadsheet-safe',))
+    )
+    assert set(plain['link'].str[0]) <= set('=+@')
+    assert list(safe['link']) == ["'" + cell for cell in plain['link']]
+    pd.testing.assert_frame_equal(safe.drop(columns='link'), plain.drop(columns='link'))
 
 
 def test_one_row_is_one_row(tmp_path, capsys):
