@@ -197,13 +197,13 @@ def choose_sign(column: Column, usual: str | None, told: str | None, separator: 
         return
     # Cells such as 1,234 alone: three decimals, or thousands. Thousands also have cells without.
     used = '.' if any(number.fraction for number in column.read['.'].values()) else ','
+    usual = usual or ('.' if separator == ',' else None)
+    column.sure = usual == used == '.'
     mixed = not all(n.fraction or n.grouped for n in column.read[used].values())
-    other = ',' if used == '.' else '.'
-    if usual is None:
-        thousands = mixed or (used == ',' and separator == ',')
+    if usual == used or not (mixed or (usual and used == ',')):
+        column.sign = used
     else:
-        thousands = usual != used and (mixed or used == ',')
-    column.sign = other if thousands else used
+        column.sign = ',' if used == '.' else '.'
 
 
 def values_of(column: Column, missing: set[str]) -> pd.Series:

@@ -244,7 +244,8 @@ def sample(
 
 REAL are the rows that the model was fitted on. With a MODEL the report also tells how the rows were
 made, what that cost and what left the machine. --holdout takes real rows that were set aside before
-the fit (`sdv-llmgan split`): most of what can be said on privacy needs them.
+the fit (`sdv-llmgan split`): most of what can be said on privacy needs them. Options on how a file
+is read are of REAL and --holdout.
 """
 )
 @takes(form=ReadOptions)

@@ -78,7 +78,7 @@ def _missed(metadata: Metadata, table: pd.DataFrame) -> list[str]:
             if declared['sdtype'] == 'id' and (cells % 1 != 0).any():
                 types.append(f'{column}=numerical')
         elif all(isinstance(cell, str) for cell in cells):
-            dates[column] = _date_forms(cells.unique())
+            dates[column] = _date_forms(cells.unique().tolist())
     days_first = any(len(forms) == 1 and forms[0].startswith('%d') for forms in dates.values())
     for column, forms in dates.items():
         known = columns_of(metadata)[column].get('datetime_format')
@@ -94,9 +94,7 @@ def _date_forms(cells: Sequence[str]) -> list[str]:
     if found is None:
         return []
     sign = found['sign']
-    clock = {None: '', 0: ' %H:%M', 1: ' %H:%M:%S'}[
-        found['clock'] and found['clock'].count(':') - 1
-    ]
+    clock = ['', ' %H:%M', ' %H:%M:%S'][(found['clock'] or '').count(':')]
     year = '%Y' if len(found['year']) == 4 else '%y'
     forms = [f'{sign.join(order)}{clock}' for order in (('%d', '%m', year), ('%m', '%d', year))]
     return [form for form in forms if _all_have(cells, form)]
@@ -129,7 +127,7 @@ def _notes(
                 f'If they are to be learned: --type "{column}={other}".'
             )
         elif kind == 'datetime' and not is_number:
-            forms = _date_forms(table[column].dropna().unique())
+            forms = _date_forms(table[column].dropna().unique().tolist())
             taken_form = entry.get('datetime_format')
             if len(forms) == 2 and (others := [form for form in forms if form != taken_form]):
                 notes.append(
