@@ -64,12 +64,10 @@ class LevelCoding:
 
     def encode(self, values: pd.Series) -> Floats:
         """Codes, shape (n_rows,); -1 for a value that the training table does not have."""
-        codes = {_Key(level): float(code) for code, level in enumerate(self.levels)}
-        known: dict[Any, float] = {}
+        # No lookup by pandas: to it 16-digit codes beside None are floats.
+        codes = {(type(level), level): float(code) for code, level in enumerate(self.levels)}
         keys = values.astype(object).where(values.notna(), None)
-        for value in pd.unique(keys):
-            known[value] = codes.get(_Key(value), -1.0)
-        return keys.map(known).fillna(known.get(None, -1.0)).to_numpy(float)
+        return np.array([codes.get((type(key), key), -1.0) for key in keys], dtype=float)
 
     def decode(self, codes: Floats) -> pd.Series:
         """Plain values for codes."""
