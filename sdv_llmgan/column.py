@@ -75,7 +75,11 @@ class Column:
         bounded: Whether ``minimum`` and ``maximum`` are a condition, which holds in any case.
         coarse: Whether figures of it are told rounded only, so that none is a real record's.
         dtype: How the training table stores it.
-        stored_format: ``strftime`` format of datetimes that the table stores as text.
+        stored_format: ``strftime`` format of datetimes that the table stores as text or numbers;
+            of those that have several formats, the one that most have.
+        zone: Whose clock datetimes are told by, such as ``'Europe/Berlin'``; for text as it is
+            written there: ``'Z'``, ``'+02:00'``. Empty where they have no zone.
+        mixed: Whether datetimes are stored as text of several formats.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Column:
     coarse: bool = False
     dtype: str = 'object'
     stored_format: str | None = None
+    zone: str = ''
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no value could be like.
@@ -152,6 +158,11 @@ class Column:
             min_length=min([self.min_length, *lengths]),
             max_length=max([self.max_length, *lengths]),
         )
+
+    @property
+    def read_format(self) -> str | None:
+        """The format that all stored datetimes have; ``None``: none, or several."""
+        return None if self.mixed else self.stored_format
 
     @property
     def unit(self) -> pd.Timedelta:

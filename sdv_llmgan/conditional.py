@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from rdt.transformers import FloatFormatter
 from sdv.single_table.base import FIXED_RNG_SEED
 
 from sdv_llmgan.budget import Budget
-from sdv_llmgan.conditions import RangeCondition, exact_values, has_choices, to_allowed
+from sdv_llmgan.column import quote
+from sdv_llmgan.conditions import (
+    RangeCondition,
+    check_num_rows,
+    exact_values,
+    has_choices,
+    to_allowed,
+)
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.fitted import Fitted
 from sdv_llmgan.gan import LLMGAN, unconditioned
@@ -32,6 +41,23 @@ class Conditional(Fitted):
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]
     _chained_constraints: list[Any]
+
+    def _sample_with_progress_bar(
+        self,
+        num_rows: int | None,
+        max_tries_per_batch: int = 100,
+        batch_size: int | None = None,
+        *args: Any,  # noqa: ANN401 - of the SDV line that is installed
+        **rest: Any,  # noqa: ANN401
+    ) -> pd.DataFrame:
+        if num_rows is not None:  # which SDV explains
+            check_num_rows(num_rows, least=0)
+        if batch_size is not None:
+            check_num_rows(batch_size, 'batch_size')
+        sampled: pd.DataFrame = super()._sample_with_progress_bar(
+            num_rows, max_tries_per_batch, batch_size, *args, **rest
+        )
+        return sampled
 
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
@@ -78,6 +104,21 @@ class Conditional(Fitted):
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
         schema = self._fitted_model().schema
+        transformers = self._data_processor._hyper_transformer.field_transformers
+        changed = [
+            name
+            for name in wishes
+            if name in schema.names
+            and not isinstance(transformers.get(name), (NoneType, FloatFormatter))
+        ]
+        if has_choices(wishes[changed]):
+            raise ValueError(
+                f'{", ".join(map(quote, changed))}: a column that your own transformer changes '
+                'can be conditioned on single values only.'
+            )
+        if changed:  # FloatFormatter leaves numbers as they are
+            seen = self._data_processor.transform(wishes[changed], is_condition=True)
+            wishes = wishes.assign(**{name: seen[name].to_numpy() for name in changed})
         return to_allowed(wishes, schema, self.enforce_min_max_values)
 
     def _sample_with_conditions(

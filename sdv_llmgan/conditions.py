@@ -19,7 +19,7 @@ import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.column import DATE, Column, is_missing, quote, to_json
-from sdv_llmgan.plain import to_datetime
+from sdv_llmgan.dates import to_datetime
 from sdv_llmgan.schema import TableSchema
 
 #: Which ends of a range belong to it, as in ``pandas.Series.between``.
@@ -119,8 +119,20 @@ class RangeCondition:
         if isinstance(value, (set, frozenset, list)):
             if not value:
                 raise ValueError(f'{quote(name)} must be one of several values, but none is given.')
+            for one in value:
+                _check_single(name, one)
             return OneOf(tuple(value))
+        _check_single(name, value)
         return value
+
+
+def _check_single(name: str, value: Any) -> None:  # noqa: ANN401 - checked here
+    if not pd.api.types.is_scalar(value) and not isinstance(value, tuple):
+        raise ValueError(
+            f'{quote(name)} must be one value, a pair (low, high), or a set or list of single '
+            f'values, got {value!r} of the type {type(value).__name__}. list() makes a list of an '
+            'array.'
+        )
 
 
 def _check_end(name: str, end: Any) -> None:  # noqa: ANN401 - checked here
@@ -131,10 +143,10 @@ def _check_end(name: str, end: Any) -> None:  # noqa: ANN401 - checked here
         )
 
 
-def check_num_rows(num_rows: Any) -> None:  # noqa: ANN401 - checked here
-    """Raise ``ValueError`` where rows wanted are not a whole number of at least 1."""
-    if isinstance(num_rows, bool) or not isinstance(num_rows, Integral) or num_rows < 1:
-        raise ValueError(f'num_rows must be a whole number of at least 1, got {num_rows!r}.')
+def check_num_rows(num_rows: Any, name: str = 'num_rows', least: int = 1) -> None:  # noqa: ANN401
+    """Raise ``ValueError`` where rows wanted are not a whole number of at least so many."""
+    if isinstance(num_rows, bool) or not isinstance(num_rows, Integral) or num_rows < least:
+        raise ValueError(f'{name} must be a whole number of at least {least}, got {num_rows!r}.')
 
 
 def to_allowed(wishes: pd.DataFrame, schema: TableSchema, enforce_range: bool) -> pd.DataFrame:
@@ -260,12 +272,10 @@ def _exact_time(value: Any, column: Column) -> str:  # noqa: ANN401 - any cell
 
 def _time(value: Any, column: Column) -> pd.Timestamp:  # noqa: ANN401 - any cell
     """A date in the table's own format, in ISO format, or as an object; as the table's clock."""
-    if getattr(value, 'tzinfo', None) is not None:
-        zone = getattr(pd.api.types.pandas_dtype(column.dtype), 'tz', None)
-        return pd.Timestamp(value).tz_convert(zone).tz_localize(None)
-    for stored_format in dict.fromkeys([column.stored_format, None]):
+    for stored_format in dict.fromkeys([column.read_format, None]):
         try:
-            return to_datetime(pd.Series([value], dtype=object), stored_format)[0]
+            zone = column.zone or 'UTC'
+            return to_datetime(pd.Series([value], dtype=object), stored_format, zone)[0]
         except (ValueError, TypeError):
             continue
     raise ValueError(f'{quote(column.name)} cannot be {value!r}: it holds dates.')

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 
 from sdv_llmgan.column import DATE, DATETIME, Column, quote
-from sdv_llmgan.plain import to_categories, to_datetime
+from sdv_llmgan.dates import guess_format, has_format, has_offset, to_datetime, zone_of
+from sdv_llmgan.plain import limits, to_categories, to_numbers
 
 #: Values, and their differences, are written with this many significant digits, but never with
 #: fewer than four decimals where the data has them: enough for any relation between columns, cheap
@@ -39,22 +41,31 @@ def learn_column(
             of an integer dtype have none in any case.
 
     Raises:
-        ValueError: A numerical column has infinite numbers, or some beyond ``LARGEST``.
+        ValueError: A numerical column has infinite numbers, or some beyond ``LARGEST``; a cell is
+            no date or no single value. The message names the column.
     """
     name, dtype = str(values.name), str(values.dtype)
     present = values.dropna()
+    _check_cells(present)
     nullable = len(present) < len(values)
-    sdtype = declared.get('sdtype') or _guess_sdtype(values)
+    # A dtype of categories holds no other values, whatever they are.
+    is_closed = isinstance(values.dtype, pd.CategoricalDtype)
+    if is_closed and declared.get('sdtype') == 'numerical':
+        raise ValueError(
+            f'Column {quote(name)} must hold numbers by the metadata, but categories by its dtype. '
+            'Give it the sdtype "categorical", or turn it into a column of numbers.'
+        )
+    sdtype = 'categorical' if is_closed else declared.get('sdtype') or _guess_sdtype(values)
     if present.empty:
         return Column(name, 'categorical', nullable=True, dtype=dtype)
     if sdtype == 'boolean' and present.map(lambda value: isinstance(value, (bool, np.bool_))).all():
         share_true = float(present.astype(float).mean())
         return Column(name, 'boolean', nullable=nullable, shares=(share_true,), dtype=dtype)
     if sdtype == 'numerical':
-        rounded = enforce_rounding or pd.api.types.is_integer_dtype(values)
-        return _learn_number(name, present.astype(float), nullable, dtype, rounded)
+        rounded = enforce_rounding or is_integer_dtype(values)
+        return _learn_number(_held_numbers(present), nullable, dtype, rounded)
     if sdtype == 'datetime':
-        return _learn_datetime(name, present, nullable, dtype, declared.get('datetime_format'))
+        return _learn_datetime(present, nullable, declared.get('datetime_format'))
     if sdtype == 'text':
         examples = tuple(str(text)[:EXAMPLE_LENGTH] for text in present.unique()[:EXAMPLES])
         lengths = present.astype(str).str.len()
@@ -78,6 +89,52 @@ def learn_column(
     )
 
 
+def unlearnable(
+    table: pd.DataFrame, declared: Mapping[Any, Mapping[str, Any]], *, enforce_rounding: bool
+) -> list[str]:
+    """Why columns cannot be learned, one sentence for each of those.
+
+    Args:
+        table: Training rows, shape (n_rows, n_columns).
+        declared: Entries of the metadata of the columns to look at; the table may lack some.
+        enforce_rounding: As for ``learn_column``.
+    """
+    errors = []
+    for name, entry in declared.items():
+        if name in table:
+            try:
+                learn_column(table[name], entry, enforce_rounding=enforce_rounding)
+            except ValueError as error:
+                errors.append(str(error))
+    return errors
+
+
+def _check_cells(present: pd.Series) -> None:
+    if present.dtype.kind != 'O':
+        return
+    for cell in present:
+        if not pd.api.types.is_hashable(cell):
+            raise ValueError(
+                f'Column {quote(str(present.name))} must hold single values, but a cell is a '
+                f'{type(cell).__name__}: {str(cell)[:EXAMPLE_LENGTH]}. Give each part a column of '
+                'its own, or turn the cells into text.'
+            )
+
+
+def _held_numbers(present: pd.Series) -> pd.Series:
+    """Numbers as float64; ``ValueError`` where one is too large for that and its own dtype."""
+    numbers = to_numbers(present)
+    if is_integer_dtype(present):
+        low, high = limits(present.dtype)
+        if not numbers.between(low, high).all():
+            raise ValueError(
+                f'Column {quote(str(present.name))} has {present.max()}: numbers are modelled as '
+                f'float64, and the next one is too large for {present.dtype}. Give it the sdtype '
+                '"id" or "categorical" if these are codes, or give the column in other units.'
+            )
+    return numbers
+
+
 def _spread(values: pd.Series) -> list[Any]:
     """A few values of a column at evenly spaced ranks, from small to large."""
     ordered = values.sort_values(ignore_index=True)
@@ -95,9 +152,8 @@ def _guess_sdtype(values: pd.Series) -> str:
     return 'categorical'
 
 
-def _learn_number(
-    name: str, present: pd.Series, nullable: bool, dtype: str, rounded: bool
-) -> Column:
+def _learn_number(present: pd.Series, nullable: bool, dtype: str, rounded: bool) -> Column:
+    name = str(present.name)
     finite = present[np.isfinite(present)]
     if len(finite) < len(present):
         raise ValueError(
@@ -163,10 +219,20 @@ def _sizes(values: pd.Series) -> pd.Series:
     return values.abs()[values != 0]
 
 
-def _learn_datetime(
-    name: str, present: pd.Series, nullable: bool, dtype: str, declared_format: str | None
-) -> Column:
-    times = to_datetime(present, declared_format)
+def _learn_datetime(values: pd.Series, nullable: bool, declared_format: str | None) -> Column:
+    name, dtype = str(values.name), str(values.dtype)
+    is_stored_so = values.dtype.kind == 'M'
+    stored = None if is_stored_so else declared_format or guess_format(values)
+    mixed = not (is_stored_so or declared_format or (stored and has_format(values, stored)))
+    zone = zone_of(values) if is_stored_so or stored is None or has_offset(stored) else ''
+    try:
+        times = to_datetime(values, None if mixed else stored, zone)
+    except (ValueError, TypeError, OverflowError) as error:
+        asked = f'of the format {declared_format!r}, ' if declared_format else ''
+        raise ValueError(
+            f'Column {quote(name)} must hold dates, {asked}from 1678 to 2261, but {error}. Mend or '
+            'empty these cells, or give the column another sdtype.'
+        ) from error
     is_date = bool((times == times.dt.normalize()).all())
     written = DATE if is_date else DATETIME
     return Column(
@@ -178,5 +244,7 @@ def _learn_datetime(
         nullable=nullable,
         examples=tuple(time.strftime(written) for time in _spread(times)),
         dtype=dtype,
-        stored_format=None if present.dtype.kind == 'M' else (declared_format or written),
+        stored_format=None if is_stored_so else stored or written,
+        zone=zone,
+        mixed=mixed,
     )

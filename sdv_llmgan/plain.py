@@ -7,31 +7,30 @@ NaN, NaT or None.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from sdv_llmgan.column import Column, is_missing, to_python
-
-
-def to_datetime(values: pd.Series, declared_format: str | None) -> pd.Series:
-    """Dates in any form as datetime64[ns]."""
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values.dt.tz_localize(None).astype('datetime64[ns]')  # the clock on the wall
-    if values.dtype.kind == 'M':
-        return values.astype('datetime64[ns]')
-    return pd.to_datetime(values.astype(object), format=declared_format or 'mixed').astype(
-        'datetime64[ns]'
-    )
+from sdv_llmgan.dates import from_datetime, to_datetime
 
 
 def to_plain(values: pd.Series, column: Column) -> pd.Series:
     """A column as SDV stores it, in plain form."""
     if column.kind in ('integer', 'number'):
-        return values.astype(float)
+        return to_numbers(values)
     if column.kind == 'datetime':
-        return to_datetime(values, column.stored_format)
+        return to_datetime(values, column.read_format, column.zone)
     return to_categories(values)
+
+
+def to_numbers(values: pd.Series) -> pd.Series:
+    """Numbers of any dtype as float64, missing ones as NaN."""
+    if values.dtype == object:
+        values = values.where(values.notna(), np.nan)  # no float reads pd.NA
+    return values.astype(float)
 
 
 def to_categories(values: pd.Series) -> pd.Series:
@@ -43,17 +42,22 @@ def to_categories(values: pd.Series) -> pd.Series:
 
 
 def from_plain(values: pd.Series, column: Column) -> pd.Series:
-    """A plain column as the training table stores it: its dtype and date format."""
+    """A plain column as the training table stores it: its dtype and date format.
+
+    Some of Arrow's dtypes cannot be made from their names; they are left to SDV.
+    """
+    stored = _dtype(column)
     if column.kind == 'datetime' and column.stored_format is not None:
-        written = values.dt.strftime(column.stored_format)
-        return written.astype(object).where(values.notna(), None)
-    stored = pd.api.types.pandas_dtype(column.dtype)
-    if isinstance(stored, pd.DatetimeTZDtype):
+        values = from_datetime(values, column.stored_format, column.zone)
+        values = pd.to_numeric(values) if is_numeric_dtype(stored) else values
+    elif column.kind == 'datetime' and column.zone:
         first = np.ones(len(values), dtype=bool)  # of the two when a clock is set back
-        return values.dt.tz_localize(stored.tz, ambiguous=first, nonexistent='shift_forward')
-    if values.isna().any() and isinstance(stored, np.dtype) and stored.kind in 'iub':
+        values = values.dt.tz_localize(column.zone, ambiguous=first, nonexistent='shift_forward')
+    if isinstance(stored, np.dtype) and stored.kind in 'iub' and values.isna().any():
         # Such a dtype cannot hold a missing value; the training table had none either.
         return values
+    if pd.api.types.is_object_dtype(stored) and column.kind == 'integer':
+        return values.astype('Int64').astype(object).where(values.notna(), None)
     if column.kind in ('integer', 'number'):
         # A cast wraps around where a local sampler draws beyond the largest training value.
         values = values.clip(*limits(column.dtype))
@@ -61,7 +65,7 @@ def from_plain(values: pd.Series, column: Column) -> pd.Series:
 
 
 @cache
-def limits(dtype: str) -> tuple[float, float]:
+def limits(dtype: Any) -> tuple[float, float]:  # noqa: ANN401 - a dtype or its name
     """The smallest and the largest float64 that a column of this dtype holds, perhaps rounded."""
     try:
         stored = pd.api.types.pandas_dtype(dtype)
@@ -76,3 +80,13 @@ def limits(dtype: str) -> tuple[float, float]:
     info = np.finfo(numbers) if kind == 'f' else np.iinfo(numbers)
     high = float(info.max)  # of 64-bit integers rounded up, beyond what they hold
     return float(info.min), high if kind == 'f' or high <= info.max else np.nextafter(high, 0.0)
+
+
+def _dtype(column: Column) -> Any:  # noqa: ANN401 - of any kind
+    if column.dtype == 'category':
+        # Of the same categories in every batch: SDV's rules compare tables by them.
+        return pd.CategoricalDtype(list(column.categories) or None)
+    try:
+        return pd.api.types.pandas_dtype(column.dtype)
+    except (TypeError, NotImplementedError):
+        return np.dtype(object)

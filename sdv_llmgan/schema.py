@@ -66,27 +66,46 @@ class TableSchema:
             enforce_rounding: Whether numbers have no more decimals than the training values.
 
         Raises:
-            ValueError: A description names a column that is not there.
+            ValueError: A description names a column that is not there, or a column cannot be
+                modelled.
         """
-        descriptions = descriptions or {}
         declared = _declared_columns(metadata)
-        known = [*declared, *(name for name in table.columns if name not in declared)]
-        unknown = sorted(set(descriptions) - set(map(str, known)))
-        if unknown:
-            raise ValueError(
-                f'column_descriptions name columns that the table lacks: {", ".join(unknown)}. '
-                f'Columns: {", ".join(map(str, known))}.'
-            )
+        check_descriptions(descriptions, [*declared, *table.columns])
+        modeled = [name for name in table.columns if _is_modeled(declared.get(name, {}))]
+        return cls.learned(
+            table[modeled], declared, descriptions, enforce_rounding=enforce_rounding
+        )
+
+    @classmethod
+    def learned(
+        cls,
+        table: pd.DataFrame,
+        declared: Mapping[Any, Mapping[str, Any]],
+        descriptions: Mapping[str, str] | None = None,
+        *,
+        enforce_rounding: bool = True,
+    ) -> TableSchema:
+        """Learn all columns of a table, whatever they are.
+
+        Args:
+            table: Training rows, shape (n_rows, n_columns).
+            declared: Entries of the metadata by column; the others are typed by their dtype.
+            descriptions: As for ``from_sdv``.
+            enforce_rounding: As for ``from_sdv``.
+
+        Raises:
+            ValueError: A column cannot be modelled; see ``learn_column``.
+        """
+        described = descriptions or {}
         return cls(
             tuple(
                 replace(
                     learn_column(
                         table[name], declared.get(name, {}), enforce_rounding=enforce_rounding
                     ),
-                    description=descriptions.get(str(name), ''),
+                    description=described.get(str(name), ''),
                 )
                 for name in table.columns
-                if _is_modeled(declared.get(name, {}))
             )
         )
 
@@ -246,10 +265,22 @@ class TableSchema:
         return cls(tuple(a_list(Column.from_dict)(columns, where)))
 
 
+def check_descriptions(descriptions: Mapping[str, str] | None, known: Iterable[Any]) -> None:
+    """Raise ``ValueError`` where descriptions name other columns than these."""
+    names = dict.fromkeys(map(str, known))
+    unknown = sorted(set(descriptions or {}) - set(names))
+    if unknown:
+        raise ValueError(
+            f'column_descriptions name columns that the table lacks: {", ".join(unknown)}. '
+            f'Columns: {", ".join(names)}.'
+        )
+
+
 def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of either SDV line
     """Keys that the metadata declares as something that models see."""
-    tables = getattr(metadata, 'tables', None)
-    table = metadata if tables is None else next(iter(tables.values()))
+    table = _only_table(metadata)
+    if table is None:
+        return []
     primary = table.primary_key or []
     keys = [primary] if isinstance(primary, str) else list(primary)
     for alternate in table.alternate_keys or []:
@@ -261,6 +292,20 @@ def declared_names(metadata: Any) -> dict[str, bool]:  # noqa: ANN401 - of eithe
     """All columns of the metadata, and whether models see them (see ``TableSchema``)."""
     columns = _declared_columns(metadata)
     return {str(name): _is_modeled(declared) for name, declared in columns.items()}
+
+
+def handed_over(metadata: Any, transformers: Mapping[Any, Any]) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+    """Entries of the metadata for the columns that a data processor hands over as they are.
+
+    Args:
+        metadata: ``sdv.metadata.Metadata`` with one table.
+        transformers: What SDV transforms each column with, by name; ``None``: nothing.
+    """
+    return {
+        name: declared
+        for name, declared in _declared_columns(metadata).items()
+        if (transformers[name] is None if name in transformers else _is_modeled(declared))
+    }
 
 
 def _is_modeled(declared: Mapping[str, Any]) -> bool:
@@ -277,7 +322,11 @@ def _is_modeled(declared: Mapping[str, Any]) -> bool:
 
 
 def _declared_columns(metadata: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+    table = _only_table(metadata)
+    return {} if table is None else dict(table.columns)
+
+
+def _only_table(metadata: Any) -> Any:  # noqa: ANN401 - of either SDV line
+    """The table of the metadata; ``None``: they are empty."""
     tables = getattr(metadata, 'tables', None)
-    if tables is None:
-        return dict(metadata.columns)
-    return dict(next(iter(tables.values())).columns)
+    return metadata if tables is None else next(iter(tables.values()), None)

@@ -19,6 +19,7 @@ from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditional import Conditional
+from sdv_llmgan.conditions import check_num_rows
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
@@ -27,6 +28,7 @@ from sdv_llmgan.examples import Selection
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.learn_column import unlearnable
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
@@ -40,7 +42,14 @@ from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.schema import RowFormat, TableSchema, declared_names, modeled_keys
+from sdv_llmgan.schema import (
+    RowFormat,
+    TableSchema,
+    check_descriptions,
+    declared_names,
+    handed_over,
+    modeled_keys,
+)
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
 from sdv_llmgan.words import is_encodable, plural
@@ -291,7 +300,21 @@ class LLMGANSynthesizer(Conditional):
                 f'The table has {plural(len(table), "row")}; at least {MIN_ROWS} are needed, one '
                 'to learn from and one to judge by.'
             )
-        return errors
+        handed_over = self._handed_over(self._original_metadata)
+        return errors + unlearnable(table, handed_over, enforce_rounding=self.enforce_rounding)
+
+    def _preprocess(self, table: pd.DataFrame) -> pd.DataFrame:
+        processed: pd.DataFrame = super()._preprocess(table)
+        # SDV's formatters read neither numbers among objects nor dates like 3/12/2021 as written;
+        # what is drawn has the table's range and form already.
+        for name in self._handed_over(self.metadata):
+            if name in table and table[name].dtype.kind not in 'iuf':
+                self._data_processor.formatters.pop(name, None)
+        return processed
+
+    def _handed_over(self, metadata: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+        transformers = self._data_processor._hyper_transformer.field_transformers
+        return handed_over(metadata, transformers)
 
     def add_constraints(self, constraints: Sequence[Any]) -> None:
         """Add constraints, as every SDV synthesizer does.
@@ -343,9 +366,13 @@ class LLMGANSynthesizer(Conditional):
         return first_requests(lambda: twin.fit(data))
 
     def _fit(self, table: pd.DataFrame) -> None:
-        schema = TableSchema.from_sdv(
-            self.metadata,
+        check_descriptions(
+            self.column_descriptions, [*declared_names(self.metadata), *table.columns]
+        )
+        # What SDV hands over transformed is typed by its dtype: it is not what the metadata says.
+        schema = TableSchema.learned(
             table,
+            self._handed_over(self.metadata),
             self.column_descriptions,
             enforce_rounding=self.enforce_rounding,
         )
@@ -517,8 +544,7 @@ class LLMGANSynthesizer(Conditional):
             data: What ``fit`` would be given.
             num_rows: Rows that ``sample`` would be asked for, >= 0.
         """
-        if isinstance(num_rows, bool) or not isinstance(num_rows, int) or num_rows < 0:
-            raise ValueError(f'num_rows must be a whole number of at least 0, got {num_rows!r}.')
+        check_num_rows(num_rows, least=0)
         twin = self._twin(Rehearsal)
         twin.sampler = 'llm'
         with warnings.catch_warnings():

@@ -25,6 +25,7 @@ ORDER = [
     'prices',
     'allowed',
     'rounding',
+    'dates',
     'column',
     'plain',
     'learn_column',

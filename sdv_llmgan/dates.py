@@ -1,0 +1,126 @@
+"""Datetimes as tables store them, and as a clock on the wall.
+
+    text, 20210314, datetime64 with a zone or none, Arrow, objects -> datetime64[ns] -> text
+
+A column has one clock. Where values have offsets, it is that of the offset most of them have.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from datetime import tzinfo
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.api import guess_datetime_format
+
+#: So many different values are looked at for a format.
+GUESSED_VALUES = 100
+#: An offset or a zone's name at the end of a text.
+OFFSET = r'(Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4})$'
+#: What formats write an offset or a zone's name for.
+OFFSET_DIRECTIVES = ('%z', '%Z')
+
+
+def to_datetime(values: pd.Series, stored_format: str | None = None, zone: str = '') -> pd.Series:
+    """Dates in any form as datetime64[ns] of one clock, missing ones as NaT.
+
+    Args:
+        values: Dates, shape (n_rows,).
+        stored_format: ``strftime`` format of text and numbers; ``None``: any, also several.
+        zone: Whose clock tells instants, such as ``'+02:00'``; empty: see ``zone_of``.
+
+    Raises:
+        ValueError: A value is no date of this format, or none from 1677 to 2262.
+    """
+    times = values if _is_datetime64(values) else _parse(as_text(values), stored_format)
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        if times is not values:
+            times = times.dt.tz_convert(_clock(zone or zone_of(values)))
+        times = times.dt.tz_localize(None)
+    return times.astype('datetime64[ns]')
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Dates as objects that pandas reads: whole numbers as text, other values as they are."""
+    cells = values.astype(object)
+    return cells.map(_digits, na_action='ignore').where(values.notna(), None)
+
+
+def _digits(cell: object) -> object:
+    is_number = isinstance(cell, (int, float, np.integer, np.floating))
+    return str(int(cell)) if is_number and cell == cell // 1 else cell  # type: ignore[operator]
+
+
+def from_datetime(times: pd.Series, stored_format: str, zone: str) -> pd.Series:
+    """A clock's datetimes as text in a format, missing ones as ``None``."""
+    for directive in OFFSET_DIRECTIVES:
+        stored_format = stored_format.replace(directive, zone)
+    written = times.dt.strftime(stored_format).astype(object)
+    return written.where(times.notna(), None)
+
+
+def guess_format(values: pd.Series) -> str | None:
+    """The format that all of these dates have, or else most of them; ``None``: it is unknown."""
+    texts = as_text(values.dropna()).map(str)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of days before months
+        guesses = Counter(map(guess_datetime_format, texts.unique()[:GUESSED_VALUES]))
+        likely = [form for form, _ in guesses.most_common() if form]
+        return next((form for form in likely if _all_have(texts, form)), next(iter(likely), None))
+
+
+def has_format(values: pd.Series, stored_format: str) -> bool:
+    """Whether all of these dates have a format."""
+    return _all_have(as_text(values.dropna()), stored_format)
+
+
+def _all_have(cells: pd.Series, stored_format: str) -> bool:
+    readable = _readable(stored_format)
+    return bool(pd.to_datetime(cells, format=readable, errors='coerce', utc=True).notna().all())
+
+
+def has_offset(stored_format: str) -> bool:
+    """Whether a format writes an offset or a zone."""
+    return any(directive in stored_format for directive in OFFSET_DIRECTIVES)
+
+
+def zone_of(values: pd.Series) -> str:
+    """The zone of a dtype, or the offset that most dates are written with; empty: there is none."""
+    if values.dtype.kind == 'M':
+        zone = getattr(getattr(values.dtype, 'pyarrow_dtype', values.dtype), 'tz', None)
+        return '' if zone is None else str(zone)
+    offsets = values.dropna().map(str).str.extract(OFFSET, expand=False).dropna()
+    return str(offsets.mode()[0]) if len(offsets) else ''
+
+
+def _clock(zone: str) -> str | tzinfo | None:
+    if zone[:1] not in ('+', '-'):
+        return 'UTC' if zone in ('', 'Z') else zone
+    return pd.Timestamp(f'2000-01-01T00:00{zone}').tz
+
+
+def _is_datetime64(values: pd.Series) -> bool:
+    return isinstance(values.dtype, (np.dtype, pd.DatetimeTZDtype)) and values.dtype.kind == 'M'
+
+
+def _readable(stored_format: str) -> str:
+    """The format that reads what this one writes: ``%-d`` and ``%#d`` write no leading zeros."""
+    return stored_format.replace('%-', '%').replace('%#', '%')
+
+
+def _parse(cells: pd.Series, stored_format: str | None) -> pd.Series:
+    """Cells as datetime64: in UTC where offsets differ."""
+    form = 'mixed' if stored_format is None else _readable(stored_format)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # pandas 2 warns of several offsets
+        try:
+            times = pd.to_datetime(cells, format=form)
+        except ValueError as error:
+            if 'tz' not in str(error).lower():
+                raise
+            times = cells
+        if times.dtype != object:
+            return times
+        return pd.to_datetime(cells, format=form, utc=True)
