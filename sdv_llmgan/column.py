@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.closed_json import (
+from sdv_llmgan.formats.saved_json import (
     Reader,
     a_list,
     boolean,
@@ -24,7 +24,7 @@ from sdv_llmgan.closed_json import (
     text,
     with_defaults,
 )
-from sdv_llmgan.words import visible
+from sdv_llmgan.formats.words import visible
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 

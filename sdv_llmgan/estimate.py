@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.usage import Usage
-from sdv_llmgan.words import plural
 
 
 @dataclass(frozen=True)

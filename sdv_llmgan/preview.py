@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, overload
 
 from sdv_llmgan.column import quote
+from sdv_llmgan.formats.words import visible
 from sdv_llmgan.providers.base import Completion, Request, WrappingProvider
-from sdv_llmgan.words import visible
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.closed_json import (
+from sdv_llmgan.discriminators.base import Verdict
+from sdv_llmgan.formats.saved_json import (
     Reader,
     boolean,
     count,
@@ -21,7 +22,6 @@ from sdv_llmgan.closed_json import (
     text,
     with_defaults,
 )
-from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.usage import Usage
 

@@ -25,6 +25,8 @@ from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
+from sdv_llmgan.formats.private_files import make_private
+from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
@@ -32,7 +34,6 @@ from sdv_llmgan.learn_column import unlearnable
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
-from sdv_llmgan.private_files import make_private
 from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
@@ -52,7 +53,6 @@ from sdv_llmgan.schema import (
 )
 from sdv_llmgan.usage import Usage
 from sdv_llmgan.view import View
-from sdv_llmgan.words import is_encodable, plural
 
 LOGGER = logging.getLogger(__name__)
 

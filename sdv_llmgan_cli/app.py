@@ -215,7 +215,7 @@ def sample(
     check_output(output, force)
     if where and describe:
         raise Misused('--where and --describe cannot go together.')
-    from sdv_llmgan.words import plural
+    from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
     rows = work.sample(work.load(model), num_rows, where or [], describe, seed)
@@ -371,8 +371,8 @@ def split(
     paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)
-    from sdv_llmgan.private_files import make_private
-    from sdv_llmgan.words import plural
+    from sdv_llmgan.formats.private_files import make_private
+    from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
     parts = work.split(data, share, form)

@@ -41,7 +41,7 @@ def seen(text: str) -> str:
     """A text in which nothing is hidden; see ``words.visible``."""
     if all(line.isprintable() for line in text.split('\n')):
         return text
-    from sdv_llmgan.words import visible  # only now: the package takes seconds to import
+    from sdv_llmgan.formats.words import visible  # only now: the package takes seconds to import
 
     return visible(text)
 

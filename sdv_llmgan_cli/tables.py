@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from sdv_llmgan.csv_files import CsvForm, parse_csv
+from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
 from sdv_llmgan_cli.options import ReadOptions
 from sdv_llmgan_cli.speech import say
 

@@ -20,13 +20,13 @@ from sdv_llmgan.budget import Budget
 from sdv_llmgan.egress import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.estimate import Estimate
+from sdv_llmgan.formats.private_files import make_private
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.preview import Preview
-from sdv_llmgan.private_files import make_private
 from sdv_llmgan.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.schema import TableSchema, declared_names
-from sdv_llmgan.words import plural
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions, ReadOptions
 from sdv_llmgan_cli.speech import Misused, say

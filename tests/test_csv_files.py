@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdv_llmgan.csv_files import CsvForm, parse_csv
+from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
 
 PATH = Path('data.csv')
 GAP = None

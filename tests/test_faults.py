@@ -29,8 +29,8 @@ from sdv_llmgan import (
     TransientError,
 )
 from sdv_llmgan.budget import Ledger
+from sdv_llmgan.formats.reply_json import read_json
 from sdv_llmgan.providers.metered import MeteredProvider
-from sdv_llmgan.replies import read_json
 
 SIXTEEN = [ASK] * 16
 OVERLOADED = Answer(

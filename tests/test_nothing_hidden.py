@@ -23,10 +23,11 @@ from typer.testing import CliRunner
 
 from sdv_llmgan import LLMGANSynthesizer, ProviderError, ScriptedProvider
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.closed_json import parse
 from sdv_llmgan.column import Column, dump, quote
+from sdv_llmgan.formats.markdown import escaped, fenced, quoted, sections
+from sdv_llmgan.formats.saved_json import parse
+from sdv_llmgan.formats.words import visible
 from sdv_llmgan.history import History
-from sdv_llmgan.markdown import escaped, fenced, quoted, sections
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import (
     discriminator_messages,
@@ -39,7 +40,6 @@ from sdv_llmgan.providers.scripted import random_json
 from sdv_llmgan.rows import parse_rows
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.step import Step
-from sdv_llmgan.words import visible
 from sdv_llmgan_cli.speech import say, show
 
 IN_LITTLE_TIME = settings(max_examples=150, deadline=None, derandomize=True)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdv_llmgan.errors import ReplyError
-from sdv_llmgan.replies import read_json, read_rows
-from sdv_llmgan.spans import flat_spans
+from sdv_llmgan.formats.reply_json import read_json, read_rows
+from sdv_llmgan.formats.spans import flat_spans
 
 
 def test_read_json_mends_one_value_and_refuses_prose():
@@ -84,7 +84,8 @@ def test_a_reply_of_nonsense_is_refused_within_a_second(pattern, length):
 def test_no_more_of_a_reply_is_mended_than_a_bound(monkeypatch):
     mended = []
     monkeypatch.setattr(
-        'sdv_llmgan.replies.json_repair.loads', lambda text: mended.append(len(text)) or {'a': 1}
+        'sdv_llmgan.formats.reply_json.json_repair.loads',
+        lambda text: mended.append(len(text)) or {'a': 1},
     )
     rows, rejected = read_rows(("{'a': 'x'}" + 'y' * 90) * 20_000)
     assert sum(mended) <= 50_000

@@ -25,8 +25,8 @@ from sdv_llmgan import (
     Verdict,
 )
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.formats.markdown import escaped, quoted
 from sdv_llmgan.history import History, Step
-from sdv_llmgan.markdown import escaped, quoted
 from sdv_llmgan.schema import Column, TableSchema
 from sdv_llmgan.usage import Usage
 

@@ -17,7 +17,7 @@ from sdv_llmgan.benchmark.scores import METRICS
 from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
 from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 from sdv_llmgan.benchmark.targets import against_paper
-from sdv_llmgan.csv_files import CsvForm
+from sdv_llmgan.formats.csv_files import CsvForm
 
 DATA = Path('../shared/data')
 #: Arguments that mean something for a protocol only, and for a CSV file only.

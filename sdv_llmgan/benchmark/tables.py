@@ -12,7 +12,7 @@ import pandas as pd
 from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
-from sdv_llmgan.csv_files import FOUND, CsvForm, parse_csv
+from sdv_llmgan.formats.csv_files import FOUND, CsvForm, parse_csv
 from sdv_llmgan.metrics.encoding import column_sdtypes
 from sdv_llmgan.metrics.privacy import CopiedRows
 

@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from sdv_llmgan.analysis import Diagnostics
-from sdv_llmgan.closed_json import SLACK
 from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.errors import PluginError
+from sdv_llmgan.formats.saved_json import SLACK
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.schema import TableSchema
 

@@ -14,10 +14,10 @@ import pandas as pd
 from sdmetrics.single_table import DisclosureProtection
 from sklearn.metrics import adjusted_mutual_info_score
 
+from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
 from sdv_llmgan.report.content import Score, Table
 from sdv_llmgan.report.inputs import SEED, Inputs, attempt
-from sdv_llmgan.words import and_list
 
 DISCLOSURE = Score(
     'disclosure_protection',

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
+from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.shown import Shown
-from sdv_llmgan.words import and_list
 
 #: Rows of each table, at most, that are compared row by row.
 MAX_ROWS = 5_000

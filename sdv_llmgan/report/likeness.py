@@ -10,11 +10,11 @@ import pandas as pd
 from sdv.evaluation import evaluate_quality, run_diagnostic
 
 from sdv_llmgan.analysis import analyze
+from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.report.columns import column_figures, column_tables, pair_tables
 from sdv_llmgan.report.content import Score, Section
 from sdv_llmgan.report.inputs import Inputs, attempt, measure
 from sdv_llmgan.report.whole_rows import detection, supports
-from sdv_llmgan.words import and_list
 
 OF_QUALITY = {
     'Column Shapes': (

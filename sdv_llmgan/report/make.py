@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.metrics import CopiedRows
 from sdv_llmgan.report.content import Section
 from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, attempt, repeatable
@@ -17,7 +18,6 @@ from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rule
 from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
 from sdv_llmgan.report.usefulness import usefulness
-from sdv_llmgan.words import plural
 
 #: Rows of few categories repeat each other by chance.
 MAX_OVERLAP = 0.5

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.gan import LLMGAN
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
@@ -19,7 +20,6 @@ from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
 from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.shown import MIN_ROWS, Shown
-from sdv_llmgan.words import and_list, plural
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
 #: By the egress policy's treatment of a column.

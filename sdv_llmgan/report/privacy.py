@@ -10,12 +10,12 @@ import numpy as np
 from scipy.stats import fisher_exact
 from sklearn.neighbors import NearestNeighbors
 
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.metrics import CopiedRows, DCRShare
 from sdv_llmgan.metrics.encoding import Numbers, encode
 from sdv_llmgan.report.attacks import choose_attacks, disclosure
 from sdv_llmgan.report.content import Figure, Line, Lines, Score, Section
 from sdv_llmgan.report.inputs import NO_HOLDOUT, Inputs, attempt, measure
-from sdv_llmgan.words import plural
 
 DCR_SHARE = Score(
     'dcr_share',

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from sdv_llmgan.formats.words import visible
 from sdv_llmgan.report.charts import draw
 from sdv_llmgan.report.columns import percent
 from sdv_llmgan.report.content import Score, Section
-from sdv_llmgan.words import visible
 
 #: The figures of the first page, where there are so many.
 HEADLINES = (

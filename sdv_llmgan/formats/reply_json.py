@@ -13,7 +13,7 @@ from typing import Any
 import json_repair
 
 from sdv_llmgan.errors import ReplyError
-from sdv_llmgan.spans import flat_spans
+from sdv_llmgan.formats.spans import flat_spans
 
 NOT_JSON = 'reply is not JSON'
 BROKEN = 'row is not JSON'

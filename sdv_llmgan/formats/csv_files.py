@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sdv_llmgan.csv_cells import SURE, Column, choose_sign, look_at, values_of
-from sdv_llmgan.csv_layout import lay_out
-from sdv_llmgan.csv_text import decode
-from sdv_llmgan.words import and_list, plural
+from sdv_llmgan.formats.csv_cells import SURE, Column, choose_sign, look_at, values_of
+from sdv_llmgan.formats.csv_layout import lay_out
+from sdv_llmgan.formats.csv_text import decode
+from sdv_llmgan.formats.words import and_list, plural
 
 SHOWN = 3
 

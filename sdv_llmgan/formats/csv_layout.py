@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sdv_llmgan.words import and_list, plural
+from sdv_llmgan.formats.words import and_list, plural
 
 SEPARATORS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars', ' ': 'spaces'}
 ROWS_READ = 200

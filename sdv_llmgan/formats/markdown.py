@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from sdv_llmgan.words import visible
+from sdv_llmgan.formats.words import visible
 
 #: A heading, and the fenced block under it: what ``fenced`` wrote, perhaps edited.
 SECTION = re.compile(

@@ -1,0 +1,1 @@
+"""How things are written and read: words, Markdown, CSV, saved JSON, JSON in replies."""
