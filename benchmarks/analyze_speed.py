@@ -17,7 +17,7 @@ import pandas as pd
 from sdv.metadata import Metadata
 
 from sdv_llmgan.analysis import analyze
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 
 def census(num_rows: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 
 def linked_columns(num_rows: int, num_columns: int) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.evidence import Evidence
 from sdv_llmgan.samplers.numerical import LEVELS, AveragedQuantiles, crps
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 COLUMNS = (
     ('insurance', 'charges'),

@@ -27,7 +27,7 @@ from sdv_llmgan.benchmark.tables import Source, TrainingTable
 from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.metrics import DCRShare, MLEfficacy
 from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 POOL = 800
 SOURCES = {source.train: source for source in (*MALLM_GAN.sources, *SYNTHIA.sources)}

@@ -20,7 +20,7 @@ from sdv.single_table import CTGANSynthesizer
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 
 def metadata_of(table: pd.DataFrame) -> Metadata:

@@ -12,14 +12,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.benchmark.synthesizers import NAMED
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.examples import Examples
 from sdv_llmgan.gan import LLMGAN, unconditioned
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.llm import LLMSampler
-from sdv_llmgan.schema import TableSchema
-from sdv_llmgan.strata import MAX_STRATA, find_strata
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.strata import MAX_STRATA, find_strata
 
 #: The shortest loop that there is: one batch of a few rows. One row is asked for with each example.
 SHORTEST = {'optimize': False, 'max_batches': 1, 'batch_size': 5, 'rows_per_example': 1}

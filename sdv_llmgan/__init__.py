@@ -37,8 +37,8 @@ from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.synthesizer import LLMGANSynthesizer
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.usage import Usage
 
 __version__ = '0.1.0'

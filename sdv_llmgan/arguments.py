@@ -10,7 +10,6 @@ from typing import Any, get_args
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import check_callbacks
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import check_settings
 from sdv_llmgan.examples import Selection
@@ -18,7 +17,8 @@ from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.registry import find_discriminator, find_provider
-from sdv_llmgan.schema import RowFormat
+from sdv_llmgan.table.column import MetadataDetail
+from sdv_llmgan.table.schema import RowFormat
 
 #: What scikit-learn's models take.
 MAX_SEED = 2**32 - 1

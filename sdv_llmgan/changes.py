@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sdv_llmgan.causal_graph import Edge
-from sdv_llmgan.column import quote
 from sdv_llmgan.formats.markdown import escaped, listed
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.table.column import quote
 
 Part = Literal['instruction', 'context', 'detail', 'rules', 'columns']
 #: A run of words, and whether it was kept, removed or added.

@@ -17,10 +17,10 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.column import DATE, Column, is_missing, quote, to_json
-from sdv_llmgan.dates import to_datetime
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.column import DATE, Column, is_missing, quote, to_json
+from sdv_llmgan.table.dates import to_datetime
+from sdv_llmgan.table.schema import TableSchema
 
 #: Which ends of a range belong to it, as in ``pandas.Series.between``.
 Inclusive = Literal['both', 'left', 'right', 'neither']

@@ -20,12 +20,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
-from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import stacked
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)

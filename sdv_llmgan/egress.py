@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from sdv_llmgan.column import Column, quote
 from sdv_llmgan.errors import EgressError
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import Column, quote
+from sdv_llmgan.table.schema import TableSchema
 
 #: What happens to a column: its values are sent, ranges are sent in their place, stand-in tokens
 #: are sent in their place, or nothing of it is sent.

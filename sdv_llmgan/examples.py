@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.strata import deal, stratified_sample
+from sdv_llmgan.table.strata import deal, stratified_sample
 
 #: ``'random'``: rows as they come after shuffling; ``'stratified'``: every prompt has its share of
 #: every stratum.

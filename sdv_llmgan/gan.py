@@ -23,14 +23,12 @@ import pandas as pd
 
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.callbacks import tell_end, tell_step
-from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.errors import BudgetError, LLMGANError
 from sdv_llmgan.examples import Examples, Selection, shown_with
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
-from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
@@ -40,8 +38,10 @@ from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.completing import CompletingSampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.samplers.local import LocalSampler
-from sdv_llmgan.schema import TableSchema
-from sdv_llmgan.strata import find_strata
+from sdv_llmgan.table.copies import CopyCheck
+from sdv_llmgan.table.missing import MissingPatterns
+from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.strata import find_strata
 from sdv_llmgan.view import View
 from sdv_llmgan.writer import Writer
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed, alike, choices
-from sdv_llmgan.column import Column, dump, to_json
 from sdv_llmgan.examples import Piece, piece_of
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.rows import ParsedRows, concat, read_cells, to_frame
-from sdv_llmgan.schema import RowFormat, TableSchema
+from sdv_llmgan.table.allowed import Allowed, alike, choices
+from sdv_llmgan.table.column import Column, dump, to_json
+from sdv_llmgan.table.rows import ParsedRows, concat, read_cells, to_frame
+from sdv_llmgan.table.schema import RowFormat, TableSchema
 
 #: A reply may be so much longer than the same number of real rows, and then some.
 LENGTH_MARGIN = 2.0

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 #: Numbers and dates are cut into so many bins of equal size.
 BINS = 5

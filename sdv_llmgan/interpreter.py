@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from sdv_llmgan.column import Column, closed_object, quote, to_json
 from sdv_llmgan.conditions import RangeCondition, check_num_rows, next_to
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
 from sdv_llmgan.prompts import interpreter_messages
 from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.rows import read_leniently
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import Column, closed_object, quote, to_json
+from sdv_llmgan.table.rows import read_leniently
+from sdv_llmgan.table.schema import TableSchema
 
 MAX_TOKENS = 1024
 #: A condition on a column is of one of these kinds, said by these keys.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, overload
 
-from sdv_llmgan.column import quote
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.providers.base import Completion, Request, WrappingProvider
+from sdv_llmgan.table.column import quote
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdv_llmgan.column import MetadataDetail, dump, quote
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.base import Message
-from sdv_llmgan.schema import RowFormat, TableSchema
+from sdv_llmgan.table.column import MetadataDetail, dump, quote
+from sdv_llmgan.table.schema import RowFormat, TableSchema
 
 #: Characters that the columns may take in the discriminator's and the optimizer's prompts.
 MAX_COLUMNS_LENGTH = 4_000

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.column import Column
 from sdv_llmgan.rounding import nearest
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.column import Column
 
 ANY = 'any value'
 #: So many training rows at least are in a range, or have a category that statistics name.

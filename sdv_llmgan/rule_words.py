@@ -9,7 +9,7 @@ from typing import Any
 from sdv.cag import FixedCombinations, FixedIncrements, Inequality, OneHotEncoding, Range
 from sdv.cag.base import BaseConstraint
 
-from sdv_llmgan.column import quote
+from sdv_llmgan.table.column import quote
 
 
 def rule_words(rule: BaseConstraint) -> str:

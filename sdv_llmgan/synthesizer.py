@@ -17,7 +17,6 @@ from sdv.single_table.ctgan import CTGANSynthesizer
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.column import MetadataDetail, quote
 from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.conditions import check_num_rows
 from sdv_llmgan.discriminators.base import Discriminator
@@ -30,7 +29,6 @@ from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.hill_climb import learn_causal_graph
-from sdv_llmgan.learn_column import unlearnable
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
@@ -43,7 +41,9 @@ from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules import Rules, check_constraints
-from sdv_llmgan.schema import (
+from sdv_llmgan.table.column import MetadataDetail, quote
+from sdv_llmgan.table.learn_column import unlearnable
+from sdv_llmgan.table.schema import (
     RowFormat,
     TableSchema,
     check_descriptions,

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.copies import CopyCheck
 from sdv_llmgan.examples import Examples, Piece
 from sdv_llmgan.generator import Generator
-from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.repeats import MAX_SETTLED_SHARE
-from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.rules import Combinations, Rules
+from sdv_llmgan.table.copies import CopyCheck
+from sdv_llmgan.table.missing import MissingPatterns
+from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE
+from sdv_llmgan.table.rows import ParsedRows
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdv_llmgan.conditions import RangeCondition
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 from sdv_llmgan_cli.speech import Misused
 
 WORDS = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}

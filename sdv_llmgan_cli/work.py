@@ -26,7 +26,7 @@ from sdv_llmgan.preview import Preview
 from sdv_llmgan.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
-from sdv_llmgan.schema import TableSchema, declared_names
+from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions, ReadOptions
 from sdv_llmgan_cli.speech import Misused, say

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 #: The schema of the style guide's example.
 AGE_JOB = TableSchema((

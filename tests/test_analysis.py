@@ -20,7 +20,7 @@ from sdmetrics.single_column import (
 
 from sdv_llmgan.analysis import CategoricalColumn, analyze
 from sdv_llmgan.analysis.statistics import adaptive_bins, divergences, exceedance_p_value
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 PEOPLE = TableSchema((
     Column('age', 'integer', minimum=18, maximum=90),

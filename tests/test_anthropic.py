@@ -30,7 +30,7 @@ from sdv_llmgan.interpreter import conditions_schema
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.metered import MeteredProvider
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.usage import Usage
 
 KEY = 'sk-ant-test-4dd7f1c0ffee'

@@ -19,11 +19,11 @@ from typer.testing import CliRunner, Result
 
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.budget import Budget
-from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.history import History
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.column import MetadataDetail
+from sdv_llmgan.table.schema import Column, TableSchema
 from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
 from sdv_llmgan_cli.metadata import columns_of, read_metadata

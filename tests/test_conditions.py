@@ -10,9 +10,9 @@ from sdv_lines import fit, sample, sample_from_conditions, sample_remaining_colu
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
-from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.rows import parse_rows
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.rows import parse_rows
+from sdv_llmgan.table.schema import TableSchema
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 TABLE = visits(40)

@@ -26,7 +26,7 @@ from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
-from sdv_llmgan.schema import RowFormat, TableSchema
+from sdv_llmgan.table.schema import RowFormat, TableSchema
 
 KEY = 'sk-contract-4dd7f1c0ffee'
 #: Providers that want a model's name; the others have a default.

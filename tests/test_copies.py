@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from tables import AGE_JOB
 
-from sdv_llmgan.copies import CopyCheck
-from sdv_llmgan.rows import ParsedRows
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.copies import CopyCheck
+from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.schema import Column, TableSchema
 
 
 def people(*ages: int) -> pd.DataFrame:

@@ -11,14 +11,14 @@ from sdv_llmgan.discriminators.base import (
     verdict_from_probabilities,
     verdict_of,
 )
-from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import PluginError
 from sdv_llmgan.history import History
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.step import Step
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.schema import TableSchema
 
 TABLE = visits(400).drop(columns='patient')
 SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE)

@@ -18,7 +18,7 @@ from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.standoff import Standoff
 from sdv_llmgan.samplers.thinning import AIM, thin
 from sdv_llmgan.samplers.uniforms import spread_uniforms
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 
 def people(num_rows: int = 200, seed: int = 0) -> tuple[pd.DataFrame, TableSchema]:

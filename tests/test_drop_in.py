@@ -436,7 +436,7 @@ def test_the_same_script_runs(synthesizer_class, arguments):
         'import sdv; import sdv_llmgan; from sdv.single_table import LLMGANSynthesizer',
         'from sdv_llmgan import LLMGANSynthesizer',
         'from sdv_llmgan.synthesizer import LLMGANSynthesizer',
-        'import sdv_llmgan.schema; from sdv.single_table import LLMGANSynthesizer',
+        'import sdv_llmgan.table.schema; from sdv.single_table import LLMGANSynthesizer',
         'from sdv.metadata import Metadata; from sdv_llmgan import LLMGANSynthesizer',
     ],
 )

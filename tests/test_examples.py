@@ -6,8 +6,8 @@ import pytest
 from tables import visits, visits_metadata
 
 from sdv_llmgan.examples import Examples, Piece, shown_with
-from sdv_llmgan.schema import TableSchema
-from sdv_llmgan.strata import deal, find_strata, stratified_sample
+from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.strata import deal, find_strata, stratified_sample
 
 TABLE = visits(100).drop(columns='patient')
 SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE)

@@ -67,7 +67,7 @@ def gan(
 
 
 def fit(model: LLMGAN, table: pd.DataFrame = TABLE) -> LLMGAN:
-    from sdv_llmgan.schema import TableSchema
+    from sdv_llmgan.table.schema import TableSchema
 
     schema = TableSchema.from_sdv(visits_metadata(), table)
     model.fit(schema.to_plain(table), GenerationProcess('', schema, CausalGraph(), 'first'))

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
-from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.examples import Examples
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.schema import TableSchema
 
 PROCESS = GenerationProcess('', AGE_JOB, CausalGraph((('job', 'age'),)))
 RANGES = [Allowed(minimum=30, maximum=40)] * 2 + [Allowed(minimum=41, maximum=52)] * 2

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.hill_climb import learn_causal_graph
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 
 def noisy(num_rows: int = 300) -> tuple[pd.DataFrame, TableSchema]:

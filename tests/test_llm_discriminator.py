@@ -15,7 +15,7 @@ from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 TABLE = visits(200).drop(columns='patient')
 SCHEMA = TableSchema.from_sdv(visits_metadata(), TABLE)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sdv_llmgan.copies import CopyCheck
-from sdv_llmgan.missing import MissingPatterns
-from sdv_llmgan.rows import ParsedRows
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.copies import CopyCheck
+from sdv_llmgan.table.missing import MissingPatterns
+from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.schema import TableSchema
 
 NOTHING = {'tables': {}}
 

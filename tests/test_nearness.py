@@ -9,7 +9,7 @@ import pytest
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.metrics import CopiedRows, DCRShare
 from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 
 class NoMetadata:

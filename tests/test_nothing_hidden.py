@@ -23,7 +23,6 @@ from typer.testing import CliRunner
 
 from sdv_llmgan import LLMGANSynthesizer, ProviderError, ScriptedProvider
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.column import Column, dump, quote
 from sdv_llmgan.formats.markdown import escaped, fenced, quoted, sections
 from sdv_llmgan.formats.saved_json import parse
 from sdv_llmgan.formats.words import visible
@@ -37,9 +36,10 @@ from sdv_llmgan.prompts import (
 )
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import random_json
-from sdv_llmgan.rows import parse_rows
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.step import Step
+from sdv_llmgan.table.column import Column, dump, quote
+from sdv_llmgan.table.rows import parse_rows
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan_cli.speech import say, show
 
 IN_LITTLE_TIME = settings(max_examples=150, deadline=None, derandomize=True)

@@ -31,7 +31,7 @@ from sdv_llmgan import (
 from sdv_llmgan.analysis import analyze
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.metrics import DCRShare
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 PLAIN = pd.DataFrame({'age': [20.0, 30.0, 40.0, 50.0] * 5, 'job': ['nurse', 'clerk'] * 10})
 SHIFTED = PLAIN.assign(age=PLAIN['age'] + 30)

@@ -10,7 +10,7 @@ from tables import AGE_JOB
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 PROCESS = GenerationProcess('Staff.', AGE_JOB, CausalGraph((('job', 'age'),)), 'Be varied.')
 

@@ -21,7 +21,7 @@ from sdv_llmgan.prompts import (
     optimizer_messages,
 )
 from sdv_llmgan.providers.base import Message
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 GOLDEN = Path(__file__).parent / 'golden'
 TABLE = visits().drop(columns='patient')

@@ -22,7 +22,7 @@ from sdv.metadata import Metadata
 from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import random_json
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 IN_LITTLE_TIME = settings(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.ranges import ANY, MIN_ROWS, ranges
 from sdv_llmgan.rounding import around, beyond, nearest
 from sdv_llmgan.shown import Shown
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.learn_column import learn_column
 
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False)
 

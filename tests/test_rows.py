@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
-from sdv_llmgan.rows import concat, parse_rows
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.rows import concat, parse_rows
+from sdv_llmgan.table.schema import Column, TableSchema
 
 NURSE = {'age': 41, 'job': 'nurse'}
 

@@ -9,8 +9,8 @@ import pytest
 from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
-from sdv_llmgan.learn_column import learn_column
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.learn_column import learn_column
+from sdv_llmgan.table.schema import Column, TableSchema
 
 SCHEMA = TableSchema.from_sdv(visits_metadata(), visits().drop(columns='patient'))
 

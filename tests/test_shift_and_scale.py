@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from sdv_llmgan.analysis import analyze
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.discriminators.features import Features
 from sdv_llmgan.hill_climb import learn_causal_graph
-from sdv_llmgan.learn_column import learn_column
 from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
-from sdv_llmgan.missing import MissingPatterns
 from sdv_llmgan.samplers import categorical, distilled, members, numerical
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import Evidence
 from sdv_llmgan.samplers.grid import Grid, common_step
 from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.learn_column import learn_column
+from sdv_llmgan.table.missing import MissingPatterns
+from sdv_llmgan.table.schema import TableSchema
 
 Told = Callable[[pd.Series], pd.Series]
 #: Microseconds of so many years are whole numbers as floats.

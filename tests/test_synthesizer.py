@@ -17,7 +17,7 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan import CausalGraph, LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.errors import LLMGANError, PluginError, ProviderError
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 TABLE = visits(40)

@@ -13,8 +13,8 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.process import GenerationProcess
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.synthesizer import ROWS_PER_EXAMPLE
+from sdv_llmgan.table.schema import TableSchema
 
 ROOT = Path(__file__).parent.parent
 

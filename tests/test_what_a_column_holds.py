@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
-from sdv_llmgan.rows import parse_rows
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.rows import parse_rows
+from sdv_llmgan.table.schema import Column, TableSchema
 
 WHOLE = ['int8', 'int32', 'int64', 'uint8', 'uint64', 'Int8', 'Int64', 'UInt16']
 has_arrow = pytest.mark.skipif(find_spec('pyarrow') is None, reason='needs pyarrow')

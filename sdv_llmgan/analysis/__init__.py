@@ -19,7 +19,7 @@ from sdv_llmgan.analysis.diagnostics import Diagnostics
 from sdv_llmgan.analysis.findings import Finding, find_problems
 from sdv_llmgan.analysis.missing import Missingness, compare_missing
 from sdv_llmgan.analysis.pairs import Pair, compare_pairs
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 __all__ = [
     'CategoricalColumn',

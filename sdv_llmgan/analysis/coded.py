@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 #: A category that the smaller table should show less often than this is counted with the other
 #: rare ones: its frequency cannot be compared, and it would only add noise.

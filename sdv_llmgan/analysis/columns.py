@@ -27,7 +27,7 @@ from sdv_llmgan.analysis.statistics import (
     range_coverage,
 )
 from sdv_llmgan.ranges import MIN_ROWS
-from sdv_llmgan.schema import Kind
+from sdv_llmgan.table.schema import Kind
 
 #: Categories that differ most between the tables, of which the result gives the shares.
 CATEGORIES_NAMED = 5

@@ -14,7 +14,7 @@ from sdv_llmgan.analysis.findings import Finding
 from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
 from sdv_llmgan.formats.words import visible
-from sdv_llmgan.schema import quote
+from sdv_llmgan.table.schema import quote
 
 #: What each part weighs in the score. Halves for columns and pairs are SDMetrics' quality report;
 #: a fifth of them is given to what that report leaves out.

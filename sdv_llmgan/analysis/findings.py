@@ -26,7 +26,7 @@ from sdv_llmgan.analysis.copies import Copies
 from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
 from sdv_llmgan.rounding import nearest
-from sdv_llmgan.schema import Column, TableSchema, quote
+from sdv_llmgan.table.schema import Column, TableSchema, quote
 
 Topic = Literal[
     'shape', 'narrow', 'outside', 'dependence', 'missing', 'missing together', 'copies', 'too exact'

@@ -15,7 +15,7 @@ import pandas as pd
 
 from sdv_llmgan.analysis import analyze
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 
 class AnalyzerDiscriminator(Discriminator):

@@ -11,11 +11,11 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from sdv_llmgan.analysis import Diagnostics
-from sdv_llmgan.column import MetadataDetail
 from sdv_llmgan.errors import PluginError
 from sdv_llmgan.formats.saved_json import SLACK
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import MetadataDetail
+from sdv_llmgan.table.schema import TableSchema
 
 
 @dataclass(frozen=True)

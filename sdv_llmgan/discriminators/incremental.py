@@ -17,8 +17,8 @@ from sdv_llmgan.discriminators.base import (
     Verdict,
     verdict_from_probabilities,
 )
-from sdv_llmgan.discriminators.features import Features
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.schema import TableSchema
 
 #: How often each batch is gone through; one pass over fifty rows moves the weights too little.
 PASSES = 20

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import closed_object, dump, enum
 from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.errors import ProviderError, ReplyError
 from sdv_llmgan.formats.reply_json import read_json
 from sdv_llmgan.prompts import discriminator_messages
 from sdv_llmgan.providers.base import Request
-from sdv_llmgan.schema import TableSchema
-from sdv_llmgan.strata import find_strata, stratified_sample
+from sdv_llmgan.table.column import closed_object, dump, enum
+from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.strata import find_strata, stratified_sample
 
 #: Characters of rows that are shown of each sample at most, whatever ``sample_rows`` says, and of
 #: the statistics: with ``prompts.MAX_COLUMNS_LENGTH`` they bound the prompt at about 15,000.

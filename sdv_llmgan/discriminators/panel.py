@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.discriminators.base import Discriminator, Verdict, verdict_of
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.schema import TableSchema
 
 #: A learned score up to this one on twenty held-out rows of each kind can be chance.
 NEAR_CHANCE = 0.3

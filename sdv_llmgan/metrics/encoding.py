@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from sdv_llmgan.dates import to_datetime
+from sdv_llmgan.table.dates import to_datetime
 
 Numbers = npt.NDArray[np.float64]
 NUMBER_SDTYPES = ('numerical', 'datetime')

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sdv_llmgan.column import dump
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.table.column import dump
 
 LOGGER = logging.getLogger(__name__)
 

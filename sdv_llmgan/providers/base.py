@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from sdv_llmgan.column import dump
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.formats.words import visible
-from sdv_llmgan.schema import RowFormat
+from sdv_llmgan.table.column import dump
+from sdv_llmgan.table.schema import RowFormat
 from sdv_llmgan.usage import Usage
 
 #: Names of this machine; the last stands for every address of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sdv_llmgan.column import closed_object
+from sdv_llmgan.table.column import closed_object
 
 Schema = dict[str, Any]
 

@@ -19,8 +19,8 @@ from sdv.metadata import Metadata
 from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.shown import Shown
+from sdv_llmgan.table.schema import TableSchema
 
 #: Rows of each table, at most, that are compared row by row.
 MAX_ROWS = 5_000

@@ -18,8 +18,8 @@ from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rule_words import rule_words
-from sdv_llmgan.schema import TableSchema
 from sdv_llmgan.shown import MIN_ROWS, Shown
+from sdv_llmgan.table.schema import TableSchema
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
 #: By the egress policy's treatment of a column.

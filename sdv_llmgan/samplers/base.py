@@ -14,9 +14,9 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import alike
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.rows import ParsedRows, concat
+from sdv_llmgan.table.allowed import alike
+from sdv_llmgan.table.rows import ParsedRows, concat
 
 APART = 'a rule for the table as a whole'
 LOGGER = logging.getLogger(__name__)

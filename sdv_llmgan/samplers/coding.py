@@ -15,7 +15,7 @@ import pandas as pd
 from sdv_llmgan.samplers.evidence import Booleans, Floats
 from sdv_llmgan.samplers.grid import Grid
 from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 #: A category gets a feature of its own from so many rows on.
 MIN_CATEGORY_ROWS = 3

@@ -26,7 +26,6 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import (
@@ -41,7 +40,8 @@ from sdv_llmgan.samplers.nearness import nearness
 from sdv_llmgan.samplers.numerical import NumberConditional
 from sdv_llmgan.samplers.standoff import Standoff
 from sdv_llmgan.samplers.thinning import aim, thin
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE, Repeats
+from sdv_llmgan.table.schema import TableSchema
 
 CHUNK_ROWS = 50_000
 THREADS = 2

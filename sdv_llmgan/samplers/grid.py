@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import DATE, Column
 from sdv_llmgan.samplers.evidence import Floats, Integers
+from sdv_llmgan.table.column import DATE, Column
 
 #: Units of datetimes in nanoseconds, from long to short: days, minutes, seconds and parts of them.
 DAY, *UNITS = (86_400 * 10**9, 60 * 10**9, 10**9, 10**6, 10**3, 1)

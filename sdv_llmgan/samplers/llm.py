@@ -13,8 +13,8 @@ import pandas as pd
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.process import GenerationProcess
 from sdv_llmgan.progress import rows_bar
-from sdv_llmgan.rows import ParsedRows
 from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.writer import Writer
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed, alike, choices
-from sdv_llmgan.column import Column
-from sdv_llmgan.rows import ParsedRows, plain_rows
 from sdv_llmgan.rules import Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.table.allowed import Allowed, alike, choices
+from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.rows import ParsedRows, plain_rows
 
 #: Rows drawn to find some in a range: for each row wanted, at a time, and in all.
 POOL_ROWS = 20

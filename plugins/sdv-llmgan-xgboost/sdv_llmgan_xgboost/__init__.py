@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan import Discriminator, TableSchema, Verdict, hookimpl, verdict_from_probabilities
-from sdv_llmgan.discriminators.features import Features
+from sdv_llmgan.table.features import Features
 
 if TYPE_CHECKING:
     import xgboost

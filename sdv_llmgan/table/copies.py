@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import dump
-from sdv_llmgan.repeats import Repeats
-from sdv_llmgan.rows import ParsedRows
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import dump
+from sdv_llmgan.table.repeats import Repeats
+from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.schema import TableSchema
 
 COPY = 'copy of a training row'
 NEAR_COPY = 'near copy of a training row'

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed
 from sdv_llmgan.formats.saved_json import (
     Reader,
     a_list,
@@ -25,6 +24,7 @@ from sdv_llmgan.formats.saved_json import (
     with_defaults,
 )
 from sdv_llmgan.formats.words import visible
+from sdv_llmgan.table.allowed import Allowed
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 

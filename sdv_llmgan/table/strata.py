@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from sdv_llmgan.discriminators.features import Features
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.schema import TableSchema
 
 #: Numbers as target are cut into so many bins; without a target so many clusters are sought.
 MAX_STRATA = 5

@@ -19,7 +19,7 @@ from rdt.transformers import (
 from rdt.transformers.base import BaseTransformer
 from sklearn.preprocessing import StandardScaler
 
-from sdv_llmgan.schema import Column, TableSchema
+from sdv_llmgan.table.schema import Column, TableSchema
 
 #: Longer category lists are judged by how frequent the value is in training.
 MAX_ONE_HOT = 50

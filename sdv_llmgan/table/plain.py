@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from sdv_llmgan.column import Column, is_missing, to_python
-from sdv_llmgan.dates import from_datetime, to_datetime
+from sdv_llmgan.table.column import Column, is_missing, to_python
+from sdv_llmgan.table.dates import from_datetime, to_datetime
 
 
 def to_plain(values: pd.Series, column: Column) -> pd.Series:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import Column, Kind
 from sdv_llmgan.formats.reply_json import read_rows
 from sdv_llmgan.formats.words import is_encodable
-from sdv_llmgan.learn_column import LARGEST
-from sdv_llmgan.plain import limits
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import Column, Kind
+from sdv_llmgan.table.learn_column import LARGEST
+from sdv_llmgan.table.plain import limits
+from sdv_llmgan.table.schema import TableSchema
 
 NOT_A_ROW = 'not a row'
 TOO_MANY = 'more rows than asked for'

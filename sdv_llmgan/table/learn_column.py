@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 
-from sdv_llmgan.column import DATE, DATETIME, Column, quote
-from sdv_llmgan.dates import guess_format, has_format, has_offset, to_datetime, zone_of
-from sdv_llmgan.plain import limits, to_categories, to_numbers
+from sdv_llmgan.table.column import DATE, DATETIME, Column, quote
+from sdv_llmgan.table.dates import guess_format, has_format, has_offset, to_datetime, zone_of
+from sdv_llmgan.table.plain import limits, to_categories, to_numbers
 
 #: Values, and their differences, are written with this many significant digits, but never with
 #: fewer than four decimals where the data has them: enough for any relation between columns, cheap

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from sdv_llmgan.column import Column
-from sdv_llmgan.schema import TableSchema
+from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.schema import TableSchema
 
 #: A kind of row (a leaf of a tree) has at least so many training rows, and there are at most so
 #: many kinds: a few that matter, for generated rows are not spread like the training rows.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.column import Column
+from sdv_llmgan.table.column import Column
 
 #: Share of training rows that repeat each other by chance up to which all copies are rejected.
 MAX_REPEATED = 0.01

@@ -19,11 +19,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sdv_llmgan.allowed import Allowed
-from sdv_llmgan.column import DATE, Column, Kind, closed_object, dump, quote
 from sdv_llmgan.formats.saved_json import a_list
-from sdv_llmgan.learn_column import learn_column
-from sdv_llmgan.plain import from_plain, to_plain
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.column import DATE, Column, Kind, closed_object, dump, quote
+from sdv_llmgan.table.learn_column import learn_column
+from sdv_llmgan.table.plain import from_plain, to_plain
 
 __all__ = ['DATE', 'Column', 'Kind', 'RowFormat', 'TableSchema', 'dump', 'quote']
 

@@ -1,0 +1,1 @@
+"""What a table is: columns, their values, rows in and out."""
