@@ -18,7 +18,7 @@ import pandas as pd
 from sdv.metadata import Metadata
 from sdv.single_table import CTGANSynthesizer
 
-from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 

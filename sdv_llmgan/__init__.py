@@ -6,7 +6,6 @@ import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must 
 # isort: on
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import Callback
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.discriminators.base import (
     Discriminator,
@@ -30,7 +29,8 @@ from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.preview import Preview
 from sdv_llmgan.prices import Prices
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request

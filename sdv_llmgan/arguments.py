@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import check_callbacks
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import check_settings
 from sdv_llmgan.examples import Selection
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.registry import find_discriminator, find_provider

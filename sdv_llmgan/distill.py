@@ -18,10 +18,10 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
 from sdv_llmgan.history import History
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import stacked
 from sdv_llmgan.table.features import Features

@@ -30,7 +30,7 @@ from sdv_llmgan.examples import Examples, Selection, shown_with
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.optimizer import Optimizer
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.rules import Combinations, Rules

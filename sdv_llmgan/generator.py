@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.examples import Piece, piece_of
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.table.allowed import Allowed, alike, choices

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Message
 from sdv_llmgan.table.column import MetadataDetail, dump, quote
 from sdv_llmgan.table.schema import RowFormat, TableSchema

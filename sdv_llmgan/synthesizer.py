@@ -16,7 +16,6 @@ from sdv.single_table.ctgan import CTGANSynthesizer
 
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.budget import Budget, Ledger
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.conditions import check_num_rows
 from sdv_llmgan.discriminators.base import Discriminator
@@ -28,11 +27,16 @@ from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
-from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.preview import Preview, Unsent, first_requests
-from sdv_llmgan.process import COLUMNS_PER_PROMPT, DEFAULT_INSTRUCTION, GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import (
+    COLUMNS_PER_PROMPT,
+    DEFAULT_INSTRUCTION,
+    GenerationProcess,
+)
+from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE

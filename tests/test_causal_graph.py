@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.process.causal_graph import CausalGraph
 
 CHAIN = CausalGraph((('a', 'b'), ('b', 'c')))
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import (
     Discriminator,
     Verdict,
@@ -15,7 +14,8 @@ from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import PluginError
 from sdv_llmgan.history import History
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.step import Step
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema

@@ -13,11 +13,11 @@ from sdv_lines import fit, sample, sample_from_conditions, taken
 from sklearn.metrics import roc_auc_score
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.distill import Comparison, Distillation, chance
 from sdv_llmgan.history import History, Step
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.schema import TableSchema
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.metrics import DCRShare
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.coding import TableCoding
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.members import Forest

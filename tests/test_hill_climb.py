@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.hill_climb import learn_causal_graph
+from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.table.schema import Column, TableSchema
 
 
@@ -48,7 +48,7 @@ def test_the_graph_does_not_depend_on_the_hash_seed():
     script = (
         'import sys; sys.path.insert(0, "tests")\n'
         'from test_hill_climb import noisy\n'
-        'from sdv_llmgan.hill_climb import learn_causal_graph\n'
+        'from sdv_llmgan.process.hill_climb import learn_causal_graph\n'
         'print(ascii(learn_causal_graph(*noisy()).edges))'
     )
     seen = {

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from tables import AGE_JOB
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.history import COLUMNS, History, Step
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 
 PROCESS = GenerationProcess('', AGE_JOB, CausalGraph(), 'x')
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.metrics import CopiedRows, DCRShare
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 

@@ -22,12 +22,12 @@ from tables import visits, visits_metadata
 from typer.testing import CliRunner
 
 from sdv_llmgan import LLMGANSynthesizer, ProviderError, ScriptedProvider
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.formats.markdown import escaped, fenced, quoted, sections
 from sdv_llmgan.formats.saved_json import parse
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.history import History
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.prompts import (
     discriminator_messages,
     generator_messages,

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.optimizer import MAX_INSTRUCTION, Optimizer, reply_schema
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
 
 FIRST = GenerationProcess('', AGE_JOB, CausalGraph(), 'first')

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import AGE_JOB
 
-from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.table.schema import Column, TableSchema
 
 PROCESS = GenerationProcess('Staff.', AGE_JOB, CausalGraph((('job', 'age'),)), 'Be varied.')

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.prompts import (
     discriminator_messages,
     generator_messages,

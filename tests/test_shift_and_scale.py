@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sdv_llmgan.analysis import analyze
-from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.hill_climb import learn_causal_graph
 from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers import categorical, distilled, members, numerical
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import Evidence

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from sdv.metadata import Metadata
 
-from sdv_llmgan.causal_graph import CausalGraph
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.synthesizer import ROWS_PER_EXAMPLE
 from sdv_llmgan.table.schema import TableSchema
 

@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sdv_llmgan.analysis import Diagnostics, analyze
-from sdv_llmgan.causal_graph import CausalGraph, Edge
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.plots.look import (
     BAD,
@@ -22,6 +21,7 @@ from sdv_llmgan.plots.look import (
     dress,
     label,
 )
+from sdv_llmgan.process.causal_graph import CausalGraph, Edge
 
 #: Above the columns of the heat map: what is not said of one column, by its name in ``parts``.
 WHOLE = {'phi': 'all (phi)', 'pairs': 'pairs', 'coverage': 'coverage', 'missing': 'missing values'}

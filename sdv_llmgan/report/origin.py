@@ -13,7 +13,7 @@ import pandas as pd
 from sdv_llmgan.egress import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.gan import LLMGAN
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure

@@ -25,7 +25,7 @@ import pandas as pd
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
-from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.evidence import (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.budget import Ledger
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import rows_bar
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.table.rows import ParsedRows

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sdv_llmgan.causal_graph import Edge
 from sdv_llmgan.formats.markdown import escaped, listed
 from sdv_llmgan.formats.words import visible
-from sdv_llmgan.process import GenerationProcess
+from sdv_llmgan.process.causal_graph import Edge
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.table.column import quote
 
 Part = Literal['instruction', 'context', 'detail', 'rules', 'columns']

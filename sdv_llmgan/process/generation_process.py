@@ -17,10 +17,10 @@ from typing import Any, get_args
 
 import networkx as nx
 
-from sdv_llmgan.causal_graph import CausalGraph
 from sdv_llmgan.formats.markdown import fenced, sections
 from sdv_llmgan.formats.saved_json import a_list, one_of, parse, read_object, text
 from sdv_llmgan.formats.words import visible
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.schema import TableSchema

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.causal_graph import CausalGraph
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.table.schema import Column, TableSchema
 
 #: Numbers and dates are cut into so many bins of equal size.
