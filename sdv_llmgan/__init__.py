@@ -6,7 +6,6 @@ import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must 
 # isort: on
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import Callback
-from sdv_llmgan.conditions import RangeCondition
 from sdv_llmgan.discriminators.base import (
     Discriminator,
     Verdict,
@@ -37,6 +36,7 @@ from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.rules.conditions import RangeCondition
 from sdv_llmgan.synthesizer import LLMGANSynthesizer
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.usage import Usage

@@ -15,17 +15,17 @@ from rdt.transformers import FloatFormatter
 from sdv.single_table.base import FIXED_RNG_SEED
 
 from sdv_llmgan.budget import Budget
-from sdv_llmgan.conditions import (
+from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.fitted import Fitted
+from sdv_llmgan.gan import LLMGAN, unconditioned
+from sdv_llmgan.interpreter import interpret
+from sdv_llmgan.rules.conditions import (
     RangeCondition,
     check_num_rows,
     exact_values,
     has_choices,
     to_allowed,
 )
-from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.fitted import Fitted
-from sdv_llmgan.gan import LLMGAN, unconditioned
-from sdv_llmgan.interpreter import interpret
 from sdv_llmgan.table.column import quote
 
 LOGGER = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.rules import Combinations, Rules
+from sdv_llmgan.rules.constraints import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.completing import CompletingSampler
 from sdv_llmgan.samplers.llm import LLMSampler

@@ -17,7 +17,6 @@ from sdv.single_table.ctgan import CTGANSynthesizer
 from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.conditional import Conditional
-from sdv_llmgan.conditions import check_num_rows
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress import EgressPolicy
@@ -44,7 +43,8 @@ from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.registry import find_discriminator, find_provider
-from sdv_llmgan.rules import Rules, check_constraints
+from sdv_llmgan.rules.conditions import check_num_rows
+from sdv_llmgan.rules.constraints import Rules, check_constraints
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import (

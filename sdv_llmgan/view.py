@@ -20,7 +20,7 @@ import pandas as pd
 from sdv_llmgan.egress import EgressPolicy, Treatment
 from sdv_llmgan.errors import EgressError
 from sdv_llmgan.process.causal_graph import CausalGraph
-from sdv_llmgan.rules import Rules, can_check
+from sdv_llmgan.rules.constraints import Rules, can_check
 from sdv_llmgan.shown import Shown
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.rows import ParsedRows, plain_rows

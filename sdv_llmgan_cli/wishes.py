@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdv_llmgan.conditions import RangeCondition
+from sdv_llmgan.rules.conditions import RangeCondition
 from sdv_llmgan.table.schema import Column, TableSchema
 from sdv_llmgan_cli.speech import Misused
 

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from sdv.sampling import Condition
 from sklearn.decomposition import PCA
 
-from sdv_llmgan.conditions import RangeCondition, to_allowed
 from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, encode
 from sdv_llmgan.metrics.privacy import DCRShare, nearest_distances
 from sdv_llmgan.plots.look import GROUPS, LEGEND_LINE, PALE, REAL, SYNTHETIC, dress, label
+from sdv_llmgan.rules.conditions import RangeCondition, to_allowed
 from sdv_llmgan.table.schema import TableSchema
 
 #: Points drawn of each table, at most: enough to see, few enough for a page.

@@ -17,7 +17,7 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
-from sdv_llmgan.rule_words import rule_words
+from sdv_llmgan.rules.words import rule_words
 from sdv_llmgan.shown import MIN_ROWS, Shown
 from sdv_llmgan.table.schema import TableSchema
 

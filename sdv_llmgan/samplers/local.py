@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.rules import Rules
+from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.table.allowed import Allowed, alike, choices

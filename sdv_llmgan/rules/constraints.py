@@ -20,7 +20,7 @@ from sdv.cag import FixedCombinations, FixedIncrements, Inequality, OneHotEncodi
 from sdv.cag.base import BaseConstraint
 from sdv.cag.programmable_constraint import ProgrammableConstraintHarness
 
-from sdv_llmgan.rule_words import listed, parameters, rule_words
+from sdv_llmgan.rules.words import listed, parameters, rule_words
 from sdv_llmgan.table.allowed import Allowed, alike
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.rows import ParsedRows
