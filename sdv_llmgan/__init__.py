@@ -11,7 +11,7 @@ from sdv_llmgan.discriminators.base import (
     Verdict,
     verdict_from_probabilities,
 )
-from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.errors import (
     BudgetError,
     EgressError,

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import check_callbacks
 from sdv_llmgan.distill import SamplerName
-from sdv_llmgan.egress import check_settings
+from sdv_llmgan.egress.policy import check_settings
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess

@@ -19,6 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
+from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.history import History
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -26,7 +27,6 @@ from sdv_llmgan.samplers.distilled import DistilledSampler
 from sdv_llmgan.samplers.evidence import stacked
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
-from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from sdv_llmgan.budget import Ledger
 from sdv_llmgan.callbacks import tell_end, tell_step
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
+from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.errors import BudgetError, LLMGANError
 from sdv_llmgan.examples import Examples, Selection, shown_with
 from sdv_llmgan.generator import Generator
@@ -42,7 +43,6 @@ from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import find_strata
-from sdv_llmgan.view import View
 from sdv_llmgan.writer import Writer
 
 LOGGER = logging.getLogger(__name__)

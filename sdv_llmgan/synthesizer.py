@@ -19,7 +19,8 @@ from sdv_llmgan.budget import Budget, Ledger
 from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
-from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.egress.policy import EgressPolicy
+from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.formats.private_files import make_private
@@ -56,7 +57,6 @@ from sdv_llmgan.table.schema import (
     modeled_keys,
 )
 from sdv_llmgan.usage import Usage
-from sdv_llmgan.view import View
 
 LOGGER = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from sdv.utils import load_synthesizer
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
 from sdv_llmgan.budget import Budget
-from sdv_llmgan.egress import EgressPolicy, Treatment
+from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.formats.private_files import make_private

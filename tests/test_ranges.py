@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdv_llmgan.ranges import ANY, MIN_ROWS, ranges
-from sdv_llmgan.rounding import around, beyond, nearest
-from sdv_llmgan.shown import Shown
+from sdv_llmgan.egress.column_view import Shown
+from sdv_llmgan.egress.ranges import ANY, MIN_ROWS, ranges
+from sdv_llmgan.egress.rounding import around, beyond, nearest
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.learn_column import learn_column
 

@@ -26,7 +26,7 @@ from sdv_llmgan.analysis.statistics import (
     expected_range_coverage,
     range_coverage,
 )
-from sdv_llmgan.ranges import MIN_ROWS
+from sdv_llmgan.egress.ranges import MIN_ROWS
 from sdv_llmgan.table.schema import Kind
 
 #: Categories that differ most between the tables, of which the result gives the shares.

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.egress.ranges import MIN_ROWS
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
-from sdv_llmgan.ranges import MIN_ROWS
 from sdv_llmgan.report.content import Bars, Figure, Histogram, Table
 from sdv_llmgan.report.inputs import Inputs
 

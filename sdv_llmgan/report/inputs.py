@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
+from sdv_llmgan.egress.column_view import Shown
 from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
-from sdv_llmgan.shown import Shown
 from sdv_llmgan.table.schema import TableSchema
 
 #: Rows of each table, at most, that are compared row by row.

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress import EgressPolicy
+from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
+from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.gan import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -18,7 +19,6 @@ from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rules.words import rule_words
-from sdv_llmgan.shown import MIN_ROWS, Shown
 from sdv_llmgan.table.schema import TableSchema
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'

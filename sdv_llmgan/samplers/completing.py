@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.table.rows import ParsedRows, concat
-from sdv_llmgan.view import View
 
 #: A row that the model wrote is completed anew so often where a rule is broken.
 MAX_TRIES = 5

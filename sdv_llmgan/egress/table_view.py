@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress import EgressPolicy, Treatment
+from sdv_llmgan.egress.column_view import Shown
+from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import EgressError
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.rules.constraints import Rules, can_check
-from sdv_llmgan.shown import Shown
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.rows import ParsedRows, plain_rows
 from sdv_llmgan.table.schema import TableSchema

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.ranges import MIN_ROWS, ranges
-from sdv_llmgan.rounding import beyond
+from sdv_llmgan.egress.ranges import MIN_ROWS, ranges
+from sdv_llmgan.egress.rounding import beyond
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import CATEGORIES_IN_PROMPT, Column, to_json
 

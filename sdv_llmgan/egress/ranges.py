@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.rounding import nearest
+from sdv_llmgan.egress.rounding import nearest
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import Column
 
