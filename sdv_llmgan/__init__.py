@@ -27,7 +27,6 @@ from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.preview import Preview
-from sdv_llmgan.prices import Prices
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
@@ -35,11 +34,12 @@ from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
+from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import RangeCondition
 from sdv_llmgan.synthesizer import LLMGANSynthesizer
 from sdv_llmgan.table.schema import TableSchema
-from sdv_llmgan.usage import Usage
 
 __version__ = '0.1.0'
 

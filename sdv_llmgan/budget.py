@@ -17,8 +17,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sdv_llmgan.errors import BudgetError
-from sdv_llmgan.forks import renewed_after_fork
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.forks import renewed_after_fork
+from sdv_llmgan.providers.usage import Usage
 
 #: Seconds between looks at the clock while waiting for calls in flight.
 LOOK_AGAIN = 0.2

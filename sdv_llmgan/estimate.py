@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sdv_llmgan.formats.words import plural
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 
 @dataclass(frozen=True)

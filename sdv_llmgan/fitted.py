@@ -17,7 +17,7 @@ from sdv.single_table.ctgan import LossValuesMixin
 from sdv_llmgan.gan import LLMGAN
 from sdv_llmgan.history import History
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 if TYPE_CHECKING:
     from sdv_llmgan.report import Report

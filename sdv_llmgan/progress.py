@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from sdv_llmgan.budget import Ledger
 from sdv_llmgan.formats.words import plural, visible
 from sdv_llmgan.history import History
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
 ROWS = '{desc}: {n_fmt}/{total_fmt} rows |{bar}| {elapsed}<{remaining}{postfix}'

@@ -23,7 +23,7 @@ from sdv_llmgan.formats.saved_json import (
     with_defaults,
 )
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 #: What a verdict is in JSON: nothing by row, and no statistics of the tables.
 VERDICT: dict[str, Reader] = {

@@ -43,6 +43,7 @@ from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.cache import ReplyCache, to_cache
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.rehearsal import Rehearsal
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import Rules, check_constraints
@@ -56,7 +57,6 @@ from sdv_llmgan.table.schema import (
     handed_over,
     modeled_keys,
 )
-from sdv_llmgan.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 #: No test waits longer.
 SECONDS = 10.0

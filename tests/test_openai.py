@@ -36,8 +36,8 @@ from sdv_llmgan.interpreter import conditions_schema
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.schema import Kind, TableSchema
-from sdv_llmgan.usage import Usage
 
 KEY = 'sk-test-4dd7f1c0ffee'
 #: Seeds differ, as they do in a fit.

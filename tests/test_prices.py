@@ -12,7 +12,7 @@ from sdv_llmgan import (
     ScriptedProvider,
     Usage,
 )
-from sdv_llmgan.prices import list_prices
+from sdv_llmgan.providers.prices import list_prices
 
 MILLION = Usage(1, 10**6, 10**6)
 

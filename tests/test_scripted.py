@@ -15,9 +15,9 @@ from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.scripted import random_json
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.rows import parse_rows
 from sdv_llmgan.table.schema import TableSchema
-from sdv_llmgan.usage import Usage
 
 VISITS = visits(20).drop(columns='patient').assign(note='free text', empty=None)
 SCHEMA = TableSchema.from_sdv(visits_metadata(note={'sdtype': 'text', 'pii': False}), VISITS)

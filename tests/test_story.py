@@ -27,8 +27,8 @@ from sdv_llmgan import (
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.formats.markdown import escaped, quoted
 from sdv_llmgan.history import History, Step
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.schema import Column, TableSchema
-from sdv_llmgan.usage import Usage
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 TABLE = visits(40)

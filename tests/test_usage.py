@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 
 def test_usages_add_up_and_subtract():

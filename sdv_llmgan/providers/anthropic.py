@@ -12,14 +12,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
 from sdv_llmgan.providers.base import Completion, Message, Request
 from sdv_llmgan.providers.batch_api import BatchAPI
 from sdv_llmgan.providers.faults import as_text
 from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted
-from sdv_llmgan.usage import Usage, as_count
+from sdv_llmgan.providers.prices import Prices, list_prices
+from sdv_llmgan.providers.usage import Usage, as_count
 
 if TYPE_CHECKING:
     import anthropic

@@ -19,7 +19,7 @@ from sdv_llmgan.providers.batch_api import (
     BatchProgress,
 )
 from sdv_llmgan.providers.faults import as_text
-from sdv_llmgan.usage import as_count
+from sdv_llmgan.providers.usage import as_count
 
 PAGE = 100
 #: A batch that was being sent when the process died is there so many seconds later at most.

@@ -15,9 +15,9 @@ from urllib.parse import urlparse
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.formats.words import visible
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.column import dump
 from sdv_llmgan.table.schema import RowFormat
-from sdv_llmgan.usage import Usage
 
 #: Names of this machine; the last stands for every address of its own.
 LOOPBACK = ('localhost', '127.0.0.1', '::1', '0.0.0.0')

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sdv_llmgan.errors import RateLimitError
-from sdv_llmgan.forks import renewed_after_fork
+from sdv_llmgan.providers.forks import renewed_after_fork
 
 DECREASE = 0.5
 #: Seconds between looks at whether the wait was cancelled.

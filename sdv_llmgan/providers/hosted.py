@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from sdv_llmgan.errors import ProviderError, TransientError
-from sdv_llmgan.forks import Lock
-from sdv_llmgan.prices import Prices
 from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
 from sdv_llmgan.providers.batch_api import BatchableProvider
 from sdv_llmgan.providers.faults import (
@@ -21,9 +19,11 @@ from sdv_llmgan.providers.faults import (
     provider_error,
     without_keys,
 )
+from sdv_llmgan.providers.forks import Lock
+from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.settings import OptionalSettings
 from sdv_llmgan.providers.transport import Guard, replies_up_to
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 #: The request was understood and will not be answered: a bad request, an unprocessable one.
 REFUSED = (400, 422)

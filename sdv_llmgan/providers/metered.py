@@ -26,7 +26,7 @@ from sdv_llmgan.providers.gate import Gate
 from sdv_llmgan.providers.retries import patiently
 from sdv_llmgan.providers.threads import run_together
 from sdv_llmgan.providers.tokens import count_tokens
-from sdv_llmgan.usage import Usage, as_count
+from sdv_llmgan.providers.usage import Usage, as_count
 
 #: Tokens that a vendor may add around each message.
 TOKENS_AROUND = 16

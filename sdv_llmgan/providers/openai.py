@@ -9,14 +9,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sdv_llmgan.errors import ProviderError, TransientError
-from sdv_llmgan.prices import Prices, list_prices
 from sdv_llmgan.providers.base import Completion, Request
 from sdv_llmgan.providers.batch_api import BatchAPI, no_batches
 from sdv_llmgan.providers.faults import as_text
 from sdv_llmgan.providers.hosted import HostedProvider
 from sdv_llmgan.providers.json_schema import hosted, rewritten
 from sdv_llmgan.providers.openai_batches import OpenAIBatches
-from sdv_llmgan.usage import Usage, as_count
+from sdv_llmgan.providers.prices import Prices, list_prices
+from sdv_llmgan.providers.usage import Usage, as_count
 
 if TYPE_CHECKING:
     import openai

@@ -20,7 +20,7 @@ from sdv_llmgan.providers.batch_api import (
     BatchProgress,
 )
 from sdv_llmgan.providers.faults import as_text
-from sdv_llmgan.usage import as_count
+from sdv_llmgan.providers.usage import as_count
 
 ENDPOINT: Final = '/v1/chat/completions'
 #: The entry of a batch's metadata that holds our token.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.tokens import TOKENS_AROUND, count_tokens
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 
 class Rehearsal(ScriptedProvider):

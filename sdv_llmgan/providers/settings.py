@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sdv_llmgan.forks import Lock
+from sdv_llmgan.providers.forks import Lock
 
 LOGGER = logging.getLogger(__name__)
 _LOCK = Lock()

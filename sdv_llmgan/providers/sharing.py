@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from sdv_llmgan.forks import renewed_after_fork
+from sdv_llmgan.providers.forks import renewed_after_fork
 
 try:
     import fcntl

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from sdv_llmgan.errors import ProviderError, TransientError
-from sdv_llmgan.forks import renewed_after_fork
 from sdv_llmgan.providers.base import is_loopback
+from sdv_llmgan.providers.forks import renewed_after_fork
 
 #: Bytes of an answer for which ``replies_up_to`` names no bound: a batch's state, a list of them.
 MOST_BYTES = 8 * 2**20

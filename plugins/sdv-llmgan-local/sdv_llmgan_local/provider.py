@@ -8,7 +8,7 @@ from typing import Any
 
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan_local.chat import prompt_tokens
 from sdv_llmgan_local.grammar import Grammar, compile_schema
 from sdv_llmgan_local.loading import LoadedModel, check, load

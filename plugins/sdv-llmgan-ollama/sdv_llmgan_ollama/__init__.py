@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sdv_llmgan import Completion, Provider, ProviderError, Request, Usage, hookimpl
 from sdv_llmgan.providers.faults import UNREADABLE, provider_error
 from sdv_llmgan.providers.transport import Guard, replies_up_to
-from sdv_llmgan.usage import as_count
+from sdv_llmgan.providers.usage import as_count
 
 if TYPE_CHECKING:
     import ollama

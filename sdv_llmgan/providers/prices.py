@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sdv_llmgan.usage import Usage
+from sdv_llmgan.providers.usage import Usage
 
 MILLION = 1_000_000
 
