@@ -4,8 +4,12 @@
 import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must be whole by then
 
 # isort: on
-from sdv_llmgan.budget import Budget
 from sdv_llmgan.callbacks import Callback
+from sdv_llmgan.calls.audit import AuditLog
+from sdv_llmgan.calls.budget import Budget
+from sdv_llmgan.calls.cache import ReplyCache
+from sdv_llmgan.calls.estimate import Estimate
+from sdv_llmgan.calls.preview import Preview
 from sdv_llmgan.discriminators.base import (
     Discriminator,
     Verdict,
@@ -23,16 +27,12 @@ from sdv_llmgan.errors import (
     SamplingError,
     TransientError,
 )
-from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
-from sdv_llmgan.preview import Preview
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider
-from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
-from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
 from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.scripted import ScriptedProvider

@@ -14,7 +14,7 @@ from pandas.api.types import is_numeric_dtype
 from rdt.transformers import FloatFormatter
 from sdv.single_table.base import FIXED_RNG_SEED
 
-from sdv_llmgan.budget import Budget
+from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.fitted import Fitted
 from sdv_llmgan.gan import LLMGAN, unconditioned

@@ -21,8 +21,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.budget import Ledger
 from sdv_llmgan.callbacks import tell_end, tell_step
+from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.egress.table_view import View

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 
 from tqdm.auto import tqdm
 
-from sdv_llmgan.budget import Ledger
+from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.formats.words import plural, visible
 from sdv_llmgan.history import History
 from sdv_llmgan.providers.usage import Usage

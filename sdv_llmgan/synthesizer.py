@@ -15,13 +15,18 @@ from sdv.errors import NotFittedError
 from sdv.single_table.ctgan import CTGANSynthesizer
 
 from sdv_llmgan.arguments import check_arguments
-from sdv_llmgan.budget import Budget, Ledger
+from sdv_llmgan.calls.audit import AuditLog
+from sdv_llmgan.calls.budget import Budget, Ledger
+from sdv_llmgan.calls.cache import ReplyCache, to_cache
+from sdv_llmgan.calls.estimate import Estimate, scaled
+from sdv_llmgan.calls.metered import MeteredProvider
+from sdv_llmgan.calls.preview import Preview, Unsent, first_requests
+from sdv_llmgan.calls.rehearsal import Rehearsal
 from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.estimate import Estimate, scaled
 from sdv_llmgan.examples import Selection
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
@@ -29,7 +34,6 @@ from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.generator import Generator
 from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
-from sdv_llmgan.preview import Preview, Unsent, first_requests
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import (
     COLUMNS_PER_PROMPT,
@@ -37,12 +41,8 @@ from sdv_llmgan.process.generation_process import (
     GenerationProcess,
 )
 from sdv_llmgan.process.hill_climb import learn_causal_graph
-from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
-from sdv_llmgan.providers.cache import ReplyCache, to_cache
-from sdv_llmgan.providers.metered import MeteredProvider
-from sdv_llmgan.providers.rehearsal import Rehearsal
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.rules.conditions import check_num_rows

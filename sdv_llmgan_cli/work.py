@@ -16,13 +16,13 @@ from sdv.utils import load_synthesizer
 
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.tables import split as split_rows
-from sdv_llmgan.budget import Budget
+from sdv_llmgan.calls.budget import Budget
+from sdv_llmgan.calls.estimate import Estimate
+from sdv_llmgan.calls.preview import Preview
 from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
-from sdv_llmgan.estimate import Estimate
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import plural
-from sdv_llmgan.preview import Preview
 from sdv_llmgan.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report

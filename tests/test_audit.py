@@ -21,7 +21,7 @@ from sdv_llmgan import (
     Request,
     ScriptedProvider,
 )
-from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.calls.metered import MeteredProvider
 
 ASK = Request(
     (Message('user', 'Tell me of Ann, 41.'),),
@@ -126,7 +126,7 @@ def test_a_reply_that_cannot_be_logged_is_counted_and_kept(written, tmp_path, mo
             raise OSError(errno.ENOSPC, 'No space left on device')
         return write(file, line[: len(line) // 2])
 
-    monkeypatch.setattr('sdv_llmgan.providers.audit.os.write', full)
+    monkeypatch.setattr('sdv_llmgan.calls.audit.os.write', full)
     metered = MeteredProvider(
         ScriptedProvider(script=['Hi.']),
         audit=AuditLog(tmp_path / 'audit.jsonl'),

@@ -36,12 +36,12 @@ from sdv_llmgan import (
     OpenAIProvider,
     ScriptedProvider,
 )
+from sdv_llmgan.calls import batches
+from sdv_llmgan.calls.batch_ledger import FILE, BatchLedger, fingerprint
+from sdv_llmgan.calls.batches import BatchedProvider
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.providers import batches
 from sdv_llmgan.providers.anthropic_batches import AnthropicBatches
 from sdv_llmgan.providers.base import Message, Request
-from sdv_llmgan.providers.batch_ledger import FILE, BatchLedger, fingerprint
-from sdv_llmgan.providers.batches import BatchedProvider
 from sdv_llmgan.providers.openai_batches import OpenAIBatches
 
 KEY = 'sk-test-4dd7f1c0ffee'
@@ -367,7 +367,7 @@ import sys
 sys.path[:0] = sys.argv[4:]
 import cloudpickle
 from pathlib import Path
-from sdv_llmgan.providers import batches
+from sdv_llmgan.calls import batches
 import sdv_lines
 folder = Path(sys.argv[1])
 batches.FIRST_PAUSE = batches.LONGEST_PAUSE = 0.05

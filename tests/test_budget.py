@@ -22,8 +22,8 @@ from sdv_llmgan import (
     ScriptedProvider,
     Usage,
 )
-from sdv_llmgan.budget import Ledger
-from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.calls.metered import MeteredProvider
 
 PRICES = Prices(prompt=1.0, completion=10.0)
 

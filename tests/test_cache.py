@@ -25,9 +25,9 @@ from sdv_llmgan import (
     Request,
     Usage,
 )
-from sdv_llmgan.budget import Ledger
+from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.providers.base import Completion, Provider
-from sdv_llmgan.providers.metered import MeteredProvider
 
 ASK = Request((Message('user', 'Secret prompt'),), json_schema={'type': 'object'}, seed=1)
 
@@ -401,7 +401,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_an_error_before_anything_is_s
     def connect(file):
         raise sqlite3.OperationalError('database or disk is full')
 
-    monkeypatch.setattr('sdv_llmgan.providers.cache._connected', connect)
+    monkeypatch.setattr('sdv_llmgan.calls.cache._connected', connect)
     provider = Counting()
     with pytest.raises(ProviderError, match='disk is full.*nothing was sent'):
         cached(tmp_path, provider).complete(ASK)

@@ -18,7 +18,7 @@ from tables import visits, visits_metadata
 from typer.testing import CliRunner, Result
 
 from sdv_llmgan import LLMGANSynthesizer
-from sdv_llmgan.budget import Budget
+from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.history import History

@@ -21,10 +21,10 @@ from servers import Server
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, hookimpl, registry
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
-from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.table.schema import RowFormat, TableSchema
 

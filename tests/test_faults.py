@@ -28,9 +28,9 @@ from sdv_llmgan import (
     ReplyError,
     TransientError,
 )
-from sdv_llmgan.budget import Ledger
+from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.formats.reply_json import read_json
-from sdv_llmgan.providers.metered import MeteredProvider
 
 SIXTEEN = [ASK] * 16
 OVERLOADED = Answer(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tables import visits, visits_metadata
 
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.errors import ProviderError, SamplingError
@@ -18,7 +19,6 @@ from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request
-from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 
 TABLE = visits(60).drop(columns='patient')

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
+from sdv_llmgan.calls.gate import Cancelled, Gate
 from sdv_llmgan.errors import ProviderError, RateLimitError
-from sdv_llmgan.providers.gate import Cancelled, Gate
 
 GO = threading.Event()
 

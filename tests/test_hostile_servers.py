@@ -28,9 +28,9 @@ from sdv_llmgan import (
     TransientError,
     registry,
 )
-from sdv_llmgan.providers import batches
-from sdv_llmgan.providers.batches import BatchedProvider
-from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.calls import batches
+from sdv_llmgan.calls.batches import BatchedProvider
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.providers.transport import proxy_for
 
 SECRET = 'Ms Winterbottom is 41.'

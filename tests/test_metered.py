@@ -6,9 +6,9 @@ import time
 import cloudpickle
 import pytest
 
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
-from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
 

@@ -30,12 +30,12 @@ from servers import (
 from tables import visits, visits_metadata
 
 from sdv_llmgan import AzureOpenAIProvider, LLMGANSynthesizer, OpenAIProvider
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.llm import REPLY_SCHEMA
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.interpreter import conditions_schema
 from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
-from sdv_llmgan.providers.metered import MeteredProvider
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.schema import Kind, TableSchema
 

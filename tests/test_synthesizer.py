@@ -359,7 +359,7 @@ def test_ctrl_c_does_not_wait_for_slow_calls():
     script = (
         'import _thread, signal, threading, time, warnings; warnings.simplefilter("ignore")\n'
         'from sdv_llmgan import Provider, Request\n'
-        'from sdv_llmgan.providers.metered import MeteredProvider\n'
+        'from sdv_llmgan.calls.metered import MeteredProvider\n'
         'class Slow(Provider):\n'
         '    def complete(self, request):\n'
         '        time.sleep(600)\n'

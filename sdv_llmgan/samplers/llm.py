@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.budget import Ledger
+from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import rows_bar
 from sdv_llmgan.samplers.base import Sampler

@@ -20,7 +20,7 @@ from sdv.metadata import Metadata
 from sdv_llmgan_ollama import OllamaProvider
 
 from sdv_llmgan import LLMGANSynthesizer, Message, ProviderError, Request, Usage, registry
-from sdv_llmgan.providers.metered import MeteredProvider
+from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.providers.scripted import random_json
 
 ROW = {

@@ -15,17 +15,17 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
-from sdv_llmgan.budget import Ledger
+from sdv_llmgan.calls.audit import AuditLog
+from sdv_llmgan.calls.batches import BatchedProvider
+from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.calls.cache import ReplyCache
+from sdv_llmgan.calls.gate import Gate
+from sdv_llmgan.calls.retries import patiently
+from sdv_llmgan.calls.threads import run_together
+from sdv_llmgan.calls.tokens import count_tokens
 from sdv_llmgan.errors import BudgetError, ProviderError, TransientError
-from sdv_llmgan.providers.audit import AuditLog
 from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
-from sdv_llmgan.providers.batches import BatchedProvider
-from sdv_llmgan.providers.cache import ReplyCache
 from sdv_llmgan.providers.faults import HALF_CHARACTER
-from sdv_llmgan.providers.gate import Gate
-from sdv_llmgan.providers.retries import patiently
-from sdv_llmgan.providers.threads import run_together
-from sdv_llmgan.providers.tokens import count_tokens
 from sdv_llmgan.providers.usage import Usage, as_count
 
 #: Tokens that a vendor may add around each message.

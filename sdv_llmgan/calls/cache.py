@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+from sdv_llmgan.calls.folder import CACHE_VARIABLE, cache_folder
+from sdv_llmgan.calls.sharing import Sharing
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.providers.folder import CACHE_VARIABLE, cache_folder
 from sdv_llmgan.providers.forks import around_forks
-from sdv_llmgan.providers.sharing import Sharing
 from sdv_llmgan.providers.usage import Usage
 
 LOGGER = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdv_llmgan.calls.folder import cache_folder
 from sdv_llmgan.providers.base import Request
-from sdv_llmgan.providers.folder import cache_folder
 
 FILE = 'batches.sqlite'
 #: Results are kept 29 days at Anthropic, 30 at OpenAI.

@@ -5,9 +5,9 @@ Replies are random rows of the right form (see ``scripted``), and so about as lo
 
 from __future__ import annotations
 
+from sdv_llmgan.calls.tokens import TOKENS_AROUND, count_tokens
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.providers.tokens import TOKENS_AROUND, count_tokens
 from sdv_llmgan.providers.usage import Usage
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+from sdv_llmgan.calls.batch_ledger import BatchLedger, Claim, fingerprint
+from sdv_llmgan.calls.retries import patiently
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.providers.batch_api import BatchableProvider, BatchAPI, no_batches
-from sdv_llmgan.providers.batch_ledger import BatchLedger, Claim, fingerprint
-from sdv_llmgan.providers.retries import patiently
 from sdv_llmgan.providers.transport import replies_up_to
 
 LOGGER = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""What is around any provider: budget, retries, cache, audit, batches, estimates."""
