@@ -27,9 +27,9 @@ from design import TABLES, cut, design_rows
 from trial import Trial
 
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.examples import Examples, Piece
 from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.roles.examples import Examples, Piece
 from sdv_llmgan.table.allowed import Allowed
 
 BASE = 'base'

@@ -27,12 +27,12 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan.benchmark.protocols import CONTEXTS
 from sdv_llmgan.benchmark.tables import metadata_by_dtypes
-from sdv_llmgan.examples import Examples
-from sdv_llmgan.generator import Generator
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.roles.examples import Examples
+from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.table.column import dump
 from sdv_llmgan.table.rows import parse_rows
 from sdv_llmgan.table.schema import Column, RowFormat, TableSchema

@@ -13,10 +13,10 @@ from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress.policy import check_settings
-from sdv_llmgan.examples import Selection
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import RowFormat
 

@@ -18,7 +18,7 @@ from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.fitted import Fitted
 from sdv_llmgan.gan import LLMGAN, unconditioned
-from sdv_llmgan.interpreter import interpret
+from sdv_llmgan.roles.interpreter import interpret
 from sdv_llmgan.rules.conditions import (
     RangeCondition,
     check_num_rows,

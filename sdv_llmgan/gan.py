@@ -27,13 +27,14 @@ from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.errors import BudgetError, LLMGANError
-from sdv_llmgan.examples import Examples, Selection, shown_with
-from sdv_llmgan.generator import Generator
 from sdv_llmgan.history import History, Step
-from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.roles.examples import Examples, Selection, shown_with
+from sdv_llmgan.roles.generator import Generator
+from sdv_llmgan.roles.optimizer import Optimizer
+from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Combinations, Rules
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.samplers.completing import CompletingSampler
@@ -43,7 +44,6 @@ from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import find_strata
-from sdv_llmgan.writer import Writer
 
 LOGGER = logging.getLogger(__name__)
 

@@ -27,12 +27,9 @@ from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.examples import Selection
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
-from sdv_llmgan.generator import Generator
-from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import (
@@ -45,6 +42,9 @@ from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.roles.examples import Selection
+from sdv_llmgan.roles.generator import Generator
+from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import Rules, check_constraints
 from sdv_llmgan.table.column import MetadataDetail, quote

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.examples import Examples, Piece, shown_with
+from sdv_llmgan.roles.examples import Examples, Piece, shown_with
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import deal, find_strata, stratified_sample
 

@@ -14,12 +14,12 @@ from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.errors import ProviderError, SamplingError
 from sdv_llmgan.gan import LLMGAN, LoopSettings, unconditioned
-from sdv_llmgan.generator import Generator
-from sdv_llmgan.optimizer import Optimizer
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
+from sdv_llmgan.roles.generator import Generator
+from sdv_llmgan.roles.optimizer import Optimizer
 
 TABLE = visits(60).drop(columns='patient')
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from tables import AGE_JOB
 
-from sdv_llmgan.examples import Examples
-from sdv_llmgan.generator import Generator
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.roles.examples import Examples
+from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.schema import TableSchema
 

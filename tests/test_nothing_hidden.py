@@ -28,14 +28,14 @@ from sdv_llmgan.formats.words import visible
 from sdv_llmgan.history import History
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.prompts import (
+from sdv_llmgan.providers.base import Request
+from sdv_llmgan.providers.scripted import random_json
+from sdv_llmgan.roles.prompts import (
     discriminator_messages,
     generator_messages,
     interpreter_messages,
     optimizer_messages,
 )
-from sdv_llmgan.providers.base import Request
-from sdv_llmgan.providers.scripted import random_json
 from sdv_llmgan.step import Step
 from sdv_llmgan.table.column import Column, dump, quote
 from sdv_llmgan.table.rows import parse_rows

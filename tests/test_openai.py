@@ -33,10 +33,10 @@ from sdv_llmgan import AzureOpenAIProvider, LLMGANSynthesizer, OpenAIProvider
 from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.llm import REPLY_SCHEMA
 from sdv_llmgan.errors import ProviderError
-from sdv_llmgan.interpreter import conditions_schema
-from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.usage import Usage
+from sdv_llmgan.roles.interpreter import conditions_schema
+from sdv_llmgan.roles.optimizer import reply_schema
 from sdv_llmgan.table.schema import Kind, TableSchema
 
 KEY = 'sk-test-4dd7f1c0ffee'

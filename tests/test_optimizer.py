@@ -9,10 +9,10 @@ from tables import AGE_JOB
 
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.history import History, Step
-from sdv_llmgan.optimizer import MAX_INSTRUCTION, Optimizer, reply_schema
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.roles.optimizer import MAX_INSTRUCTION, Optimizer, reply_schema
 
 FIRST = GenerationProcess('', AGE_JOB, CausalGraph(), 'first')
 USEFUL = {

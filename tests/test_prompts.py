@@ -14,13 +14,13 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.prompts import (
+from sdv_llmgan.providers.base import Message
+from sdv_llmgan.roles.prompts import (
     discriminator_messages,
     generator_messages,
     interpreter_messages,
     optimizer_messages,
 )
-from sdv_llmgan.providers.base import Message
 from sdv_llmgan.table.schema import TableSchema
 
 GOLDEN = Path(__file__).parent / 'golden'

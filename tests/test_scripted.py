@@ -12,10 +12,10 @@ import sdv_lines
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, ScriptedProvider
-from sdv_llmgan.optimizer import reply_schema
 from sdv_llmgan.providers.base import Message, Request
 from sdv_llmgan.providers.scripted import random_json
 from sdv_llmgan.providers.usage import Usage
+from sdv_llmgan.roles.optimizer import reply_schema
 from sdv_llmgan.table.rows import parse_rows
 from sdv_llmgan.table.schema import TableSchema
 

@@ -21,8 +21,8 @@ from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.errors import ProviderError, ReplyError
 from sdv_llmgan.formats.reply_json import read_json
-from sdv_llmgan.prompts import discriminator_messages
 from sdv_llmgan.providers.base import Request
+from sdv_llmgan.roles.prompts import discriminator_messages
 from sdv_llmgan.table.column import closed_object, dump, enum
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import find_strata, stratified_sample

@@ -13,9 +13,9 @@ import pandas as pd
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.progress import rows_bar
+from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.table.rows import ParsedRows
-from sdv_llmgan.writer import Writer
 
 
 @dataclass

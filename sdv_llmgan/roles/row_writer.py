@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.examples import Examples, Piece
-from sdv_llmgan.generator import Generator
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.roles.examples import Examples, Piece
+from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.rules.constraints import Combinations, Rules
 from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns

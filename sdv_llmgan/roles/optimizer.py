@@ -24,8 +24,8 @@ from sdv_llmgan.formats.reply_json import read_json
 from sdv_llmgan.history import History
 from sdv_llmgan.process.causal_graph import Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.prompts import optimizer_messages
 from sdv_llmgan.providers.base import Provider, Request
+from sdv_llmgan.roles.prompts import optimizer_messages
 from sdv_llmgan.table.column import closed_object, enum
 
 MAX_INSTRUCTION = 800

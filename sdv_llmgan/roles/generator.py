@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.examples import Piece, piece_of
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.prompts import generator_messages
 from sdv_llmgan.providers.base import Provider, Request
+from sdv_llmgan.roles.examples import Piece, piece_of
+from sdv_llmgan.roles.prompts import generator_messages
 from sdv_llmgan.table.allowed import Allowed, alike, choices
 from sdv_llmgan.table.column import Column, dump, to_json
 from sdv_llmgan.table.rows import ParsedRows, concat, read_cells, to_frame

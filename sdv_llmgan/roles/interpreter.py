@@ -12,8 +12,8 @@ import pandas as pd
 
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
-from sdv_llmgan.prompts import interpreter_messages
 from sdv_llmgan.providers.base import Provider, Request
+from sdv_llmgan.roles.prompts import interpreter_messages
 from sdv_llmgan.rules.conditions import RangeCondition, check_num_rows, next_to
 from sdv_llmgan.table.column import Column, closed_object, quote, to_json
 from sdv_llmgan.table.rows import read_leniently

@@ -1,0 +1,1 @@
+"""Who asks a model what: generator, row writer, optimizer, interpreter."""
