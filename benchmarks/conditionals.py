@@ -21,9 +21,9 @@ from sklearn.metrics import r2_score
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.samplers.coding import TableCoding
-from sdv_llmgan.samplers.evidence import Evidence
-from sdv_llmgan.samplers.numerical import LEVELS, AveragedQuantiles, crps
+from sdv_llmgan.samplers.distilled.coding import TableCoding
+from sdv_llmgan.samplers.distilled.evidence import Evidence
+from sdv_llmgan.samplers.distilled.numerical import LEVELS, AveragedQuantiles, crps
 from sdv_llmgan.table.schema import TableSchema
 
 COLUMNS = (

@@ -26,7 +26,7 @@ from sdv_llmgan.benchmark.protocols import MALLM_GAN, SYNTHIA
 from sdv_llmgan.benchmark.tables import Source, TrainingTable
 from sdv_llmgan.metrics import DCRShare, MLEfficacy
 from sdv_llmgan.process.hill_climb import learn_causal_graph
-from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 
 POOL = 800

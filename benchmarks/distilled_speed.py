@@ -19,7 +19,7 @@ from sdv.metadata import Metadata
 from sdv.single_table import CTGANSynthesizer
 
 from sdv_llmgan.process.causal_graph import CausalGraph
-from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 
 

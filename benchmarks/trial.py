@@ -15,7 +15,7 @@ from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.gan import LLMGAN, unconditioned
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples
-from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema

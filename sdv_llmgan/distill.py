@@ -23,8 +23,8 @@ from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.history import History
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.samplers.evidence import stacked
+from sdv_llmgan.samplers.distilled.evidence import stacked
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 

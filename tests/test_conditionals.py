@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
-from sdv_llmgan.samplers import numerical
-from sdv_llmgan.samplers.categorical import LevelConditional, Sharpened
-from sdv_llmgan.samplers.evidence import Evidence, noise_share
-from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.samplers.members import mean_members
-from sdv_llmgan.samplers.numerical import AveragedQuantiles
-from sdv_llmgan.samplers.thinning import AIM, aim
+from sdv_llmgan.samplers.distilled import numerical
+from sdv_llmgan.samplers.distilled.candidates import mean_members
+from sdv_llmgan.samplers.distilled.categorical import LevelConditional, Sharpened
+from sdv_llmgan.samplers.distilled.evidence import Evidence, noise_share
+from sdv_llmgan.samplers.distilled.marginal import Marginal
+from sdv_llmgan.samplers.distilled.numerical import AveragedQuantiles
+from sdv_llmgan.samplers.distilled.thinning import AIM, aim
 
 
 def evidence(features: np.ndarray, values: np.ndarray, *, is_target: bool = False) -> Evidence:

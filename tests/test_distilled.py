@@ -11,13 +11,13 @@ from tables import visits, visits_metadata
 
 from sdv_llmgan.metrics import DCRShare
 from sdv_llmgan.process.causal_graph import CausalGraph
-from sdv_llmgan.samplers.coding import TableCoding
-from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.samplers.members import Forest
-from sdv_llmgan.samplers.nearness import nearness
-from sdv_llmgan.samplers.standoff import Standoff
-from sdv_llmgan.samplers.thinning import AIM, thin
-from sdv_llmgan.samplers.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.candidates import Forest
+from sdv_llmgan.samplers.distilled.coding import TableCoding
+from sdv_llmgan.samplers.distilled.nearness import nearness
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.samplers.distilled.standoff import Standoff
+from sdv_llmgan.samplers.distilled.thinning import AIM, thin
+from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 from sdv_llmgan.table.schema import TableSchema
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sdv_llmgan.metrics import CopiedRows, DCRShare
 from sdv_llmgan.process.causal_graph import CausalGraph
-from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 
 

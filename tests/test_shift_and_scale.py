@@ -15,11 +15,13 @@ from sdv_llmgan.analysis import analyze
 from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.hill_climb import learn_causal_graph
-from sdv_llmgan.samplers import categorical, distilled, members, numerical
-from sdv_llmgan.samplers.distilled import DistilledSampler
-from sdv_llmgan.samplers.evidence import Evidence
-from sdv_llmgan.samplers.grid import Grid, common_step
-from sdv_llmgan.samplers.marginal import Marginal
+from sdv_llmgan.samplers.distilled import candidates as members
+from sdv_llmgan.samplers.distilled import numerical
+from sdv_llmgan.samplers.distilled import sampler as distilled
+from sdv_llmgan.samplers.distilled.evidence import Evidence
+from sdv_llmgan.samplers.distilled.grid import Grid, common_step
+from sdv_llmgan.samplers.distilled.marginal import Marginal
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler, categorical
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.learn_column import learn_column
 from sdv_llmgan.table.missing import MissingPatterns

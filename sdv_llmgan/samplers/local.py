@@ -12,7 +12,7 @@ import pandas as pd
 
 from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.samplers.base import Sampler
-from sdv_llmgan.samplers.distilled import DistilledSampler
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.allowed import Allowed, alike, choices
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.rows import ParsedRows, plain_rows

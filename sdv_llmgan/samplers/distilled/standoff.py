@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sdv_llmgan.samplers.coding import TableCoding
-from sdv_llmgan.samplers.evidence import Booleans, Floats, Integers
-from sdv_llmgan.samplers.nearness import place
-from sdv_llmgan.samplers.thinning import AIM
+from sdv_llmgan.samplers.distilled.coding import TableCoding
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats, Integers
+from sdv_llmgan.samplers.distilled.nearness import place
+from sdv_llmgan.samplers.distilled.thinning import AIM
 
 
 @dataclass(frozen=True)

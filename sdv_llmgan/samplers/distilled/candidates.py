@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats, Integers
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Evidence, Floats, Integers
 
 LANDMARKS = 150
 TREES = 24

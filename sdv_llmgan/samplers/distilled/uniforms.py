@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdv_llmgan.samplers.evidence import Floats
+from sdv_llmgan.samplers.distilled.evidence import Floats
 
 
 def spread_uniforms(key: Floats, rng: np.random.Generator) -> Floats:

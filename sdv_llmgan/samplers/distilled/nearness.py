@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
-from sdv_llmgan.samplers.evidence import Floats
+from sdv_llmgan.samplers.distilled.coding import LevelCoding, TableCoding
+from sdv_llmgan.samplers.distilled.evidence import Floats
 
 #: Rows are compared with so many of their own kind at most.
 OTHERS = 2_048

@@ -26,9 +26,9 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.process.causal_graph import CausalGraph
-from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional
-from sdv_llmgan.samplers.coding import LevelCoding, TableCoding
-from sdv_llmgan.samplers.evidence import (
+from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS, LevelConditional
+from sdv_llmgan.samplers.distilled.coding import LevelCoding, TableCoding
+from sdv_llmgan.samplers.distilled.evidence import (
     Booleans,
     Conditional,
     Evidence,
@@ -36,10 +36,10 @@ from sdv_llmgan.samplers.evidence import (
     Integers,
     stacked,
 )
-from sdv_llmgan.samplers.nearness import nearness
-from sdv_llmgan.samplers.numerical import NumberConditional
-from sdv_llmgan.samplers.standoff import Standoff
-from sdv_llmgan.samplers.thinning import aim, thin
+from sdv_llmgan.samplers.distilled.nearness import nearness
+from sdv_llmgan.samplers.distilled.numerical import NumberConditional
+from sdv_llmgan.samplers.distilled.standoff import Standoff
+from sdv_llmgan.samplers.distilled.thinning import aim, thin
 from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.table.schema import TableSchema
 

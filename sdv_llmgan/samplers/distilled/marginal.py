@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from sdv_llmgan.samplers.evidence import Floats
+from sdv_llmgan.samplers.distilled.evidence import Floats
 
 
 @dataclass(frozen=True)

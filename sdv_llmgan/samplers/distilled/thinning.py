@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdv_llmgan.samplers.evidence import Booleans, Floats, Integers
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats, Integers
 
 #: Mean nearness to reach where training rows are many. Less than one half, because generated rows
 #: lie closer together than real ones do, so that one half among them is somewhat more in truth.

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.samplers.evidence import Booleans, Floats
-from sdv_llmgan.samplers.grid import Grid
-from sdv_llmgan.samplers.marginal import Marginal
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats
+from sdv_llmgan.samplers.distilled.grid import Grid
+from sdv_llmgan.samplers.distilled.marginal import Marginal
 from sdv_llmgan.table.schema import Column, TableSchema
 
 #: A category gets a feature of its own from so many rows on.

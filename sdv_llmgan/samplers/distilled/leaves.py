@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sdv_llmgan.samplers.evidence import Booleans, Evidence, Floats, Integers
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Evidence, Floats, Integers
 
 TREES = 10
 LEAF_SIZES = (5, 15, 50, 150, 500)

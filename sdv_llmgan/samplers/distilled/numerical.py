@@ -15,12 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from sdv_llmgan.samplers.categorical import MANY_ROWS, LevelConditional, num_folds
-from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, Integers, noise_share
-from sdv_llmgan.samplers.leaves import LeafValues, choose_leaf_size
-from sdv_llmgan.samplers.marginal import Marginal
-from sdv_llmgan.samplers.members import Fit, Member, mean_members
-from sdv_llmgan.samplers.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.candidates import Fit, Member, mean_members
+from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS, LevelConditional, num_folds
+from sdv_llmgan.samplers.distilled.evidence import (
+    Conditional,
+    Evidence,
+    Floats,
+    Integers,
+    noise_share,
+)
+from sdv_llmgan.samplers.distilled.leaves import LeafValues, choose_leaf_size
+from sdv_llmgan.samplers.distilled.marginal import Marginal
+from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
 #: Quantiles by which distributions are compared.
 LEVELS = (np.arange(10) + 0.5) / 10

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
-from sdv_llmgan.samplers.evidence import Conditional, Evidence, Floats, Integers, noise_share
-from sdv_llmgan.samplers.leaves import LeafShares, choose_leaf_size
-from sdv_llmgan.samplers.members import Fit, Member, probability_members
-from sdv_llmgan.samplers.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.candidates import Fit, Member, probability_members
+from sdv_llmgan.samplers.distilled.evidence import (
+    Conditional,
+    Evidence,
+    Floats,
+    Integers,
+    noise_share,
+)
+from sdv_llmgan.samplers.distilled.leaves import LeafShares, choose_leaf_size
+from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
 #: Larger tables are left to forests alone: leaves of many rows say all that the others could.
 MANY_ROWS = 2_000

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.samplers.evidence import Floats, Integers
+from sdv_llmgan.samplers.distilled.evidence import Floats, Integers
 from sdv_llmgan.table.column import DATE, Column
 
 #: Units of datetimes in nanoseconds, from long to short: days, minutes, seconds and parts of them.
