@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.benchmark.synthesizers import NAMED
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.gan import LLMGAN, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN, unconditioned
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler

@@ -4,7 +4,6 @@
 import sdv  # noqa: F401 - first: SDV loads this package as it starts, and must be whole by then
 
 # isort: on
-from sdv_llmgan.callbacks import Callback
 from sdv_llmgan.calls.audit import AuditLog
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
@@ -27,8 +26,9 @@ from sdv_llmgan.errors import (
     SamplingError,
     TransientError,
 )
-from sdv_llmgan.history import History, Step
 from sdv_llmgan.hookspecs import hookimpl
+from sdv_llmgan.loop.callbacks import Callback
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.anthropic import AnthropicProvider

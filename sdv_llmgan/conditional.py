@@ -17,7 +17,7 @@ from sdv.single_table.base import FIXED_RNG_SEED
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.fitted import Fitted
-from sdv_llmgan.gan import LLMGAN, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN, unconditioned
 from sdv_llmgan.roles.interpreter import interpret
 from sdv_llmgan.rules.conditions import (
     RangeCondition,

@@ -14,8 +14,8 @@ from sdv.errors import NotFittedError
 from sdv.single_table.base import BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import LossValuesMixin
 
-from sdv_llmgan.gan import LLMGAN
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.usage import Usage
 

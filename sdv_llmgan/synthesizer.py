@@ -24,12 +24,12 @@ from sdv_llmgan.calls.preview import Preview, Unsent, first_requests
 from sdv_llmgan.calls.rehearsal import Rehearsal
 from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.discriminators.base import Discriminator
-from sdv_llmgan.distill import SamplerName
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
-from sdv_llmgan.gan import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
+from sdv_llmgan.loop.choose_sampler import SamplerName
+from sdv_llmgan.loop.loop import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
 from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import (

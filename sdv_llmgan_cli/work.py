@@ -23,7 +23,7 @@ from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import plural
-from sdv_llmgan.progress import summary
+from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.table.schema import TableSchema, declared_names

@@ -8,7 +8,7 @@ import sdv_lines
 from tables import visits, visits_metadata
 
 from sdv_llmgan import Callback, LLMGANSynthesizer, ScriptedProvider
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 TABLE = visits(40)

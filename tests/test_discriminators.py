@@ -13,10 +13,10 @@ from sdv_llmgan.discriminators.base import (
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import PluginError
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.step import Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.step import Step
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 

@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
-from sdv_llmgan.distill import Comparison, Distillation, chance
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.choose_sampler import Comparison, Distillation, chance
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.table.column import Column

@@ -13,7 +13,7 @@ from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.errors import ProviderError, SamplingError
-from sdv_llmgan.gan import LLMGAN, LoopSettings, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN, LoopSettings, unconditioned
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request

@@ -5,7 +5,7 @@ import pandas as pd
 from tables import AGE_JOB
 
 from sdv_llmgan.discriminators.base import Verdict
-from sdv_llmgan.history import COLUMNS, History, Step
+from sdv_llmgan.loop.history import COLUMNS, History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 

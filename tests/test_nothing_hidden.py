@@ -25,7 +25,8 @@ from sdv_llmgan import LLMGANSynthesizer, ProviderError, ScriptedProvider
 from sdv_llmgan.formats.markdown import escaped, fenced, quoted, sections
 from sdv_llmgan.formats.saved_json import parse
 from sdv_llmgan.formats.words import visible
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.step import Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request
@@ -36,7 +37,6 @@ from sdv_llmgan.roles.prompts import (
     interpreter_messages,
     optimizer_messages,
 )
-from sdv_llmgan.step import Step
 from sdv_llmgan.table.column import Column, dump, quote
 from sdv_llmgan.table.rows import parse_rows
 from sdv_llmgan.table.schema import TableSchema

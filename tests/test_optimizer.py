@@ -8,7 +8,7 @@ import pytest
 from tables import AGE_JOB
 
 from sdv_llmgan.discriminators.base import Verdict
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider

@@ -29,7 +29,7 @@ from sdv_llmgan import (
     plots,
 )
 from sdv_llmgan.analysis import analyze
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.metrics import DCRShare
 from sdv_llmgan.table.schema import Column, TableSchema
 

@@ -26,7 +26,7 @@ from sdv_llmgan import (
 )
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.formats.markdown import escaped, quoted
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.schema import Column, TableSchema
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sdv_llmgan.analysis import Diagnostics, analyze
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.plots.look import (
     BAD,
     GOOD,

@@ -13,7 +13,7 @@ import pandas as pd
 from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
-from sdv_llmgan.gan import LLMGAN
+from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table

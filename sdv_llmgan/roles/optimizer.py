@@ -21,7 +21,7 @@ import numpy as np
 
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.causal_graph import Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Request

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.loop.progress import rows_bar
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.progress import rows_bar
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.table.rows import ParsedRows

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from sdv_llmgan.formats.markdown import escaped, listed, quoted, table
 from sdv_llmgan.formats.words import plural
+from sdv_llmgan.loop.step import Step
 from sdv_llmgan.process.changes import Change, score_words
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.step import Step
 
 HEAD = ('step', 'score', 'at the time', 'accepted', 'rejected', 'edges', 'tokens', 'note')
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.history import History, Step
 
 LOGGER = logging.getLogger(__name__)
 

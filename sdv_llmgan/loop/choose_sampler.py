@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.samplers.distilled.evidence import stacked

@@ -21,15 +21,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.callbacks import tell_end, tell_step
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.discriminators.base import Discriminator
-from sdv_llmgan.distill import Comparison, Distillation, SamplerName
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.errors import BudgetError, LLMGANError
-from sdv_llmgan.history import History, Step
+from sdv_llmgan.loop.callbacks import tell_end, tell_step
+from sdv_llmgan.loop.choose_sampler import Comparison, Distillation, SamplerName
+from sdv_llmgan.loop.history import History, Step
+from sdv_llmgan.loop.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.progress import distill_bar, fit_bar, say, summary
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples, Selection, shown_with
 from sdv_llmgan.roles.generator import Generator

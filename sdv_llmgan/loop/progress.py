@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.formats.words import plural, visible
-from sdv_llmgan.history import History
+from sdv_llmgan.loop.history import History
 from sdv_llmgan.providers.usage import Usage
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'

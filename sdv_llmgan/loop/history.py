@@ -14,10 +14,10 @@ from sdv_llmgan.discriminators.base import Discriminator, verdict_of
 from sdv_llmgan.formats.markdown import folded, sections
 from sdv_llmgan.formats.saved_json import a_list, count, one_of, parse, read_object, text
 from sdv_llmgan.formats.words import plural, visible
+from sdv_llmgan.loop.step import Step
+from sdv_llmgan.loop.story import tell
 from sdv_llmgan.process.changes import Change
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.step import Step
-from sdv_llmgan.story import tell
 
 __all__ = ['History', 'Step']
 

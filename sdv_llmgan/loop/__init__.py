@@ -1,0 +1,1 @@
+"""The adversarial loop, its history, and the choice of a sampler after it."""
