@@ -38,7 +38,7 @@ from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import RangeCondition
-from sdv_llmgan.synthesizer import LLMGANSynthesizer
+from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
 from sdv_llmgan.table.schema import TableSchema
 
 __version__ = '0.1.0'

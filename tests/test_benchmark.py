@@ -368,7 +368,7 @@ def test_any_setting_reaches_llmgan_and_the_presets_are_its_settings(monkeypatch
         def fit(self, data):
             raise RuntimeError('enough')
 
-    monkeypatch.setattr('sdv_llmgan.synthesizer.LLMGANSynthesizer', Recorder)
+    monkeypatch.setattr('sdv_llmgan.synthesizer.synthesizer.LLMGANSynthesizer', Recorder)
     names = ('distilled', 'llmgan:sampler=distilled,epochs=2', 'mallm-gan:epochs=3', 'synthia')
     for name in names:
         seen.clear()

@@ -435,7 +435,7 @@ def test_the_same_script_runs(synthesizer_class, arguments):
         'import sdv_llmgan; from sdv.single_table import LLMGANSynthesizer',
         'import sdv; import sdv_llmgan; from sdv.single_table import LLMGANSynthesizer',
         'from sdv_llmgan import LLMGANSynthesizer',
-        'from sdv_llmgan.synthesizer import LLMGANSynthesizer',
+        'from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer',
         'import sdv_llmgan.table.schema; from sdv.single_table import LLMGANSynthesizer',
         'from sdv.metadata import Metadata; from sdv_llmgan import LLMGANSynthesizer',
     ],

@@ -30,7 +30,7 @@ from sdv.errors import NotFittedError
 
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 
 LOGGER = logging.getLogger(__name__)
 

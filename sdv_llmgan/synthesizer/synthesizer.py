@@ -14,7 +14,6 @@ import pandas as pd
 from sdv.errors import NotFittedError
 from sdv.single_table.ctgan import CTGANSynthesizer
 
-from sdv_llmgan.arguments import check_arguments
 from sdv_llmgan.calls.audit import AuditLog
 from sdv_llmgan.calls.budget import Budget, Ledger
 from sdv_llmgan.calls.cache import ReplyCache, to_cache
@@ -22,7 +21,6 @@ from sdv_llmgan.calls.estimate import Estimate, scaled
 from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.calls.preview import Preview, Unsent, first_requests
 from sdv_llmgan.calls.rehearsal import Rehearsal
-from sdv_llmgan.conditional import Conditional
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.egress.table_view import View
@@ -30,7 +28,6 @@ from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.choose_sampler import SamplerName
 from sdv_llmgan.loop.loop import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
-from sdv_llmgan.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import (
     COLUMNS_PER_PROMPT,
@@ -47,6 +44,9 @@ from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import Rules, check_constraints
+from sdv_llmgan.synthesizer.arguments import check_arguments
+from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.synthesizer.sampling import Conditional
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import (

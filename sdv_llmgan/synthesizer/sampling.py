@@ -16,7 +16,6 @@ from sdv.single_table.base import FIXED_RNG_SEED
 
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.fitted import Fitted
 from sdv_llmgan.loop.loop import LLMGAN, unconditioned
 from sdv_llmgan.roles.interpreter import interpret
 from sdv_llmgan.rules.conditions import (
@@ -26,6 +25,7 @@ from sdv_llmgan.rules.conditions import (
     has_choices,
     to_allowed,
 )
+from sdv_llmgan.synthesizer.results import Fitted
 from sdv_llmgan.table.column import quote
 
 LOGGER = logging.getLogger(__name__)

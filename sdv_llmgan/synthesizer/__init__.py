@@ -1,0 +1,5 @@
+"""The face that SDV sees."""
+
+from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
+
+__all__ = ['LLMGANSynthesizer']
