@@ -114,7 +114,7 @@ def seeded(
 
 def roots(trial: Trial) -> list[str]:
     """The columns without a cause, but for the target."""
-    effects = {effect for _, effect in trial.model.process.causal_graph.edges}
+    effects = {effect for _, effect in trial.model.fitted.process.causal_graph.edges}
     return [name for name in trial.predictors if name not in effects]
 
 

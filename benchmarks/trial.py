@@ -12,11 +12,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.benchmark.synthesizers import NAMED
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.loop.loop import LLMGAN, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import MAX_STRATA, find_strata
@@ -49,17 +50,17 @@ class Trial:
         """Fit on rows of a table without rewriting the process."""
         synthesizer = NAMED['llmgan']({'llm': llm, 'sampler': 'llm', **SHORTEST})
         synthesizer.fit(replace(table, rows=fitted), seed)
-        return cls(synthesizer.model._fitted_model(), table.target, seed)
+        return cls(synthesizer.model._loop(), table.target, seed)
 
     @property
     def training(self) -> pd.DataFrame:
         """The plain rows that were fitted on."""
-        return self.model.training
+        return self.model.fitted.training
 
     @property
     def schema(self) -> TableSchema:
         """Their columns."""
-        return self.model.schema
+        return self.model.fitted.schema
 
     @property
     def calls(self) -> int:
@@ -74,7 +75,7 @@ class Trial:
     @property
     def predictors(self) -> list[str]:
         """All columns but the target, causes before effects."""
-        ordered = self.model.process.causal_graph.order(self.schema.names)
+        ordered = self.model.fitted.process.causal_graph.order(self.schema.names)
         return [name for name in ordered if name != self.target]
 
     @cached_property
@@ -85,7 +86,7 @@ class Trial:
     @cached_property
     def local(self) -> DistilledSampler:
         """The distilled sampler, fitted on the training rows."""
-        graph = self.model.process.causal_graph
+        graph = self.model.fitted.process.causal_graph
         return DistilledSampler.fit(
             self.training, self.schema, [graph], seed=self.seed, target=self.target
         )
@@ -105,7 +106,7 @@ class Trial:
         """
         writer = replace(self.model.writer, examples=examples or self.examples)
         begun = unconditioned(len(self.training)) if begun is None else begun
-        return LLMSampler(writer, self.model.process).sample(begun, rng)
+        return LLMSampler(writer, self.model.fitted.process).sample(begun, rng)
 
     def real_odds(self, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Odds of training rows and of generated ones of being real, by a cross-fitted forest."""

@@ -6,7 +6,26 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
+from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.table.schema import Column, TableSchema
+
+#: Of a loop of few calls, whose rows the model writes.
+LOOP_SETTINGS = LoopSettings(
+    epochs=5,
+    batch_size=20,
+    examples_per_call=4,
+    rows_per_example=1,
+    example_selection='random',
+    target=None,
+    optimizer_examples=0,
+    max_batches=6,
+    patience=4,
+    max_top_ups=3,
+    reject_copies=True,
+    sampler='llm',
+    seed=0,
+    verbose=False,
+)
 
 #: The schema of the style guide's example.
 AGE_JOB = TableSchema((

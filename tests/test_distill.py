@@ -11,10 +11,13 @@ from sdv.metadata import Metadata
 from sdv.sampling import Condition, DataFrameCondition
 from sdv_lines import fit, sample, sample_from_conditions, taken
 from sklearn.metrics import roc_auc_score
+from tables import LOOP_SETTINGS
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
-from sdv_llmgan.loop.choose_sampler import Comparison, Distillation, chance
+from sdv_llmgan.egress.table_view import View
+from sdv_llmgan.loop.choose_sampler import Distillation
+from sdv_llmgan.loop.comparison import Comparison, chance
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -231,13 +234,12 @@ def test_quick_models_settle_the_comparison_only_where_they_win(monkeypatch):
     levels = Column('y', 'categorical', ('even', 'odd'))
     schema = TableSchema((Column('x', 'number', decimals=9), levels))
     distillation = Distillation.of(
-        stripes(400, seed=0),
+        View.everything(stripes(400, seed=0), schema),
         History(),
         GenerationProcess('', schema, CausalGraph((('x', 'y'),))),
         LogisticDiscriminator(),
+        LOOP_SETTINGS,
         enforce_range=True,
-        reject_copies=True,
-        seed=0,
     )
     shuffled = stripes(100, seed=1).assign(y=stripes(100, seed=2)['y'])
     poor = distillation.compare(shuffled)
@@ -263,13 +265,12 @@ def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_firs
         history.steps.append(Step(0, 0, GenerationProcess('', schema, first)))
         process = GenerationProcess('', schema, best)
         chosen = Distillation.of(
-            table,
+            View.everything(table, schema),
             history,
             process,
             LogisticDiscriminator(),
+            LOOP_SETTINGS,
             enforce_range=True,
-            reject_copies=True,
-            seed=0,
         ).fit()
         assert chosen.causal_graph == (good if good in (first, best) else bad)
 

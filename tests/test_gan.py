@@ -3,23 +3,27 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from tables import visits, visits_metadata
+from tables import LOOP_SETTINGS, visits, visits_metadata
 
 from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
+from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.errors import ProviderError, SamplingError
-from sdv_llmgan.loop.loop import LLMGAN, LoopSettings, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
+from sdv_llmgan.table.allowed import unconditioned
+from sdv_llmgan.table.schema import TableSchema
 
 TABLE = visits(60).drop(columns='patient')
 
@@ -52,25 +56,28 @@ def answer(request: Request) -> str:
 
 
 def gan(
-    script=answer, discriminator: Discriminator | None = None, **settings: object
+    script=answer,
+    discriminator: Discriminator | None = None,
+    table: pd.DataFrame = TABLE,
+    **settings: object,
 ) -> tuple[LLMGAN, ScriptedProvider]:
     provider = ScriptedProvider(script=script)
     metered = MeteredProvider(provider)
+    schema = TableSchema.from_sdv(visits_metadata(), table)
     model = LLMGAN(
         Generator(metered),
         discriminator or LogisticDiscriminator(),
         Optimizer(metered),
-        LoopSettings(**{'batch_size': 20, 'examples_per_call': 4, 'sampler': 'llm', **settings}),
+        replace(LOOP_SETTINGS, **settings),
+        View.everything(schema.to_plain(table), schema),
+        GenerationProcess('', schema, CausalGraph(), 'first'),
         metered.ledger,
     )
     return model, provider
 
 
-def fit(model: LLMGAN, table: pd.DataFrame = TABLE) -> LLMGAN:
-    from sdv_llmgan.table.schema import TableSchema
-
-    schema = TableSchema.from_sdv(visits_metadata(), table)
-    model.fit(schema.to_plain(table), GenerationProcess('', schema, CausalGraph(), 'first'))
+def fit(model: LLMGAN) -> LLMGAN:
+    model.fit()
     return model
 
 
@@ -88,8 +95,8 @@ def test_a_batch_is_cut_into_calls_of_a_few_examples():
 
 
 def test_batches_of_an_epoch_cover_every_row_once_and_none_is_too_long():
-    model, provider = gan(epochs=1, max_batches=None, patience=9)
-    fit(model, TABLE.head(45))
+    model, provider = gan(table=TABLE.head(45), epochs=1, max_batches=None, patience=9)
+    fit(model)
     assert [step.usage.calls for step in model.history] == [4, 5, 5]
     shown = [
         line
@@ -132,7 +139,7 @@ def test_the_best_process_is_restored_and_the_fit_stops_early():
     fit(model)
     assert len(model.history) == 5
     assert model.history.stopped == 'no better process in 3 steps'
-    assert model.process is model.history.steps[1].process
+    assert model.fitted.process is model.history.steps[1].process
 
 
 def test_every_process_is_scored_again_by_the_newest_discriminator():
@@ -142,7 +149,7 @@ def test_every_process_is_scored_again_by_the_newest_discriminator():
     fit(model)
     first = model.history.steps[0]
     assert (first.first_score, first.verdict.score) == (0.3, 0.9)
-    assert model.process is model.history.steps[1].process
+    assert model.fitted.process is model.history.steps[1].process
 
 
 def test_the_discriminator_never_learns_from_the_rows_it_judges():
@@ -176,7 +183,7 @@ def test_a_fit_without_any_valid_row_warns_and_keeps_the_first_process():
     model, provider = gan(['no'], max_batches=2)
     with pytest.warns(UserWarning, match='None of 2 batches had enough valid rows'):
         fit(model)
-    assert model.process.instruction == 'first'
+    assert model.fitted.process.instruction == 'first'
     assert not by_role(provider, 'optimizer')
 
 
@@ -193,7 +200,7 @@ def test_an_interrupted_fit_leaves_its_history_and_says_how_far_it_came(error):
     with pytest.raises(type(error), match=r'interrupted in step 3; get_history\(\) has the 2 bef'):
         fit(model)
     assert len(model.history) == 2
-    assert model.process in [step.process for step in model.history]
+    assert model.fitted.process in [step.process for step in model.history]
     assert model.history.stopped == 'interrupted in step 3'
 
 

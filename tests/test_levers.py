@@ -50,7 +50,8 @@ def levers():
 def trial(levers):
     fitted = levers.Trial.fit(table(NUM_ROWS), people(), 0, 'scripted')
     graph = [('age', 'weight'), ('weight', 'ill')]
-    fitted.model.follow(fitted.model.process.revised(causal_graph=graph))
+    process = fitted.model.fitted.process.revised(causal_graph=graph)
+    fitted.model.fitted = fitted.model.fitted.following(process)
     return fitted
 
 

@@ -172,7 +172,7 @@ def test_a_panel_averages_scores_and_puts_feedback_together():
 
 def test_a_panel_hands_its_model_and_target_to_its_members():
     panel = Panel([LogisticDiscriminator(), LLMDiscriminator()])
-    panel.target = 'smoker'
+    panel.prepare(target='smoker')
     started(panel, SYNTHETIC)
     assert all(member.provider is panel.provider for member in panel.members)
     assert len(np.unique(panel.members[1].strata)) == 2

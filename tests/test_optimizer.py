@@ -34,7 +34,10 @@ def history_of(*scores: float) -> History:
 
 def rewrite(reply: str, *scores: float) -> tuple[GenerationProcess, str, ScriptedProvider]:
     provider = ScriptedProvider(script=[reply])
-    process, note = Optimizer(provider).rewrite(history_of(*scores), np.random.default_rng(0))
+    history = history_of(*scores)
+    process, note = Optimizer(provider).rewrite(
+        history.tried(), history.feedback(), np.random.default_rng(0)
+    )
     return process, note, provider
 
 
@@ -98,7 +101,9 @@ def test_feedback_and_examples_reach_the_prompt():
     history = history_of(0.5)
     history.steps[0].verdict = Verdict(np.array([0.5]), 0.5, 0.7, 0.6, feedback='- More clerks.')
     provider = ScriptedProvider(script=[json.dumps(USEFUL)])
-    Optimizer(provider).rewrite(history, np.random.default_rng(0), [[41, 'nurse']])
+    Optimizer(provider).rewrite(
+        history.tried(), history.feedback(), np.random.default_rng(0), [[41, 'nurse']]
+    )
     prompt = provider.requests[0].messages[1].content
     assert '# What was wrong with the newest rows\n- More clerks.' in prompt
     assert '# Real rows\n[41,"nurse"]' in prompt
@@ -114,7 +119,7 @@ def test_the_newest_feedback_counts():
 def test_without_a_graph_no_edges_are_asked_for():
     provider = ScriptedProvider(script=['{"instruction": "Clerks are young."}'])
     process, _ = Optimizer(provider, with_graph=False).rewrite(
-        history_of(0.5), np.random.default_rng(0)
+        history_of(0.5).tried(), '', np.random.default_rng(0)
     )
     assert process.instruction == 'Clerks are young.'
     request = provider.requests[0]

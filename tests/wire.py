@@ -17,9 +17,9 @@ from sdv.sampling import Condition
 from servers import Server
 
 from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, RangeCondition
+from sdv_llmgan.providers.base import BEGUN
 from sdv_llmgan.providers.openai import OpenAIProvider
 from sdv_llmgan.providers.scripted import random_json
-from sdv_llmgan.roles.prompts import BEGUN
 
 CLINICS = ('Zebrafels', 'Quokkatal', 'Yakburg')
 #: What the model makes of a description in words.

@@ -71,12 +71,11 @@ class Discriminator(ABC):
     """Tells real rows from synthetic ones. Tables are plain (see ``schema``).
 
     Attributes:
-        provider: The model named by ``discriminator_llm``, for a discriminator that asks one; set
-            before ``start``.
-        target: The column to predict later, if the user named one; set before ``start``.
-        detail: How much of the columns a model may be told; set before ``start``.
+        provider: The model named by ``discriminator_llm``, for a discriminator that asks one.
+        target: The column to predict later, if the user named one.
+        detail: How much of the columns a model may be told.
         pool: Numbers of the training rows that a model may be shown, shape (n_shown,); ``None``:
-            all of them. Set before ``start``.
+            all of them.
         asks_model: Whether it asks a model at all.
         learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
             ``update`` to learn from.
@@ -88,6 +87,17 @@ class Discriminator(ABC):
     pool: np.ndarray | None = None
     asks_model: bool = False
     learns: bool = True
+
+    def prepare(
+        self,
+        provider: Provider | None = None,
+        *,
+        target: str | None = None,
+        detail: MetadataDetail = 'schema',
+        pool: np.ndarray | None = None,
+    ) -> None:
+        """Take what there is to work with; called before ``start``. See the attributes."""
+        self.provider, self.target, self.detail, self.pool = provider, target, detail, pool
 
     @abstractmethod
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:

@@ -32,8 +32,7 @@ class Panel(Discriminator):
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""
         for member in self.members:
-            member.provider, member.target = self.provider, self.target
-            member.detail, member.pool = self.detail, self.pool
+            member.prepare(self.provider, target=self.target, detail=self.detail, pool=self.pool)
             member.start(training, schema, seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:

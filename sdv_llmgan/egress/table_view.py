@@ -93,6 +93,27 @@ class View:
         pool = policy.pool(len(training), seed)
         return cls(schema, training, rules, shown, ties, pool, enforce_range)
 
+    @classmethod
+    def everything(
+        cls, training: pd.DataFrame, schema: TableSchema, rules: Rules | None = None
+    ) -> View:
+        """The view of a table that models see all of.
+
+        Args:
+            training: Plain training rows, shape (n_rows, n_columns).
+            schema: Their columns.
+            rules: What they keep to; ``None``: there are no rules.
+        """
+        shown = tuple(Shown(column, column, column) for column in schema)
+        rules = rules or Rules([], training, schema)
+        return cls(schema, training, rules, shown, (), None, enforce_range=True)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether rows of the view are the real ones, and its columns told as they are."""
+        told = [one.column for one in self.shown if one.column is one.whole]
+        return self.pool is None and len(told) == len(self.whole.columns)
+
     @property
     def schema(self) -> TableSchema:
         """The columns that models see."""
@@ -112,11 +133,15 @@ class View:
 
     def table(self, real: pd.DataFrame) -> pd.DataFrame:
         """Plain rows of the view for plain real ones."""
+        if self.is_whole:
+            return real
         columns = {one.column.name: one.values(real[one.column.name]) for one in self.shown}
         return pd.DataFrame(columns, index=real.index)
 
     def told_rules(self) -> Rules:
         """The rules on columns that are sent as they are, for rows of the view."""
+        if self.is_whole:
+            return self.rules
         sent = [one.column.name for one in self.shown if one.meanings is None]
         rows = self.table(self.training)
         stored = self.schema.reordered(sent).from_plain(rows)
@@ -178,6 +203,8 @@ class View:
         Args:
             rows: Plain rows of the view.
         """
+        if self.is_whole:
+            return rows
         return self.plain(self.back(rows, pd.DataFrame(index=rows.index)).rows)
 
     def plain(self, known: pd.DataFrame) -> pd.DataFrame:

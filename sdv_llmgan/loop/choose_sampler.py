@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,19 +19,19 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
 from sdv_llmgan.egress.table_view import View
+from sdv_llmgan.loop.comparison import Comparison, chance
+from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.samplers.distilled.evidence import stacked
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 
 LOGGER = logging.getLogger(__name__)
-
-#: Where rows come from after the fit: the language model, the local sampler distilled from the
-#: best process, or whichever of the two is harder to tell from real rows.
-SamplerName = Literal['auto', 'llm', 'distilled']
 
 #: Sources are compared by so many rows each, at least and at most.
 MIN_COMPARED = 10
@@ -42,50 +41,48 @@ MAX_ROWS_FOR_EXTRA = 2_000
 FOLDS = 5
 
 
-def chance(num_rows: int) -> float:
-    """Two standard errors of |2 AUC - 1| where two sources of so many rows each are alike.
+def with_sampler(
+    fitted: FittedModel,
+    discriminator: Discriminator,
+    settings: LoopSettings,
+    *,
+    enforce_range: bool,
+    on_model: Callable[[], object],
+) -> FittedModel:
+    """A fitted model whose rows are drawn, or completed, by a local sampler where that is wanted.
 
-    AUC then scatters by sqrt((2n + 1) / 12 n^2) (Hanley and McNeil, 1982): 0.33 for 25 rows, 0.16
-    for 100, 0.06 for 800. That is for scores that owe nothing to the rows; those of a cross-fitted
-    forest scatter about 1.4 times as much, so one in six alike sources goes beyond.
+    Args:
+        fitted: With rows from the model.
+        discriminator: Says how real generated rows look.
+        settings: Say which source of rows is wanted.
+        enforce_range: Whether numbers stay within the training table's range.
+        on_model: Called when a column's model is fitted.
     """
-    return 4 * math.sqrt((2 * num_rows + 1) / (12 * num_rows**2))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How well two sources of rows were told from real rows.
-
-    Attributes:
-        llm: |2 AUC - 1| of a cross-fitted random forest on the model's rows, in [0, 1]; 0 is
-            chance, lower is better. ``None``: there were too few rows.
-        distilled: Likewise for rows of a local sampler that was not fitted on the real rows it is
-            compared with, of quick models where that is enough to be chosen; its order of columns
-            is that of the sampler that is kept.
-        margin: Two standard errors of their difference, were both at chance; below it the
-            cheaper source (``distilled``) is chosen.
-        num_rows: Rows of each kind that were compared.
-    """
-
-    llm: float | None
-    distilled: float | None
-    margin: float
-    num_rows: int
-
-    @property
-    def chosen(self) -> Literal['llm', 'distilled']:
-        """The source that is harder to tell from real rows; the cheaper one in doubt."""
-        if self.llm is None or self.distilled is None:
-            return 'distilled'
-        return 'llm' if self.llm + self.margin < self.distilled else 'distilled'
-
-    def __str__(self) -> str:
-        if self.llm is None or self.distilled is None:
-            return f'sampler: {self.chosen} (too few rows to compare: {self.num_rows})'
-        return (
-            f'sampler: {self.chosen} (told from real rows: llm {self.llm:.2f}, distilled '
-            f'{self.distilled:.2f}; margin {self.margin:.2f}, {self.num_rows} rows)'
-        )
+    may_draw = settings.sampler != 'llm' and not fitted.schema.texts
+    if not may_draw and fitted.view.is_complete:
+        return fitted
+    distillation = Distillation.of(
+        fitted.view,
+        fitted.history,
+        fitted.process,
+        discriminator,
+        settings,
+        enforce_range=enforce_range,
+        on_model=on_model,
+    )
+    comparison = None
+    if may_draw and settings.sampler == 'auto':
+        best = fitted.history.best()
+        comparison = distillation.compare(best.rows if best else None)
+        LOGGER.info('%s.', comparison)
+        if best is not None:
+            best.add_note(str(comparison))
+        may_draw = comparison.chosen == 'distilled'
+    if not may_draw and fitted.view.is_complete:
+        return replace(fitted, comparison=comparison)
+    local = LocalSampler(distillation.fit(), fitted.rules)
+    drawn = replace(fitted, local=local, comparison=comparison)
+    return replace(drawn, source='distilled') if may_draw else drawn
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,11 @@ class Distillation:
         extra: Accepted generated rows, plain; may be empty.
         weights: How much each of them counts, in [0, 1], shape (n_extra,).
         shown: Which training rows each of them was written after, see ``Step.shown``.
+        view: What the model saw of the table. Sources are compared by that part: what is
+            completed here is so whatever the source.
+        settings: Say the seed, the column to be predicted later, and whether rows that repeat a
+            training row are drawn anew where that is right.
         enforce_range: Whether numbers stay within the training table's range.
-        reject_copies: Whether rows that repeat a training row are drawn anew where that is right.
-        seed: Seeds every fit.
-        view: What the model saw of the table; ``None``: all of it. Sources are compared by that
-            part: what is completed here is so whatever the source.
-        target: The column to be predicted later, if there is one.
         on_model: Called when a column's model is fitted.
     """
 
@@ -114,26 +110,21 @@ class Distillation:
     extra: pd.DataFrame
     weights: np.ndarray
     shown: np.ndarray
+    view: View
+    settings: LoopSettings
     enforce_range: bool
-    reject_copies: bool
-    seed: int
-    view: View | None = None
-    target: str | None = None
-    on_model: Callable[[], object] = lambda: None
+    on_model: Callable[[], object]
 
     @classmethod
     def of(
         cls,
-        training: pd.DataFrame,
+        view: View,
         history: History,
         process: GenerationProcess,
         discriminator: Discriminator,
+        settings: LoopSettings,
         *,
         enforce_range: bool,
-        reject_copies: bool,
-        seed: int,
-        view: View | None = None,
-        target: str | None = None,
         on_model: Callable[[], object] = lambda: None,
     ) -> Distillation:
         """Collect what a fit generated, weighted by how real the discriminator finds it.
@@ -143,14 +134,9 @@ class Distillation:
         discriminator that does not learn is not asked again; its rows weigh 1 - score. Rows of a
         view that does not say all of a row are left out.
         """
-        schema = process.schema
-        if view is not None:
-            training, schema = view.training, view.whole
-        parts, weights, shown = [training.iloc[:0]], [np.zeros(0)], [np.zeros((0, 0), dtype=int)]
-        for step in history:
+        parts, weights, shown = [view.training.iloc[:0]], [np.zeros(0)], [np.zeros((0, 0), int)]
+        for step in history if view.is_complete else []:
             if step.rows is None or step.shown is None or step.real is None or not step.verdict:
-                continue
-            if view is not None and not view.is_complete:
                 continue
             rows = step.rows.reset_index(drop=True)
             if discriminator.learns:
@@ -158,27 +144,24 @@ class Distillation:
                 weight = np.minimum(p_real / (1 - p_real), 1)
             else:
                 weight = np.full(len(rows), 1 - step.verdict.score)
-            rows = rows if view is None else view.restored(rows)
+            rows = view.restored(rows)
             parts.append(rows)
             weights.append(weight[rows.index])
             shown.append(step.shown[rows.index])
         filled = [part for part in parts if len(part)]
-        extra = pd.concat(filled, ignore_index=True) if filled else parts[0]
         graphs = [process.causal_graph]
         if history.steps and graphs[0].distance(first := history.steps[0].process.causal_graph):
             graphs.append(first)
         return cls(
-            training,
-            schema,
+            view.training,
+            view.whole,
             graphs,
-            extra,
+            pd.concat(filled, ignore_index=True) if filled else parts[0],
             np.concatenate(weights),
             stacked(shown),
-            enforce_range,
-            reject_copies,
-            seed,
             view,
-            target,
+            settings,
+            enforce_range,
             on_model,
         )
 
@@ -210,18 +193,19 @@ class Distillation:
             generated: The model's rows under the best process, plain, as it sees them; ``None``:
                 there are none.
         """
-        order = np.random.default_rng(self.seed).permutation(len(self.training))
+        order = np.random.default_rng(self.settings.seed).permutation(len(self.training))
         half = len(order) // 2
         num_rows = min(half, 0 if generated is None else len(generated), MAX_COMPARED)
         if generated is None or num_rows < MIN_COMPARED:
             return Comparison(None, None, 0.0, num_rows)
         fitted = self.training.iloc[order[:half]]
         real = self.training.iloc[order[half : half + num_rows]]
-        theirs = generated.sample(num_rows, random_state=self.seed)
-        llm, margin = self._told_apart(self._seen(real), theirs), math.sqrt(2) * chance(num_rows)
+        theirs = generated.sample(num_rows, random_state=self.settings.seed)
+        llm = self._told_apart(self.view.table(real), theirs)
+        margin = math.sqrt(2) * chance(num_rows)
         for quick in (True, False):
             own = self._told_apart(
-                self._seen(real), self._seen(self._rows(fitted, num_rows, quick))
+                self.view.table(real), self.view.table(self._rows(fitted, num_rows, quick))
             )
             comparison = Comparison(llm, own, margin, num_rows)
             if comparison.chosen == 'distilled':
@@ -232,7 +216,7 @@ class Distillation:
         """Of a sampler of these rows alone: generated ones were written after seeing others."""
         graphs, order = [self._alone.causal_graph], _order(self._alone)
         sampler = self._sampler(training, graphs, order=order, quick=quick)
-        return sampler.sample(num_rows, np.random.default_rng([self.seed, num_rows]))
+        return sampler.sample(num_rows, np.random.default_rng([self.settings.seed, num_rows]))
 
     @cached_property
     def _alone(self) -> DistilledSampler:
@@ -252,11 +236,7 @@ class Distillation:
 
     @cached_property
     def _features(self) -> Features:
-        schema = self.schema if self.view is None else self.view.schema
-        return Features(self._seen(self.training), schema)
-
-    def _seen(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table if self.view is None else self.view.table(table)
+        return Features(self.view.table(self.training), self.view.schema)
 
     @cached_property
     def _extra_passes(self) -> bool:
@@ -267,9 +247,9 @@ class Distillation:
         num_rows = min(len(self.training), int((self.weights > 0).sum()), MAX_COMPARED)
         if num_rows < MIN_COMPARED:
             return False
-        extra = self.extra[self.weights > 0].sample(num_rows, random_state=self.seed)
-        real = self.training.sample(num_rows, random_state=self.seed)
-        return self._told_apart(self._seen(real), self._seen(extra)) <= chance(num_rows)
+        extra = self.extra[self.weights > 0].sample(num_rows, random_state=self.settings.seed)
+        real = self.training.sample(num_rows, random_state=self.settings.seed)
+        return self._told_apart(self.view.table(real), self.view.table(extra)) <= chance(num_rows)
 
     def _sampler(
         self,
@@ -286,13 +266,13 @@ class Distillation:
             graphs,
             order=order,
             quick=quick,
-            seed=self.seed,
+            seed=self.settings.seed,
             extra=self.extra if with_extra else None,
             extra_weights=self.weights if with_extra else None,
             extra_shown=self.shown if with_extra else None,
             enforce_range=self.enforce_range,
-            reject_copies=self.reject_copies,
-            target=self.target,
+            reject_copies=self.settings.reject_copies,
+            target=self.settings.target,
             on_model=self.on_model,
         )
 
@@ -300,8 +280,8 @@ class Distillation:
         encode = self._features.encode
         encoded = np.concatenate([encode(real), encode(synthetic)])
         labels = np.repeat([1, 0], [len(real), len(synthetic)])
-        forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.seed)
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
+        forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.settings.seed)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.settings.seed)
         p_real = cross_val_predict(forest, encoded, labels, cv=folds, method='predict_proba')[:, 1]
         return verdict_from_probabilities(p_real[labels == 1], p_real[labels == 0]).score
 

@@ -78,6 +78,14 @@ class History:
         judged = [step for step in self.steps if step.verdict is not None]
         return sorted(judged, key=_rank)[::-1]
 
+    def tried(self) -> list[tuple[GenerationProcess, float, float]]:
+        """Judged processes with score and accuracy, in the order of ``ranked``."""
+        return [
+            (step.process, step.verdict.score, step.verdict.accuracy)
+            for step in self.ranked()
+            if step.verdict is not None
+        ]
+
     def best(self) -> Step | None:
         """The judged step with the lowest score, or ``None``."""
         ranked = self.ranked()
@@ -99,6 +107,21 @@ class History:
         """What the newest verdict says is wrong; empty where it says nothing."""
         verdicts = [step.verdict for step in self.steps if step.verdict is not None]
         return verdicts[-1].feedback if verdicts else ''
+
+    def loss_values(self) -> pd.DataFrame:
+        """Loss by epoch, as CTGAN reports it: the means over an epoch's judged steps.
+
+        ``Generator Loss`` is the score in [0, 1] (0 is chance, lower is better), and
+        ``Discriminator Loss`` the log loss in nats (ln 2 is chance), both by the newest
+        discriminator.
+        """
+        judged = [(step.epoch, step.verdict) for step in self if step.verdict]
+        losses = pd.DataFrame({
+            'Epoch': [epoch for epoch, _ in judged],
+            'Generator Loss': [verdict.score for _, verdict in judged],
+            'Discriminator Loss': [verdict.log_loss for _, verdict in judged],
+        })
+        return losses.groupby('Epoch', as_index=False).mean()
 
     def steps_since_best(self) -> int:
         """How many steps were made after the best one."""

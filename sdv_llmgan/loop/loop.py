@@ -10,36 +10,35 @@ Ling et al., MALLM-GAN, 2024. https://arxiv.org/abs/2406.10521
 from __future__ import annotations
 
 import logging
-import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.calls.progress import say
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.errors import BudgetError, LLMGANError
 from sdv_llmgan.loop.callbacks import tell_end, tell_step
-from sdv_llmgan.loop.choose_sampler import Comparison, Distillation, SamplerName
+from sdv_llmgan.loop.choose_sampler import with_sampler
+from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History, Step
-from sdv_llmgan.loop.progress import distill_bar, fit_bar, say, summary
+from sdv_llmgan.loop.progress import distill_bar, fit_bar, summary
+from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.roles.examples import Examples, Selection, shown_with
+from sdv_llmgan.roles.examples import Examples, shown_with
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.roles.row_writer import Writer
-from sdv_llmgan.rules.constraints import Combinations, Rules
-from sdv_llmgan.samplers.base import Sampler
-from sdv_llmgan.samplers.completing import CompletingSampler
-from sdv_llmgan.samplers.llm import LLMSampler
-from sdv_llmgan.samplers.local import LocalSampler
+from sdv_llmgan.rules.constraints import Combinations
+from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.schema import TableSchema
@@ -52,43 +51,6 @@ MIN_ROWS = 2
 HELD_OUT_SHARE = 0.4
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """How long the loop runs and on what.
-
-    Attributes:
-        epochs: Passes over the training rows, >= 1.
-        batch_size: Real rows in a batch at most, and generated rows asked for.
-        examples_per_call: Few-shot examples in a prompt.
-        rows_per_example: Rows asked for, for each of them, >= 1.
-        selection: How few-shot examples are chosen among a batch's rows.
-        target: Column by whose values examples are stratified; ``None``: by clusters.
-        optimizer_examples: Real rows that the optimizer is shown, >= 0.
-        max_batches: Batches that a fit pays for at most; ``None``: no bound.
-        patience: The fit stops when so many steps in a row found nothing better.
-        max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
-        reject_copies: Whether rows that repeat a training row are rejected where they can be.
-        sampler: Where rows come from after the fit; see ``SamplerName``.
-        seed: Makes the loop repeatable where the provider is.
-        verbose: Whether progress bars are shown, and a line at the end of a fit.
-    """
-
-    epochs: int = 5
-    batch_size: int = 50
-    examples_per_call: int = 5
-    rows_per_example: int = 1
-    selection: Selection = 'random'
-    target: str | None = None
-    optimizer_examples: int = 0
-    max_batches: int | None = 6
-    patience: int = 4
-    max_top_ups: int = 3
-    reject_copies: bool = True
-    sampler: SamplerName = 'auto'
-    seed: int = 0
-    verbose: bool = False
-
-
 class LLMGAN:
     """Learns a generation process for a table, then samples with it.
 
@@ -97,25 +59,15 @@ class LLMGAN:
         discriminator: Judges them.
         optimizer: Rewrites the process; ``None``: the process stays as it is.
         settings: How long the loop runs and on what.
+        view: What models see of the training table.
+        process: The process to begin with.
         ledger: Where the models' calls are counted.
         sampling: Writes rows after the fit; ``None``: ``generator`` does.
 
     Attributes:
-        history: What happened so far; readable after an interrupted fit too.
-        process: The best process; set by ``fit``.
-        sampler: Where ``sample`` takes rows from; set by ``fit``.
-        view: What models see of the table; ``None``: all of it. Set by ``fit``.
-        local: Draws rows without a model; ``None``: not asked for. Set by ``fit``.
-        comparison: How well the sources of rows were told from real ones; ``None`` where only one
-            was asked for.
+        writer: Has rows written in the loop.
+        fitted: What was learned so far; readable after an interrupted fit too.
     """
-
-    process: GenerationProcess
-    writer: Writer
-    sampler: Sampler
-    comparison: Comparison | None
-    view: View | None
-    local: LocalSampler | None
 
     def __init__(
         self,
@@ -123,6 +75,8 @@ class LLMGAN:
         discriminator: Discriminator,
         optimizer: Optimizer | None,
         settings: LoopSettings,
+        view: View,
+        process: GenerationProcess,
         ledger: Ledger | None = None,
         sampling: Generator | None = None,
     ) -> None:
@@ -131,45 +85,32 @@ class LLMGAN:
         self.optimizer = optimizer
         self.settings = settings
         self.ledger = ledger or Ledger()
-        self.sampling = sampling
-        self.history = History()
+        self.writer = _writer(generator, view, process, settings)
+        self.fitted = FittedModel(
+            process,
+            History(),
+            view,
+            replace(self.writer, generator=sampling or generator),
+            settings.max_top_ups,
+            shown=self.ledger if settings.verbose else None,
+        )
         self.set_random_state(settings.seed)
 
-    def fit(
-        self,
-        training: pd.DataFrame,
-        process: GenerationProcess,
-        rules: Rules | None = None,
-        view: View | None = None,
-        callbacks: Sequence[Any] = (),
-    ) -> None:
+    @property
+    def history(self) -> History:
+        """What happened so far."""
+        return self.fitted.history
+
+    def fit(self, callbacks: Sequence[Any] = ()) -> None:
         """Run the loop, and keep the best process.
 
         Args:
-            training: Plain training rows, shape (n_rows, n_columns), n_rows >= 2.
-            process: The process to begin with.
-            rules: What every row keeps to; ``None``: there are no rules.
-            view: What these are a view of; ``None``: they are the table itself.
             callbacks: Told of every step and of the end; see ``callbacks``.
 
         Raises:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
-        self.process, self.history, self.comparison = process, History(), None
-        self.view, self.local = view, None
-        self.writer = Writer(
-            self.generator,
-            self._examples(training, process),
-            MissingPatterns(training, process.schema),
-            rules or Rules([], training, process.schema),
-            self._copy_check(training, process),
-            [
-                Combinations(training, process.schema, [column.name])
-                for column in process.schema
-                if column.is_unlisted
-            ],
-        )
-        self.discriminator.pool = self.writer.examples.pool
+        training, process = self.writer.examples.training, self.fitted.process
         self.discriminator.start(training, process.schema, self.settings.seed)
         self.go_on(callbacks)
 
@@ -179,18 +120,22 @@ class LLMGAN:
         Steps that there are stay, and are judged again with each new one. ``epochs``,
         ``max_batches`` and ``patience`` begin anew. Arguments and errors are those of ``fit``.
         """
-        process, begun, training = self.process, len(self.history), self.writer.examples.training
+        process, begun = self.fitted.process, len(self.history)
+        num_rows = len(self.writer.examples.training)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stopped = ''
         started = time.monotonic()
         try:
-            for epoch, batch, rows in self._batches(len(training), rng):
+            for epoch, batch, rows in self._batches(num_rows, rng):
                 step = Step(epoch, batch, process)
                 with self._accounted(step):
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.optimizer is not None and self.history.has_judged(process):
                         step.process, step.note = self.optimizer.rewrite(
-                            self.history, rng, self._optimizer_examples(process, rng)
+                            self.history.tried(),
+                            self.history.feedback(),
+                            rng,
+                            self._optimizer_examples(process, rng),
                         )
                     self._try_process(step, rows, rng)
                     self.history.add(step, self.discriminator)
@@ -210,9 +155,16 @@ class LLMGAN:
             raise
         finally:
             best = self.history.best()
-            self.follow(best.process if best else process)
-        self._distill(training)
-        ended = summary(self.history, self.source, time.monotonic() - started)
+            self.fitted = self.fitted.following(best.process if best else process)
+        with distill_bar(enabled=self.settings.verbose) as on_model:
+            self.fitted = with_sampler(
+                self.fitted,
+                self.discriminator,
+                self.settings,
+                enforce_range=self.generator.enforce_range,
+                on_model=on_model,
+            )
+        ended = summary(self.history, self.fitted.source, time.monotonic() - started)
         LOGGER.info(ended)
         if self.settings.verbose:
             say(ended)
@@ -224,74 +176,6 @@ class LLMGAN:
                 stacklevel=1,
             )
         tell_end(callbacks, self.history)
-
-    @property
-    def source(self) -> Literal['llm', 'distilled']:
-        """Where ``sample`` takes rows from."""
-        return 'distilled' if isinstance(self.sampler, LocalSampler) else 'llm'
-
-    def follow(self, process: GenerationProcess) -> None:
-        """Have the model write rows with this process from now on."""
-        self.process = process
-        writer = replace(self.writer, generator=self.sampling or self.generator)
-        shown = self.ledger if self.settings.verbose else None
-        rows = LLMSampler(writer, process, self.settings.max_top_ups, shown)
-        self.sampler = rows
-        if self.view is not None:
-            self.sampler = CompletingSampler(self.view, rows, self.local, rows.max_top_ups)
-
-    @property
-    def schema(self) -> TableSchema:
-        """The columns of ``sample``."""
-        return self.process.schema if self.view is None else self.view.whole
-
-    @property
-    def training(self) -> pd.DataFrame:
-        """The plain rows that were fitted on, shape (n_rows, n_columns)."""
-        return self.writer.examples.training if self.view is None else self.view.training
-
-    @property
-    def rules(self) -> Rules:
-        """What the rows of ``sample`` keep to."""
-        return self.writer.rules if self.view is None else self.view.rules
-
-    def _distill(self, training: pd.DataFrame) -> None:
-        """Have rows drawn, or completed, by a local sampler where that is wanted."""
-        may_draw = self.settings.sampler != 'llm' and not self.schema.texts
-        completes = self.view is not None and not self.view.is_complete
-        if not may_draw and not completes:
-            return
-        with distill_bar(enabled=self.settings.verbose) as on_model:
-            distillation = Distillation.of(
-                training,
-                self.history,
-                self.process,
-                self.discriminator,
-                enforce_range=self.generator.enforce_range,
-                reject_copies=self.settings.reject_copies,
-                seed=self.settings.seed,
-                view=self.view,
-                target=self.settings.target,
-                on_model=on_model,
-            )
-            draws = may_draw and self._local_wins(distillation)
-            if not draws and not completes:
-                return
-            self.local = LocalSampler(distillation.fit(), self.rules)
-        self.follow(self.process)
-        if draws:
-            self.sampler = self.local
-
-    def _local_wins(self, distillation: Distillation) -> bool:
-        """Whether rows are to be drawn locally: because the user says so, or by comparison."""
-        if self.settings.sampler != 'auto':
-            return True
-        best = self.history.best()
-        self.comparison = distillation.compare(best.rows if best else None)
-        LOGGER.info('%s.', self.comparison)
-        if best is not None:
-            best.add_note(str(self.comparison))
-        return self.comparison.chosen == 'distilled'
 
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
@@ -324,7 +208,7 @@ class LLMGAN:
         """
         before = self._rng.bit_generator.state
         try:
-            return self.sampler.sample(begun, self._rng)
+            return self.fitted.sampler.sample(begun, self._rng)
         except BaseException as error:
             # The same call again asks the same: what was answered is in the cache.
             self._rng.bit_generator.state = before
@@ -338,19 +222,8 @@ class LLMGAN:
 
     @property
     def loss_values(self) -> pd.DataFrame:
-        """Loss by epoch, as CTGAN reports it: the means over an epoch's judged steps.
-
-        ``Generator Loss`` is the score in [0, 1] (0 is chance, lower is better), and
-        ``Discriminator Loss`` the log loss in nats (ln 2 is chance), both by the newest
-        discriminator.
-        """
-        judged = [(step.epoch, step.verdict) for step in self.history if step.verdict]
-        losses = pd.DataFrame({
-            'Epoch': [epoch for epoch, _ in judged],
-            'Generator Loss': [verdict.score for _, verdict in judged],
-            'Discriminator Loss': [verdict.log_loss for _, verdict in judged],
-        })
-        return losses.groupby('Epoch', as_index=False).mean()
+        """See ``History.loss_values`` (SDV reads it here)."""
+        return self.history.loss_values()
 
     def providers(self) -> list[Provider]:
         """The models that any role asks, each once."""
@@ -358,36 +231,22 @@ class LLMGAN:
         named += [self.optimizer.provider] if self.optimizer else []
         return list({id(provider): provider for provider in named if provider}.values())
 
-    def planned_steps(self, num_rows: int) -> int:
-        """Steps that a fit on so many rows takes at most."""
-        planned = self.settings.epochs * math.ceil(num_rows / self.settings.batch_size)
-        return min(planned, self.settings.max_batches or planned)
-
     def _batches(
         self, num_rows: int, rng: np.random.Generator
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Epoch, batch, and the row numbers in it; batches of an epoch are about equal in size."""
-        settings = self.settings
-        per_epoch = math.ceil(num_rows / settings.batch_size)
-        planned, total = settings.epochs * per_epoch, self.planned_steps(num_rows)
-        LOGGER.info(
-            'This fit pays for at most %d batches (%d epochs of %d, max_batches=%s).',
-            *(total, settings.epochs, per_epoch, settings.max_batches),
-        )
+        """Epoch, counted on from earlier fits, batch, and the row numbers in it."""
+        settings, total = self.settings, self.settings.planned_steps(num_rows)
         first = self.history.steps[-1].epoch + 1 if self.history.steps else 0
         with fit_bar(
             total, settings.epochs, self.ledger, self.history, enabled=settings.verbose
         ) as show:
-            for number in range(total):
-                epoch, batch = divmod(number, per_epoch)
-                if batch == 0:
-                    shuffled = np.array_split(rng.permutation(num_rows), per_epoch)
+            for epoch, batch, rows in settings.batches(num_rows, rng):
                 show(epoch)
                 try:
-                    yield first + epoch, batch, shuffled[batch]
+                    yield first + epoch, batch, rows
                 finally:  # reached too where the loop ends with this batch
                     show(epoch)
-        self.history.stopped = 'max_batches' if total < planned else 'epochs'
+        self.history.stopped = settings.last_reason(num_rows)
 
     def _is_done(self, step: Step, begun: int) -> bool:
         """Whether the fit may stop before its last batch; the history then says why."""
@@ -402,16 +261,6 @@ class LLMGAN:
             return False
         return True
 
-    def _examples(self, training: pd.DataFrame, process: GenerationProcess) -> Examples:
-        settings = self.settings
-        strata = None
-        if settings.selection == 'stratified':
-            strata = find_strata(training, process.schema, settings.target, settings.seed)
-        pool = None if self.view is None else self.view.pool
-        return Examples(
-            training, settings.examples_per_call, strata, pool, settings.rows_per_example
-        )
-
     def _optimizer_examples(
         self, process: GenerationProcess, rng: np.random.Generator
     ) -> list[list[Any]]:
@@ -420,17 +269,6 @@ class LLMGAN:
             return []
         shown = self.writer.examples.sample(self.settings.optimizer_examples, rng)
         return process.schema.to_json_rows(shown)
-
-    def _copy_check(self, training: pd.DataFrame, process: GenerationProcess) -> CopyCheck | None:
-        if not self.settings.reject_copies:
-            return None
-        copies = CopyCheck(training, process.schema)
-        if not copies.possible:
-            LOGGER.info(
-                'Copies of %s training rows are rejected: chance repeats others.',
-                sum(known.avoided.sum() for known in copies.repeats.whole.known) or 'no',
-            )
-        return copies
 
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:
@@ -458,9 +296,33 @@ class LLMGAN:
         )
 
 
-def unconditioned(num_rows: int) -> pd.DataFrame:
-    """So many rows of which nothing is settled, shape (num_rows, 0)."""
-    return pd.DataFrame(index=pd.RangeIndex(num_rows))
+def _writer(
+    generator: Generator, view: View, process: GenerationProcess, settings: LoopSettings
+) -> Writer:
+    training, schema = view.table(view.training), process.schema
+    strata = None
+    if settings.example_selection == 'stratified':
+        strata = find_strata(training, schema, settings.target, settings.seed)
+    return Writer(
+        generator,
+        Examples(
+            training, settings.examples_per_call, strata, view.pool, settings.rows_per_example
+        ),
+        MissingPatterns(training, schema),
+        view.told_rules(),
+        _copy_check(training, schema) if settings.reject_copies else None,
+        [Combinations(training, schema, [column.name]) for column in schema if column.is_unlisted],
+    )
+
+
+def _copy_check(training: pd.DataFrame, schema: TableSchema) -> CopyCheck:
+    copies = CopyCheck(training, schema)
+    if not copies.possible:
+        LOGGER.info(
+            'Copies of %s training rows are rejected: chance repeats others.',
+            sum(known.avoided.sum() for known in copies.repeats.whole.known) or 'no',
+        )
+    return copies
 
 
 def _hold_out(table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:

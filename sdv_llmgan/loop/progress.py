@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from tqdm.auto import tqdm
 
 from sdv_llmgan.calls.budget import Ledger
-from sdv_llmgan.formats.words import plural, visible
+from sdv_llmgan.calls.progress import usage_words
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.providers.usage import Usage
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
-ROWS = '{desc}: {n_fmt}/{total_fmt} rows |{bar}| {elapsed}<{remaining}{postfix}'
 MODELS = '{desc}: {n_fmt} models of columns, {elapsed}'
 
 
@@ -67,33 +66,6 @@ def distill_bar(*, enabled: bool) -> Iterator[Callable[[], object]]:
         yield bar.update
 
 
-@contextmanager
-def rows_bar(num_rows: int, parts: int, ledger: Ledger | None) -> Iterator[None]:
-    """A bar over rows that a model writes; it moves as the replies come in.
-
-    Args:
-        num_rows: Rows asked for.
-        parts: How many times the model is asked, one after the other, for a part of each row.
-        ledger: Where calls are counted; ``None``: nothing is shown.
-    """
-    if ledger is None:
-        yield
-        return
-    before, parts_done = ledger.total(), 0
-    # Below a bar of SDV's own (leave=None) it is taken away at the end.
-    with tqdm(total=num_rows, leave=None, bar_format=ROWS, desc='Sampling') as bar:
-
-        def answered(answers: int, calls: int) -> None:
-            nonlocal parts_done
-            share = (parts_done + answers / calls) / parts
-            parts_done += answers == calls
-            bar.n = min(round(num_rows * share), num_rows)
-            bar.set_postfix_str(usage_words(ledger.total() - before))
-
-        with ledger.watched(answered):
-            yield
-
-
 def summary(history: History, source: str, seconds: float) -> str:
     """A fit in one line.
 
@@ -115,17 +87,6 @@ def summary(history: History, source: str, seconds: float) -> str:
         f'{scored}; {plural(accepted, "row")} accepted, {rejected:,} rejected; '
         f'{plural(usage.calls, "call")}, {usage_words(usage)}. Rows come from: {source}.'
     )
-
-
-def say(line: str) -> None:
-    """Show a line beside bars, in a terminal or a notebook."""
-    tqdm.write(visible(line), file=sys.stderr)
-
-
-def usage_words(usage: Usage) -> str:
-    """Tokens, and dollars where any were spent and the price is known."""
-    tokens = f'{usage.tokens:,} tokens'
-    return f'{tokens}, ${usage.usd:.4f}' if usage.usd else tokens
 
 
 def _scores(history: History) -> str:

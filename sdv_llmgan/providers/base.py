@@ -25,6 +25,9 @@ LOOPBACK = ('localhost', '127.0.0.1', '::1', '0.0.0.0')
 LONGEST_TOKEN = 128
 ROOM = 2**16
 
+#: What stands in a prompt before lines of JSON that say how each row of the reply begins.
+BEGUN = 'Each of your rows begins with the values of one of these, unchanged:'
+
 Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
 
 

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sdv_llmgan.providers.base import Completion, Provider, Request
+from sdv_llmgan.providers.base import BEGUN, Completion, Provider, Request
 from sdv_llmgan.providers.forks import Lock
 from sdv_llmgan.providers.usage import Usage
-from sdv_llmgan.roles.prompts import BEGUN
 
 #: Roughly so many characters make a token; good enough for a double that bills nothing.
 CHARACTERS_PER_TOKEN = 4

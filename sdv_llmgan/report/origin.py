@@ -13,7 +13,7 @@ import pandas as pd
 from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
-from sdv_llmgan.loop.loop import LLMGAN
+from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
@@ -113,7 +113,7 @@ def process(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynth
         notes=tuple(notes),
         tables=tuple(tables),
         figures=tuple(figures),
-        text=_discreet(found, synthesizer._model).to_text(),
+        text=_discreet(found, synthesizer._fitted_model()).to_text(),
     )
 
 
@@ -220,9 +220,9 @@ def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthe
     return Section('egress', title, lead, notes=tuple(notes), tables=(table,))
 
 
-def _discreet(process: GenerationProcess, model: LLMGAN) -> GenerationProcess:
+def _discreet(process: GenerationProcess, model: FittedModel) -> GenerationProcess:
     """The same process without what its columns tell of single training rows."""
-    if model.view is not None and model.view.pool is not None:
+    if model.view.pool is not None:
         return process  # the policy saw to it
     training = model.writer.examples.training
     columns = tuple(

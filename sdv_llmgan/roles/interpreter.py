@@ -41,7 +41,7 @@ def interpret(
     provider: Provider,
     *,
     context: str = '',
-    told: TableSchema | None = None,
+    told: TableSchema,
 ) -> RangeCondition:
     """Have a model turn words into a condition.
 
@@ -51,7 +51,7 @@ def interpret(
         schema: The columns.
         provider: Who is asked, once.
         context: What the data is, in the user's words; may be empty.
-        told: What the model is told of them, where that is not all; in the user's words there
+        told: What the model is told of them; in the user's words there
             are real values, so what it answers is read as such.
 
     Raises:
@@ -61,7 +61,6 @@ def interpret(
     if not isinstance(description, str) or not description.strip():
         raise ValueError(f'A description of the rows in words is needed, got {description!r}.')
     check_num_rows(num_rows)
-    told = told or schema
     completion = provider.complete(
         Request(
             messages=interpreter_messages(told, context, description),

@@ -21,7 +21,6 @@ import numpy as np
 
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
-from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.causal_graph import Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Request
@@ -32,6 +31,9 @@ MAX_INSTRUCTION = 800
 MAX_CHANGES = 5
 MAX_FEEDBACK = 2_000
 MAX_TOKENS = 1024
+
+#: A process, its score and the discriminator's accuracy; see ``Verdict``.
+Tried = tuple[GenerationProcess, float, float]
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,16 @@ class Optimizer:
 
     def rewrite(
         self,
-        history: History,
+        tried: Sequence[Tried],
+        feedback: str,
         rng: np.random.Generator,
         examples: Sequence[Sequence[Any]] = (),
     ) -> tuple[GenerationProcess, str]:
         """Ask for a process that scores lower than the best one so far.
 
         Args:
-            history: At least one judged step.
+            tried: Judged processes, worst first, the best last; at least one.
+            feedback: What the newest verdict says is wrong; may be empty.
             rng: Seeds the request.
             examples: Real rows to show, as JSON values in the schema's order; may be empty.
 
@@ -67,19 +71,14 @@ class Optimizer:
             The new process, and a note on what could not be used (empty if all was). A reply
             that makes no sense leaves the best process as it is.
         """
-        best = history.ranked()[-self.top_k :]
-        trajectory = [
-            (step.process, step.verdict.score, step.verdict.accuracy)
-            for step in best
-            if step.verdict is not None
-        ]
-        process = trajectory[-1][0]
+        best = tried[-self.top_k :]
+        process = best[-1][0]
         names = process.schema.names
         request = Request(
             messages=optimizer_messages(
-                trajectory,
+                best,
                 MAX_INSTRUCTION,
-                feedback=history.feedback()[:MAX_FEEDBACK],
+                feedback=feedback[:MAX_FEEDBACK],
                 examples=examples,
                 with_graph=self.with_graph,
             ),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.providers.base import Message
+from sdv_llmgan.providers.base import BEGUN, Message
 from sdv_llmgan.table.column import MetadataDetail, dump, quote
 from sdv_llmgan.table.schema import RowFormat, TableSchema
 
@@ -40,7 +40,6 @@ DISCRIMINATOR_ROLE = (
     'you, it is still only a value.'
 )
 
-BEGUN = 'Each of your rows begins with the values of one of these, unchanged:'
 FILL_GAPS = (
     'A null in a real row is a value that nobody recorded. Your rows have a value in every column '
     'that is not always null.'

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.calls.budget import Ledger
-from sdv_llmgan.loop.progress import rows_bar
+from sdv_llmgan.calls.progress import rows_bar
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.samplers.base import Sampler

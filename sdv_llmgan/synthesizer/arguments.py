@@ -12,7 +12,7 @@ from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.egress.policy import check_settings
 from sdv_llmgan.loop.callbacks import check_callbacks
-from sdv_llmgan.loop.choose_sampler import SamplerName
+from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.registry import find_discriminator, find_provider

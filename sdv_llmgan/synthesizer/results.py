@@ -14,6 +14,7 @@ from sdv.errors import NotFittedError
 from sdv.single_table.base import BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import LossValuesMixin
 
+from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -66,10 +67,10 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
                 f'The process must have the columns of the fitted table. Missing: '
                 f'{sorted(fitted - given)}; unknown: {sorted(given - fitted)}.'
             )
-        if model.view is not None:
+        if not model.view.is_whole:
             shown = model.process.schema.reordered(process.schema.names)
             process = replace(process, schema=shown)
-        model.follow(process)
+        self._loop().fitted = model.following(process)
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""
@@ -82,7 +83,7 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
             by_step: Whether there is a line for each step of the fit and role, instead of one a
                 role (``generator``, ``optimizer``, ...). Sampling has the step -1.
         """
-        ledger = self._fitted_model().ledger
+        ledger = self._loop().ledger
         if not by_step:
             lines = {role: asdict(used) for role, used in ledger.by_role().items()}
             return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
@@ -105,6 +106,7 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
             return info
         best = self._model.history.best()
         verdict = best.verdict if best else None
+        comparison = self._model.fitted.comparison
         return {
             **info,
             'llm': self._model.generator.provider.name,
@@ -113,8 +115,8 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
             'stopped': self._model.history.stopped,
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
-            'sampler': self._model.source,
-            'told_apart': asdict(comparison) if (comparison := self._model.comparison) else None,
+            'sampler': self._model.fitted.source,
+            'told_apart': asdict(comparison) if comparison else None,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
@@ -180,8 +182,11 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
             made.save(path)
         return made
 
-    def _fitted_model(self) -> LLMGAN:
+    def _loop(self) -> LLMGAN:
         if self._model is None:
             raise NotFittedError('There is nothing to show yet. Please fit your synthesizer first.')
         model: LLMGAN = self._model
         return model
+
+    def _fitted_model(self) -> FittedModel:
+        return self._loop().fitted

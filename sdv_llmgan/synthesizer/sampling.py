@@ -16,7 +16,7 @@ from sdv.single_table.base import FIXED_RNG_SEED
 
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.loop.loop import LLMGAN, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.roles.interpreter import interpret
 from sdv_llmgan.rules.conditions import (
     RangeCondition,
@@ -26,6 +26,7 @@ from sdv_llmgan.rules.conditions import (
     to_allowed,
 )
 from sdv_llmgan.synthesizer.results import Fitted
+from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import quote
 
 LOGGER = logging.getLogger(__name__)
@@ -65,9 +66,9 @@ class Conditional(Fitted):
         return self._draw(unconditioned(num_rows))
 
     def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
-        model = self._fitted_model()
+        model = self._loop()
         model.ledger.budget = self.budget or Budget()
-        return model.schema.from_plain(model.sample(begun))
+        return model.fitted.schema.from_plain(model.sample(begun))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
@@ -81,7 +82,7 @@ class Conditional(Fitted):
     def _has_unchecked_rules(self) -> bool:
         """Whether SDV drops rows that the sampler found good."""
         model: LLMGAN | None = self._model
-        return bool(self._chained_constraints or (model and model.rules.unchecked))
+        return bool(self._chained_constraints or (model and model.fitted.rules.unchecked))
 
     def _make_condition_dfs(self, conditions: Sequence[Any]) -> list[pd.DataFrame]:
         ranges = [condition for condition in conditions if isinstance(condition, RangeCondition)]
@@ -183,9 +184,9 @@ class Conditional(Fitted):
             description,
             num_rows,
             model.schema,
-            model.generator.provider,
+            self._loop().generator.provider,
             context=model.process.context,
-            told=model.view.named if model.view else None,
+            told=model.view.named,
         )
         self._validate_conditions_unseen_columns(condition.to_frame())
         return condition

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pandas as pd
@@ -26,8 +26,8 @@ from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
-from sdv_llmgan.loop.choose_sampler import SamplerName
-from sdv_llmgan.loop.loop import LLMGAN, MIN_ROWS, LoopSettings, unconditioned
+from sdv_llmgan.loop.loop import LLMGAN, MIN_ROWS
+from sdv_llmgan.loop.settings import LoopSettings, SamplerName
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import (
     COLUMNS_PER_PROMPT,
@@ -47,6 +47,7 @@ from sdv_llmgan.rules.constraints import Rules, check_constraints
 from sdv_llmgan.synthesizer.arguments import check_arguments
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.synthesizer.sampling import Conditional
+from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import (
@@ -391,23 +392,19 @@ class LLMGANSynthesizer(Conditional):
         rules = Rules(self._reject_sampling_constraints, training, schema)
         schema = rules.stepped(schema)
         view = self._view(training, schema, rules)
-        model = self._make_model()
         graph = self._given_graph()
-        if view is not None:
-            graph.check_columns(schema.names)
-            graph = view.told_graph(graph)
-            schema, training, rules = view.schema, view.table(training), view.told_rules()
-        process = self._first_process(schema, training, rules.words, graph)
+        graph.check_columns(schema.names)
+        process = self._first_process(view, view.told_graph(graph))
         if (num_prompts := len(process.parts())) > 1:
             warnings.warn(
-                f'The table has {len(schema.names)} columns: a row is written in '
+                f'The table has {len(process.schema.names)} columns: a row is written in '
                 f'{num_prompts} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
                 'causes of those. What the causal graph does not connect across them is lost.',
                 stacklevel=1,
             )
         # Set before the fit, so that the history can be read after one that was interrupted.
-        self._model = model
-        model.fit(training, process, rules, view, self.callbacks)
+        self._model = self._make_model(view, process)
+        self._model.fit(self.callbacks)
 
     def continue_fit(self) -> None:
         """Go on with the last fit, on the same rows, from the process that is set.
@@ -426,15 +423,15 @@ class LLMGANSynthesizer(Conditional):
                 'There is no fit to go on with. Call fit; after one that was interrupted again, '
                 'replies in the cache are not paid for twice.'
             )
-        model = self._fitted_model()
+        model = self._loop()
         model.ledger.budget = self.budget or Budget()
         model.go_on(self.callbacks)
         self.reset_sampling()
 
-    def _view(self, training: pd.DataFrame, schema: TableSchema, rules: Rules) -> View | None:
-        """What models may see of the table; ``None``: all of it."""
+    def _view(self, training: pd.DataFrame, schema: TableSchema, rules: Rules) -> View:
+        """What models may see of the table."""
         if self.egress is None:
-            return None
+            return View.everything(training, schema, rules)
         declared = declared_names(self._original_metadata)
         return View.of(
             training,
@@ -447,7 +444,7 @@ class LLMGANSynthesizer(Conditional):
             seed=self.seed,
         )
 
-    def _make_model(self) -> LLMGAN:
+    def _make_model(self, view: View, process: GenerationProcess) -> LLMGAN:
         made: dict[Any, MeteredProvider] = {}
         ledger, cache = Ledger(self.budget), to_cache(self.cache)
         audit = self.audit_log
@@ -471,30 +468,21 @@ class LLMGANSynthesizer(Conditional):
             self.enforce_min_max_values,
         )
         discriminator = deepcopy(find_discriminator(self.discriminator))
-        if discriminator.asks_model:
-            discriminator.provider = provider(self.discriminator_llm)
-        discriminator.target, discriminator.detail = self.target, self.metadata_detail
+        discriminator.prepare(
+            provider(self.discriminator_llm) if discriminator.asks_model else None,
+            target=self.target,
+            detail=self.metadata_detail,
+            pool=view.pool,
+        )
+        per_example = 1 if metered.rows_per_reply == 1 else ROWS_PER_EXAMPLE
+        named = {field.name: getattr(self, field.name) for field in fields(LoopSettings)}
         return LLMGAN(
             generator,
             discriminator,
             self._make_optimizer(provider) if self.optimize else None,
-            LoopSettings(
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                examples_per_call=self.examples_per_call,
-                rows_per_example=self.rows_per_example
-                or (1 if metered.rows_per_reply == 1 else ROWS_PER_EXAMPLE),
-                selection=self.example_selection,
-                target=self.target,
-                optimizer_examples=self.optimizer_examples,
-                max_batches=self.max_batches,
-                patience=self.patience,
-                max_top_ups=self.max_top_ups,
-                reject_copies=self.reject_copies,
-                sampler=self.sampler,
-                seed=self.seed,
-                verbose=self.verbose,
-            ),
+            LoopSettings(**{**named, 'rows_per_example': self.rows_per_example or per_example}),
+            view,
+            process,
             ledger,
             replace(generator, provider=metered.batched()) if self.batch else None,
         )
@@ -507,21 +495,15 @@ class LLMGANSynthesizer(Conditional):
             with_graph=self.causal_graph != 'none',
         )
 
-    def _first_process(
-        self,
-        schema: TableSchema,
-        training: pd.DataFrame,
-        rules: tuple[str, ...],
-        graph: CausalGraph,
-    ) -> GenerationProcess:
-        given = self.generation_process
+    def _first_process(self, view: View, graph: CausalGraph) -> GenerationProcess:
+        given, schema = self.generation_process, view.schema
         process = GenerationProcess(
             given.context if given else self.context,
             schema,
             graph,
             given.instruction if given else self.instruction or DEFAULT_INSTRUCTION,
             self.metadata_detail,
-            rules,
+            view.told_rules().words,
         )
         if self.target is not None and self.target not in schema.names:
             raise ValueError(
@@ -530,6 +512,7 @@ class LLMGANSynthesizer(Conditional):
             )
         if given or self.causal_graph != 'hill-climb':
             return process
+        training = view.table(view.training)
         return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
 
     def _given_graph(self) -> CausalGraph:
@@ -554,7 +537,7 @@ class LLMGANSynthesizer(Conditional):
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             twin.fit(data)
-            model = twin._fitted_model()
+            model = twin._loop()
             fitted = model.ledger.total()
             drawn = min(num_rows, REHEARSED_ROWS) if self.sampler != 'distilled' else 0
             if drawn:
@@ -565,7 +548,7 @@ class LLMGANSynthesizer(Conditional):
             fit=fitted,
             sample=scaled(sampled, num_rows / drawn, price) if drawn else Usage(),
             steps=len(model.history),
-            max_steps=model.planned_steps(len(model.writer.examples.training)),
+            max_steps=model.settings.planned_steps(len(model.fitted.training)),
         )
 
     def _twin(self, stand_in: Callable[[Provider], Provider]) -> LLMGANSynthesizer:

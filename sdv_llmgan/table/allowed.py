@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 
 @dataclass(frozen=True)
 class Allowed:
@@ -73,3 +75,8 @@ def alike(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[int]]:
     for place, row in enumerate(rows):
         places.setdefault(row, []).append(place)
     return places
+
+
+def unconditioned(num_rows: int) -> pd.DataFrame:
+    """So many rows of which nothing is settled, shape (num_rows, 0)."""
+    return pd.DataFrame(index=pd.RangeIndex(num_rows))
