@@ -1,4 +1,4 @@
-"""The face that SDV's users see. Thin: what it does, ``gan.py`` does."""
+"""The face that SDV's users see: its arguments, and what a fit of SDV becomes here."""
 
 from __future__ import annotations
 
