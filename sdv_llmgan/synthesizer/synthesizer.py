@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields, replace
 from typing import Any
 
 import pandas as pd
@@ -15,36 +13,28 @@ from sdv.errors import NotFittedError
 from sdv.single_table.ctgan import CTGANSynthesizer
 
 from sdv_llmgan.calls.audit import AuditLog
-from sdv_llmgan.calls.budget import Budget, Ledger
-from sdv_llmgan.calls.cache import ReplyCache, to_cache
+from sdv_llmgan.calls.budget import Budget
+from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.calls.estimate import Estimate, scaled
-from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.calls.preview import Preview, Unsent, first_requests
 from sdv_llmgan.calls.rehearsal import Rehearsal
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
-from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
-from sdv_llmgan.loop.loop import LLMGAN, MIN_ROWS
-from sdv_llmgan.loop.settings import LoopSettings, SamplerName
-from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.loop.loop import MIN_ROWS
+from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.generation_process import (
-    COLUMNS_PER_PROMPT,
-    DEFAULT_INSTRUCTION,
     GenerationProcess,
 )
-from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.usage import Usage
-from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.roles.examples import Selection
-from sdv_llmgan.roles.generator import Generator
-from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.conditions import check_num_rows
-from sdv_llmgan.rules.constraints import Rules, check_constraints
+from sdv_llmgan.rules.constraints import check_constraints
 from sdv_llmgan.synthesizer.arguments import check_arguments
+from sdv_llmgan.synthesizer.build import LLM, make_loop
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.synthesizer.sampling import Conditional
 from sdv_llmgan.table.allowed import unconditioned
@@ -52,26 +42,12 @@ from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import (
     RowFormat,
-    TableSchema,
-    check_descriptions,
-    declared_names,
     handed_over,
     modeled_keys,
 )
 
-LOGGER = logging.getLogger(__name__)
-
-#: Advice starts here: a fifth of so many rows is what a batch is judged by.
-FEW_ROWS = 20
-#: A category looks like free text from so many values on, and from such a share of the rows.
-MANY_CATEGORIES = 10
-UNIQUE_SHARE = 0.7
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
-
-#: Rows asked for with each example: a prompt is paid for once (docs/benchmarks.md, tokens).
-ROWS_PER_EXAMPLE = 4
-LLM = str | Provider | None
 
 
 class LLMGANSynthesizer(Conditional):
@@ -371,39 +347,8 @@ class LLMGANSynthesizer(Conditional):
         return first_requests(lambda: twin.fit(data))
 
     def _fit(self, table: pd.DataFrame) -> None:
-        check_descriptions(
-            self.column_descriptions, [*declared_names(self.metadata), *table.columns]
-        )
-        # What SDV hands over transformed is typed by its dtype: it is not what the metadata says.
-        schema = TableSchema.learned(
-            table,
-            self._handed_over(self.metadata),
-            self.column_descriptions,
-            enforce_rounding=self.enforce_rounding,
-        )
-        if schema.texts and self.sampler == 'distilled':
-            raise ValueError(
-                f"sampler='distilled' cannot write free text ({', '.join(schema.texts)}): "
-                "only a model can. Take sampler='llm' or 'auto', or mark the columns as pii."
-            )
-        training = schema.to_plain(table)
-        _warn_of_few(len(training))
-        _warn_of_texts(schema, len(training))
-        rules = Rules(self._reject_sampling_constraints, training, schema)
-        schema = rules.stepped(schema)
-        view = self._view(training, schema, rules)
-        graph = self._given_graph()
-        graph.check_columns(schema.names)
-        process = self._first_process(view, view.told_graph(graph))
-        if (num_prompts := len(process.parts())) > 1:
-            warnings.warn(
-                f'The table has {len(process.schema.names)} columns: a row is written in '
-                f'{num_prompts} prompts of at most {COLUMNS_PER_PROMPT} columns and the '
-                'causes of those. What the causal graph does not connect across them is lost.',
-                stacklevel=1,
-            )
         # Set before the fit, so that the history can be read after one that was interrupted.
-        self._model = self._make_model(view, process)
+        self._model = make_loop(self, table)
         self._model.fit(self.callbacks)
 
     def continue_fit(self) -> None:
@@ -427,99 +372,6 @@ class LLMGANSynthesizer(Conditional):
         model.ledger.budget = self.budget or Budget()
         model.go_on(self.callbacks)
         self.reset_sampling()
-
-    def _view(self, training: pd.DataFrame, schema: TableSchema, rules: Rules) -> View:
-        """What models may see of the table."""
-        if self.egress is None:
-            return View.everything(training, schema, rules)
-        declared = declared_names(self._original_metadata)
-        return View.of(
-            training,
-            schema,
-            rules,
-            self.egress,
-            self.egress.treatments(schema, declared, self.target),
-            target=self.target,
-            enforce_range=self.enforce_min_max_values,
-            seed=self.seed,
-        )
-
-    def _make_model(self, view: View, process: GenerationProcess) -> LLMGAN:
-        made: dict[Any, MeteredProvider] = {}
-        ledger, cache = Ledger(self.budget), to_cache(self.cache)
-        audit = self.audit_log
-        audit = AuditLog(audit) if isinstance(audit, (str, os.PathLike)) else audit
-
-        def provider(llm: LLM) -> MeteredProvider:
-            """Roles that name the same model share one provider, and so its limits."""
-            llm = self.llm if llm is None else llm
-            key = llm if isinstance(llm, str) else id(llm)
-            if key not in made:
-                played = self._stand_in(find_provider(llm))
-                made[key] = MeteredProvider(played, ledger, cache, audit)
-                made[key].check()
-            return made[key]
-
-        metered = provider(self.generator_llm)
-        generator = Generator(
-            metered,
-            self.generator_temperature,
-            self.row_format or metered.row_format,
-            self.enforce_min_max_values,
-        )
-        discriminator = deepcopy(find_discriminator(self.discriminator))
-        discriminator.prepare(
-            provider(self.discriminator_llm) if discriminator.asks_model else None,
-            target=self.target,
-            detail=self.metadata_detail,
-            pool=view.pool,
-        )
-        per_example = 1 if metered.rows_per_reply == 1 else ROWS_PER_EXAMPLE
-        named = {field.name: getattr(self, field.name) for field in fields(LoopSettings)}
-        return LLMGAN(
-            generator,
-            discriminator,
-            self._make_optimizer(provider) if self.optimize else None,
-            LoopSettings(**{**named, 'rows_per_example': self.rows_per_example or per_example}),
-            view,
-            process,
-            ledger,
-            replace(generator, provider=metered.batched()) if self.batch else None,
-        )
-
-    def _make_optimizer(self, provider: Callable[[LLM], Provider]) -> Optimizer:
-        return Optimizer(
-            provider(self.optimizer_llm),
-            self.optimizer_temperature,
-            self.top_k,
-            with_graph=self.causal_graph != 'none',
-        )
-
-    def _first_process(self, view: View, graph: CausalGraph) -> GenerationProcess:
-        given, schema = self.generation_process, view.schema
-        process = GenerationProcess(
-            given.context if given else self.context,
-            schema,
-            graph,
-            given.instruction if given else self.instruction or DEFAULT_INSTRUCTION,
-            self.metadata_detail,
-            view.told_rules().words,
-        )
-        if self.target is not None and self.target not in schema.names:
-            raise ValueError(
-                f'The target must be a column that the model sees, got {self.target!r}. '
-                f'It can be: {", ".join(schema.names)}.'
-            )
-        if given or self.causal_graph != 'hill-climb':
-            return process
-        training = view.table(view.training)
-        return process.revised(causal_graph=learn_causal_graph(training, schema, self.seed))
-
-    def _given_graph(self) -> CausalGraph:
-        if self.generation_process is not None:
-            return self.generation_process.causal_graph
-        named = isinstance(self.causal_graph, str)
-        return CausalGraph() if named else CausalGraph.from_edges(self.causal_graph)
 
     def estimate(self, data: Any, num_rows: int = 0) -> Estimate:  # noqa: ANN401 - as in ``fit``
         """What fitting and then sampling would use; sends nothing and needs no key.
@@ -557,30 +409,3 @@ class LLMGANSynthesizer(Conditional):
         twin._stand_in, twin.verbose = stand_in, False
         twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
         return twin
-
-
-def _warn_of_few(num_rows: int) -> None:
-    if num_rows < FEW_ROWS:
-        LOGGER.warning(
-            '%d rows are very few: below %d, scores and the choice of a sampler are left to '
-            'chance, and synthetic rows stay close to the real ones.',
-            num_rows,
-            FEW_ROWS,
-        )
-
-
-def _warn_of_texts(schema: TableSchema, num_rows: int) -> None:
-    """Say which categories look like names or notes that the metadata do not declare as such."""
-    suspects = [
-        column.name
-        for column in schema
-        if len(column.categories) > max(MANY_CATEGORIES, UNIQUE_SHARE * num_rows)
-        and all(isinstance(value, str) for value in column.categories)
-    ]
-    if suspects:
-        LOGGER.warning(
-            'Nearly all values differ in %s. If these are names, notes or codes of single people, '
-            'they are sent to the model and sampled as they are: declare them in the metadata '
-            "(pii=True, 'id', 'text'), or withhold them with an EgressPolicy.",
-            ', '.join(map(quote, suspects)),
-        )
