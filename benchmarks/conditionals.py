@@ -1,7 +1,7 @@
 """How well single columns are told from all others, on design rows.
 
 python benchmarks/conditionals.py --rows 50
-python benchmarks/conditionals.py --rows 25 100 --set members.MULTIPLIED=4,8
+python benchmarks/conditionals.py --rows 25 100 --set candidates.MULTIPLIED=4,8
 
 Rows and ``--set`` are those of ``design.py``. R2 is that of the mean of the predicted distribution
 (higher is better), CRPS as the sampler judges by (lower is better; see ``numerical.crps``), both on
@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.evidence import Evidence
-from sdv_llmgan.samplers.distilled.numerical import LEVELS, AveragedQuantiles, crps
+from sdv_llmgan.samplers.distilled.stacking import LEVELS, AveragedQuantiles, crps
 from sdv_llmgan.table.schema import TableSchema
 
 COLUMNS = (

@@ -49,7 +49,7 @@ def parse_set(text: str) -> Settings:
         return {'as it is': lambda: None}
     name, _, values = text.partition('=')
     path, _, constant = name.rpartition('.')
-    module = importlib.import_module(f'sdv_llmgan.samplers.{path}')
+    module = importlib.import_module(f'sdv_llmgan.samplers.distilled.{path}')
     as_it_is = getattr(module, constant)
     return {
         value: partial(setattr, module, constant, type(as_it_is)(value))

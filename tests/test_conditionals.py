@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.special import entr
 
-from sdv_llmgan.samplers.distilled import numerical
+from sdv_llmgan.samplers.distilled import stacking
 from sdv_llmgan.samplers.distilled.candidates import mean_members
 from sdv_llmgan.samplers.distilled.categorical import LevelConditional, Sharpened
 from sdv_llmgan.samplers.distilled.evidence import Evidence, noise_share
 from sdv_llmgan.samplers.distilled.marginal import Marginal
-from sdv_llmgan.samplers.distilled.numerical import AveragedQuantiles
+from sdv_llmgan.samplers.distilled.stacking import AveragedQuantiles
 from sdv_llmgan.samplers.distilled.thinning import AIM, aim
 
 
@@ -101,7 +101,7 @@ def test_averaged_quantiles_are_at_least_as_good_as_either_scale(monkeypatch):
     assert 'of values' in words
     assert 'of scores' in words
     for share in (0.0, 1.0):
-        monkeypatch.setattr(numerical, 'SHARES', (share,))
+        monkeypatch.setattr(stacking, 'SHARES', (share,))
         model, _, alone = AveragedQuantiles.fit(rows, marginal, np.random.default_rng(0))
         assert len(model.models) == 1
         assert score < alone

@@ -16,7 +16,7 @@ from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled import candidates as members
-from sdv_llmgan.samplers.distilled import numerical
+from sdv_llmgan.samplers.distilled import numerical, stacking
 from sdv_llmgan.samplers.distilled import sampler as distilled
 from sdv_llmgan.samplers.distilled.evidence import Evidence
 from sdv_llmgan.samplers.distilled.grid import Grid, common_step
@@ -118,7 +118,7 @@ def evidence(values: np.ndarray) -> Evidence:
 def test_a_stacked_mean_is_where_the_values_are(monkeypatch, member, scale, shift):
     every = members.mean_members
     if member is not None:
-        monkeypatch.setattr(numerical, 'mean_members', lambda e: {member: every(e)[member]})
+        monkeypatch.setattr(stacking, 'mean_members', lambda e: {member: every(e)[member]})
     values = np.random.default_rng(1).integers(0, 1_000, 40).astype(float)
     rows = evidence(values)
 
@@ -126,7 +126,7 @@ def test_a_stacked_mean_is_where_the_values_are(monkeypatch, member, scale, shif
         shifted = replace(rows, values=values)
         marginal = Marginal.fit(values, np.ones(40), None)
         rng = np.random.default_rng(0)
-        return numerical.StackedMean.fit(shifted, marginal, False, rng)[0].means(rows.features)
+        return stacking.StackedMean.fit(shifted, marginal, False, rng)[0].means(rows.features)
 
     as_it_is = means(values)
     assert as_it_is.mean() == pytest.approx(values.mean(), abs=50)
@@ -138,12 +138,12 @@ def test_weak_members_are_left_out_before_the_others_are_stacked():
     rng = np.random.default_rng(0)
     values, other = rng.normal(size=(2, 50))
     means = np.column_stack([values, other, values + rng.normal(size=50)])
-    weights = numerical._stack(means, 0.985 * values + 0.015 * other)
+    weights = stacking._stack(means, 0.985 * values + 0.015 * other)
     assert weights[1] == 0
     assert 0.9 < weights.sum() <= 1
-    assert numerical._stack(-means[:, :1], values).tolist() == [0.0]
-    assert numerical._stack(means[:, :0], values).tolist() == []
-    assert numerical._stack(np.column_stack([values / 2, values]), values) == pytest.approx([0, 1])
+    assert stacking._stack(-means[:, :1], values).tolist() == [0.0]
+    assert stacking._stack(means[:, :0], values).tolist() == []
+    assert stacking._stack(np.column_stack([values / 2, values]), values) == pytest.approx([0, 1])
 
 
 @given(
