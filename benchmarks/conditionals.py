@@ -4,7 +4,7 @@ python benchmarks/conditionals.py --rows 50
 python benchmarks/conditionals.py --rows 25 100 --set candidates.MULTIPLIED=4,8
 
 Rows and ``--set`` are those of ``design.py``. R2 is that of the mean of the predicted distribution
-(higher is better), CRPS as the sampler judges by (lower is better; see ``numerical.crps``), both on
+(higher is better), CRPS as the sampler judges by (lower is better; see ``stacking.crps``), both on
 rows that were not fitted; ``chosen by`` is the CRPS that the sampler saw, on folds of its own rows.
 """
 

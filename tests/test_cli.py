@@ -20,8 +20,8 @@ from typer.testing import CliRunner, Result
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.egress.policy import EgressPolicy
-from sdv_llmgan.loop.choose_sampler import SamplerName
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import Column, TableSchema
 from sdv_llmgan_cli import work

@@ -16,12 +16,12 @@ from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled import candidates as members
-from sdv_llmgan.samplers.distilled import numerical, stacking
+from sdv_llmgan.samplers.distilled import categorical, numerical, stacking
 from sdv_llmgan.samplers.distilled import sampler as distilled
 from sdv_llmgan.samplers.distilled.evidence import Evidence
 from sdv_llmgan.samplers.distilled.grid import Grid, common_step
 from sdv_llmgan.samplers.distilled.marginal import Marginal
-from sdv_llmgan.samplers.distilled.sampler import DistilledSampler, categorical
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.learn_column import learn_column
 from sdv_llmgan.table.missing import MissingPatterns

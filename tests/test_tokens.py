@@ -13,7 +13,7 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.synthesizer.synthesizer import ROWS_PER_EXAMPLE
+from sdv_llmgan.synthesizer.build import ROWS_PER_EXAMPLE
 from sdv_llmgan.table.schema import TableSchema
 
 ROOT = Path(__file__).parent.parent
