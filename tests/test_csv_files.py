@@ -311,3 +311,22 @@ def test_numbers_that_pandas_writes_are_read_to_the_digit(separator):
     back, said = read(table.to_csv(index=False, sep=separator))
     pd.testing.assert_frame_equal(back, table, check_exact=True)
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['1E3', '10E2', '100E1', '2E5', '20E4', '7E1'],  # articles
+        ['10e400', '11e401', '12e402'],  # beyond what a float holds
+        ['01.15', '02.30', '08.45', '11.05'],  # hours and minutes
+        ['01.2019', '12.2021', '07.2020'],  # months and years
+    ],
+)
+def test_codes_that_could_be_numbers_keep_their_text(words):
+    table, _ = read('code;n\n' + ''.join(f'{word};{place}\n' for place, word in enumerate(words)))
+    assert table['code'].tolist() == words
+
+
+def test_numbers_with_an_exponent_are_numbers():
+    table, _ = read('p;n\n1.5e-07;1\n2.25E+03;2\n0.5;3\n')
+    assert table['p'].tolist() == [1.5e-07, 2250.0, 0.5]

@@ -191,6 +191,22 @@ def test_a_timeout_is_for_the_whole_call_however_slowly_its_answer_drips_in(begi
     assert 'timed out' in str(errors[0])
 
 
+@pytest.mark.parametrize('vendor', ['openai', 'anthropic'])
+def test_answers_that_only_announce_another_one_earn_no_time_without_end(provider, monkeypatch):
+    monkeypatch.setattr('sdv_llmgan.providers.transport.BYTES_PER_SECOND', 10**6)
+
+    def behave(server, connection):
+        for _ in range(400):
+            connection.sendall(b'HTTP/1.1 103 Early Hints\r\nlink: ' + b'a' * 9_000 + b'\r\n\r\n')
+            time.sleep(0.02)
+
+    with HostileServer(behave) as server:
+        llm = provider(server.url, timeout=0.4)
+        errors = []
+        assert elapsed(lambda: errors.append(failure(llm))) < 6.0
+    assert isinstance(errors[0], TransientError)
+
+
 def test_what_comes_quickly_may_take_longer_than_the_timeout(provider, vendor, monkeypatch):
     monkeypatch.setattr('sdv_llmgan.providers.transport.BYTES_PER_SECOND', 1_000)
     body = encoded(vendor, 'x' * 3_000)
@@ -390,7 +406,8 @@ def test_a_batch_server_that_cannot_be_read_is_an_error_in_the_end(
 
 
 def test_a_request_that_is_no_text_fails_at_once_and_is_not_sent(provider):
-    half = Request((Message('user', 'Half \ud800 a character.'),))
+    half = Request((Message('user', ''),))
+    object.__setattr__(half.messages[0], 'content', 'Half \ud800 a character.')  # past its check
     with HostileServer(answers(200)) as server:
         llm = provider(server.url)
         for one in (llm, MeteredProvider(llm)):

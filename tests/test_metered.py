@@ -216,11 +216,3 @@ def test_a_reply_is_cut_where_none_that_keeps_to_max_tokens_is_longer():
     metered = MeteredProvider(Odd(*(Completion('x' * length) for length in (1_000, 10**7))))
     assert len(metered.complete(short).text) == 1_000
     assert len(metered.complete(short).text) == short.most_characters < 70_000
-
-
-def test_half_a_character_stops_all_requests_before_the_first_is_sent():
-    provider = Slow()
-    with pytest.raises(ProviderError, match='lone surrogate.*Mend the cell') as caught:
-        MeteredProvider(provider).complete_many([ask('whole'), ask('half \ud800')])
-    assert not isinstance(caught.value, TransientError)
-    assert provider.started == []

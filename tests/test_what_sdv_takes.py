@@ -28,6 +28,7 @@ from sdv.sampling import Condition
 from sdv.single_table import GaussianCopulaSynthesizer, LLMGANSynthesizer
 
 from sdv_llmgan import RangeCondition, ScriptedProvider
+from sdv_llmgan.table.dates import to_datetime
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -505,3 +506,16 @@ def test_a_number_of_rows_that_is_none_is_refused_in_words(num_rows):
 def test_a_range_condition_says_what_it_takes(value):
     with pytest.raises(ValueError, match=r'"z" must be one value, a pair \(low, high\)'):
         RangeCondition({'z': value})
+
+
+@pytest.mark.parametrize(
+    ('texts', 'written'),
+    [
+        (['2023-10-28T12:00:00+02:00', '2023-10-29T12:00:00+01:00', 'none'], None),
+        (['28/10/2023 12:00', '29/10/2023 12:00', '31/2/2023 12:00'], '%-d/%-m/%Y %H:%M'),
+    ],
+)
+def test_a_report_reads_dates_as_a_fit_does_and_takes_others_for_missing(texts, written):
+    dates = to_datetime(pd.Series(texts), written, errors='coerce')
+    assert dates.dt.day.tolist()[:2] == [28, 29]
+    assert dates.isna().tolist() == [False, False, True]

@@ -25,7 +25,6 @@ from sdv_llmgan.calls.threads import run_together
 from sdv_llmgan.calls.tokens import count_tokens
 from sdv_llmgan.errors import BudgetError, ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
-from sdv_llmgan.providers.faults import HALF_CHARACTER
 from sdv_llmgan.providers.usage import Usage, as_count
 
 #: Tokens that a vendor may add around each message.
@@ -104,8 +103,6 @@ class MeteredProvider(WrappingProvider):
             BudgetError: The next call might pass the budget.
             ProviderError: A call failed, and trying again did not help.
         """
-        for request in requests:
-            _check_text(request)
         self.ledger.ask(len(requests))
         unknown = []
         for place, request in enumerate(requests):
@@ -199,16 +196,6 @@ class MeteredProvider(WrappingProvider):
         )
         most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))
         return replace(most, usd=self.usd(most))
-
-
-def _check_text(request: Request) -> None:
-    """Raise ``ProviderError`` where a request is no text that can be sent or written."""
-    try:
-        request.body().encode()
-    except UnicodeEncodeError as error:
-        raise ProviderError(
-            f'A {request.role} request cannot be sent: {error}. {HALF_CHARACTER}.'
-        ) from None
 
 
 def _credible(request: Request, completion: Completion) -> Usage:

@@ -6,6 +6,7 @@ decimal sign and with one unit; else it stays text, to the letter.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +28,11 @@ DOUBTFUL = frozenset({
 TRUTHS = {'True': True, 'TRUE': True, 'true': True, 'False': False, 'FALSE': False, 'false': False}
 #: Digits that are no number: a postcode, an account.
 CODE = re.compile(r'0\d+|\d{17,}')
-TELEPHONE = re.compile(r'\+\d+')
+TELEPHONE = re.compile(r'\+\d{6,}')
+#: 12E4 is an article: programs that write numbers put a sign before the exponent.
+ARTICLE = re.compile(r'\d+[eE]\d+')
+#: Hours and minutes, days and months, months and years; some begin with 0, as no number does.
+TWO_BY_TWO = re.compile(r'\d\d[.,]\d\d(\d\d)?')
 FORMULA = re.compile(r'="([^"]*)"')
 DATE = re.compile(r'\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?')
 MONEY = '$€£¥₹₽₩₺₪฿₫₴₱₦₡₸'
@@ -132,6 +137,8 @@ def _number(word: str, sign: str) -> Number | None:
     digits = re.sub(r'\D', '', found['whole']) or '0'
     fraction = (found['rest'] or '').replace(sign, '.')
     plain = f'{digits}{fraction}{found["power"] or ""}'
+    if math.isinf(float(plain)):
+        return None
     negative = found['open'] or (minus and minus[0] != '+')
     return Number(
         f'-{plain}' if negative else plain,
@@ -143,7 +150,9 @@ def _number(word: str, sign: str) -> Number | None:
 
 def _are_codes(rest: Sequence[str], column: Column, gaps: bool) -> bool:
     """Whether digits are names: with leading zeros, too many, or of telephones."""
-    if any(map(CODE.fullmatch, rest)):
+    if any(map(CODE.fullmatch, rest)) or all(map(ARTICLE.fullmatch, rest)):
+        return True
+    if all(map(TWO_BY_TWO.fullmatch, rest)) and any(re.match(r'0\d', word) for word in rest):
         return True
     read = next(iter(column.read.values()))
     whole = not any(number.fraction for number in read.values())

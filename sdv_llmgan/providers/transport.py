@@ -57,7 +57,8 @@ class Clock:
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
         self.began = time.monotonic()
-        self.moved = 0
+        self.sent = 0
+        self.came = 0
 
     def left(self, wanted: float | None) -> float | None:
         """Seconds that one step of the call may wait, ``wanted`` or fewer.
@@ -67,7 +68,9 @@ class Clock:
         """
         if self.timeout is None:
             return wanted
-        ends = self.began + self.timeout + self.moved / BYTES_PER_SECOND
+        # What comes beyond the bound, such as headers without end, earns no more time.
+        moved = self.sent + min(self.came, _MOST.get())
+        ends = self.began + self.timeout + moved / BYTES_PER_SECOND
         left = ends - time.monotonic()
         if left <= 0:
             raise TransientError(f'it timed out: no whole answer after {self.timeout:g} seconds')
@@ -239,14 +242,18 @@ class _Timed:
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         read: bytes = self._inner.read(max_bytes, _left(timeout))
-        _moved(len(read))
+        clock = _CLOCK.get()
+        if clock is not None:
+            clock.came += len(read)
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), PIECE):
             piece = buffer[start : start + PIECE]
             self._inner.write(piece, _left(timeout))
-            _moved(len(piece))
+            clock = _CLOCK.get()
+            if clock is not None:
+                clock.sent += len(piece)
 
     def start_tls(
         self,
@@ -260,9 +267,3 @@ class _Timed:
 def _left(wanted: float | None) -> float | None:
     clock = _CLOCK.get()
     return wanted if clock is None else clock.left(wanted)
-
-
-def _moved(num_bytes: int) -> None:
-    clock = _CLOCK.get()
-    if clock is not None:
-        clock.moved += num_bytes

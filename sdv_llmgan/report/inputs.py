@@ -20,6 +20,7 @@ from sdv_llmgan.egress.column_view import Shown
 from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
+from sdv_llmgan.table.dates import to_datetime
 from sdv_llmgan.table.schema import TableSchema
 
 #: Rows of each table, at most, that are compared row by row.
@@ -190,11 +191,9 @@ def _clean(column: pd.Series, sdtype: str, stored_format: str | None) -> pd.Seri
         numbers = pd.to_numeric(column, errors='coerce').astype(float)
         return numbers.where(np.isfinite(numbers))
     if sdtype == 'datetime':
-        form = None if column.dtype.kind == 'M' else (stored_format or 'mixed')
-        dates = pd.to_datetime(column, format=form, errors='coerce')
-        if getattr(dates.dt, 'tz', None) is not None:
-            dates = dates.dt.tz_localize(None)
-        return dates.astype('datetime64[ns]')
+        return to_datetime(
+            column, None if column.dtype.kind == 'M' else stored_format, errors='coerce'
+        )
     return column.astype(object).where(column.notna(), None).map(_as_text, na_action='ignore')
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from datetime import tzinfo
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+DateTimeErrorChoices = Literal['raise', 'coerce']
 #: So many different values are looked at for a format.
 GUESSED_VALUES = 100
 #: An offset or a zone's name at the end of a text.
@@ -23,18 +25,24 @@ OFFSET = r'(Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4})$'
 OFFSET_DIRECTIVES = ('%z', '%Z')
 
 
-def to_datetime(values: pd.Series, stored_format: str | None = None, zone: str = '') -> pd.Series:
+def to_datetime(
+    values: pd.Series,
+    stored_format: str | None = None,
+    zone: str = '',
+    errors: DateTimeErrorChoices = 'raise',
+) -> pd.Series:
     """Dates in any form as datetime64[ns] of one clock, missing ones as NaT.
 
     Args:
         values: Dates, shape (n_rows,).
         stored_format: ``strftime`` format of text and numbers; ``None``: any, also several.
         zone: Whose clock tells instants, such as ``'+02:00'``; empty: see ``zone_of``.
+        errors: ``'coerce'``: what is no date is missing.
 
     Raises:
         ValueError: A value is no date of this format, or none from 1677 to 2262.
     """
-    times = values if _is_datetime64(values) else _parse(as_text(values), stored_format)
+    times = values if _is_datetime64(values) else _parse(as_text(values), stored_format, errors)
     if isinstance(times.dtype, pd.DatetimeTZDtype):
         if times is not values:
             times = times.dt.tz_convert(_clock(zone or zone_of(values)))
@@ -110,17 +118,17 @@ def _readable(stored_format: str) -> str:
     return stored_format.replace('%-', '%').replace('%#', '%')
 
 
-def _parse(cells: pd.Series, stored_format: str | None) -> pd.Series:
+def _parse(cells: pd.Series, stored_format: str | None, errors: DateTimeErrorChoices) -> pd.Series:
     """Cells as datetime64: in UTC where offsets differ."""
     form = 'mixed' if stored_format is None else _readable(stored_format)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # pandas 2 warns of several offsets
         try:
-            times = pd.to_datetime(cells, format=form)
+            times = pd.to_datetime(cells, format=form, errors=errors)
         except ValueError as error:
             if 'tz' not in str(error).lower():
                 raise
             times = cells
         if times.dtype != object:
             return times
-        return pd.to_datetime(cells, format=form, utc=True)
+        return pd.to_datetime(cells, format=form, errors=errors, utc=True)

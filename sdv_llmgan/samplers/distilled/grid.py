@@ -57,7 +57,12 @@ class Grid:
         counts = finest.encode(present)
         if len(counts) and counts.max() >= LAST:
             return finest
-        return cls(origin, common_step(counts.astype(np.int64)), column.decimals)
+        step = common_step(counts.astype(np.int64))
+        # Where no value needs its last decimal, more are wanted than there are: no rounding is.
+        unrounded = (
+            column.decimals and step % 10 == 0 and origin == round(origin, column.decimals - 1)
+        )
+        return finest if unrounded else cls(origin, step, column.decimals)
 
     def encode(self, values: pd.Series) -> Floats:
         """Counts of steps from the origin, NaN where missing, shape (n_rows,)."""
