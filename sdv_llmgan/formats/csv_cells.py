@@ -28,7 +28,7 @@ DOUBTFUL = frozenset({
 TRUTHS = {'True': True, 'TRUE': True, 'true': True, 'False': False, 'FALSE': False, 'false': False}
 #: Digits that are no number: a postcode, an account.
 CODE = re.compile(r'0\d+|\d{17,}')
-TELEPHONE = re.compile(r'\+\d{6,}')
+TELEPHONE = re.compile(r'\+\d{4,}')
 #: 12E4 is an article: programs that write numbers put a sign before the exponent.
 ARTICLE = re.compile(r'\d+[eE]\d+')
 #: Hours and minutes, days and months, months and years; some begin with 0, as no number does.
