@@ -109,5 +109,5 @@ def fingerprint(whom: Sequence[str], requests: Iterable[Request]) -> str:
     """
     digest = hashlib.sha256(json.dumps(list(whom)).encode())
     for request in requests:
-        digest.update(request.body().encode(errors='surrogatepass'))
+        digest.update(request.body().encode())
     return digest.hexdigest()

@@ -190,8 +190,7 @@ class MeteredProvider(WrappingProvider):
     def _at_most(self, requests: Sequence[Request]) -> Usage:
         """An upper bound: a token is at least one byte, and replies are cut."""
         prompt = sum(
-            len(request.body().encode(errors='surrogatepass'))
-            + TOKENS_AROUND * len(request.messages)
+            len(request.body().encode()) + TOKENS_AROUND * len(request.messages)
             for request in requests
         )
         most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))

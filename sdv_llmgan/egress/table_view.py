@@ -3,7 +3,7 @@
     training table -> view -> the whole loop -> rows of the view -> what they say of real rows
 
 Withheld columns are not in the view; in the place of others stand ranges or tokens (see
-``shown``). What a row of the view leaves open a local sampler fills in.
+``column_view``). What a row of the view leaves open a local sampler fills in.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -138,15 +139,20 @@ class View:
         columns = {one.column.name: one.values(real[one.column.name]) for one in self.shown}
         return pd.DataFrame(columns, index=real.index)
 
+    @cached_property
+    def told(self) -> pd.DataFrame:
+        """The training rows as rows of the view, plain."""
+        return self.table(self.training)
+
+    @cached_property
     def told_rules(self) -> Rules:
         """The rules on columns that are sent as they are, for rows of the view."""
         if self.is_whole:
             return self.rules
         sent = [one.column.name for one in self.shown if one.meanings is None]
-        rows = self.table(self.training)
-        stored = self.schema.reordered(sent).from_plain(rows)
+        stored = self.schema.reordered(sent).from_plain(self.told)
         told = [rule for rule in self.rules.constraints if can_check(rule, stored)]
-        return Rules(told, rows, self.schema)
+        return Rules(told, self.told, self.schema)
 
     def told_graph(self, graph: CausalGraph) -> CausalGraph:
         """The part of a graph that names no other column than those models see."""

@@ -22,6 +22,7 @@ from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import Comparison, chance
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.progress import distill_bar
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -47,42 +48,45 @@ def with_sampler(
     settings: LoopSettings,
     *,
     enforce_range: bool,
-    on_model: Callable[[], object],
 ) -> FittedModel:
     """A fitted model whose rows are drawn, or completed, by a local sampler where that is wanted.
 
     Args:
         fitted: With rows from the model.
         discriminator: Says how real generated rows look.
-        settings: Say which source of rows is wanted.
+        settings: Say which source of rows is wanted, and whether progress is shown.
         enforce_range: Whether numbers stay within the training table's range.
-        on_model: Called when a column's model is fitted.
     """
     may_draw = settings.sampler != 'llm' and not fitted.schema.texts
     if not may_draw and fitted.view.is_complete:
         return fitted
-    distillation = Distillation.of(
-        fitted.view,
-        fitted.history,
-        fitted.process,
-        discriminator,
-        settings,
-        enforce_range=enforce_range,
-        on_model=on_model,
-    )
-    comparison = None
-    if may_draw and settings.sampler == 'auto':
-        best = fitted.history.best()
-        comparison = distillation.compare(best.rows if best else None)
-        LOGGER.info('%s.', comparison)
-        if best is not None:
-            best.add_note(str(comparison))
-        may_draw = comparison.chosen == 'distilled'
-    if not may_draw and fitted.view.is_complete:
-        return replace(fitted, comparison=comparison)
-    local = LocalSampler(distillation.fit(), fitted.rules)
-    drawn = replace(fitted, local=local, comparison=comparison)
-    return replace(drawn, source='distilled') if may_draw else drawn
+    with distill_bar(enabled=settings.verbose) as on_model:
+        distillation = Distillation.of(
+            fitted.view,
+            fitted.history,
+            fitted.process,
+            discriminator,
+            settings,
+            enforce_range=enforce_range,
+            on_model=on_model,
+        )
+        if may_draw and settings.sampler == 'auto':
+            fitted = replace(fitted, comparison=_compared(distillation, fitted.history))
+            may_draw = fitted.comparison is not None and fitted.comparison.chosen == 'distilled'
+        if not may_draw and fitted.view.is_complete:
+            return fitted
+        fitted = replace(fitted, local=LocalSampler(distillation.fit(), fitted.rules))
+    return replace(fitted, source='distilled') if may_draw else fitted
+
+
+def _compared(distillation: Distillation, history: History) -> Comparison:
+    """Both sources of rows on held-out rows, which the log and the best step note."""
+    best = history.best()
+    comparison = distillation.compare(best.rows if best else None)
+    LOGGER.info('%s.', comparison)
+    if best is not None:
+        best.add_note(str(comparison))
+    return comparison
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,7 @@ class Distillation:
 
     @cached_property
     def _features(self) -> Features:
-        return Features(self.view.table(self.training), self.view.schema)
+        return Features(self.view.told, self.view.schema)
 
     @cached_property
     def _extra_passes(self) -> bool:

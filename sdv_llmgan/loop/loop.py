@@ -29,7 +29,7 @@ from sdv_llmgan.loop.callbacks import tell_end, tell_step
 from sdv_llmgan.loop.choose_sampler import with_sampler
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History, Step
-from sdv_llmgan.loop.progress import distill_bar, fit_bar, summary
+from sdv_llmgan.loop.progress import fit_bar, summary
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
@@ -156,14 +156,12 @@ class LLMGAN:
         finally:
             best = self.history.best()
             self.fitted = self.fitted.following(best.process if best else process)
-        with distill_bar(enabled=self.settings.verbose) as on_model:
-            self.fitted = with_sampler(
-                self.fitted,
-                self.discriminator,
-                self.settings,
-                enforce_range=self.generator.enforce_range,
-                on_model=on_model,
-            )
+        self.fitted = with_sampler(
+            self.fitted,
+            self.discriminator,
+            self.settings,
+            enforce_range=self.generator.enforce_range,
+        )
         ended = summary(self.history, self.fitted.source, time.monotonic() - started)
         LOGGER.info(ended)
         if self.settings.verbose:
@@ -299,7 +297,7 @@ class LLMGAN:
 def _writer(
     generator: Generator, view: View, process: GenerationProcess, settings: LoopSettings
 ) -> Writer:
-    training, schema = view.table(view.training), process.schema
+    training, schema = view.told, process.schema
     strata = None
     if settings.example_selection == 'stratified':
         strata = find_strata(training, schema, settings.target, settings.seed)
@@ -309,7 +307,7 @@ def _writer(
             training, settings.examples_per_call, strata, view.pool, settings.rows_per_example
         ),
         MissingPatterns(training, schema),
-        view.told_rules(),
+        view.told_rules,
         _copy_check(training, schema) if settings.reject_copies else None,
         [Combinations(training, schema, [column.name]) for column in schema if column.is_unlisted],
     )

@@ -34,7 +34,6 @@ EITHER_FORM = 32 + zlib.MAX_WBITS
 
 _LEFT_ALONE: list[Any] = []
 _MOST: ContextVar[int] = ContextVar('most', default=MOST_BYTES)
-_CLOCK: ContextVar[Clock | None] = ContextVar('clock', default=None)
 
 
 @contextmanager
@@ -75,6 +74,11 @@ class Clock:
         if left <= 0:
             raise TransientError(f'it timed out: no whole answer after {self.timeout:g} seconds')
         return left if wanted is None else min(wanted, left)
+
+
+#: Outside of a call; what it counts bears on nothing.
+_WITHOUT_END = Clock(None)
+_CLOCK: ContextVar[Clock] = ContextVar('clock', default=_WITHOUT_END)
 
 
 class Guard:
@@ -200,11 +204,9 @@ def _content(response: Any, most: int) -> bytes:  # noqa: ANN401 - httpx's or ht
         )
     unpack = zlib.decompressobj(EITHER_FORM) if packed in ('gzip', 'deflate') else None
     content, came = bytearray(), 0
-    clock = _CLOCK.get()
     for piece in response.stream:
         came += len(piece)
-        if clock is not None:
-            clock.left(None)
+        _CLOCK.get().left(None)
         try:
             content += unpack.decompress(piece, most + 1 - len(content)) if unpack else piece
         except zlib.error as error:
@@ -242,18 +244,14 @@ class _Timed:
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         read: bytes = self._inner.read(max_bytes, _left(timeout))
-        clock = _CLOCK.get()
-        if clock is not None:
-            clock.came += len(read)
+        _CLOCK.get().came += len(read)
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), PIECE):
             piece = buffer[start : start + PIECE]
             self._inner.write(piece, _left(timeout))
-            clock = _CLOCK.get()
-            if clock is not None:
-                clock.sent += len(piece)
+            _CLOCK.get().sent += len(piece)
 
     def start_tls(
         self,
@@ -265,5 +263,4 @@ class _Timed:
 
 
 def _left(wanted: float | None) -> float | None:
-    clock = _CLOCK.get()
-    return wanted if clock is None else clock.left(wanted)
+    return _CLOCK.get().left(wanted)

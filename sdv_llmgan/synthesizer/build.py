@@ -178,7 +178,7 @@ def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:
         view.told_graph(graph),
         former.instruction if former else given.instruction or DEFAULT_INSTRUCTION,
         given.metadata_detail,
-        view.told_rules().words,
+        view.told_rules.words,
     )
     if given.target is not None and given.target not in schema.names:
         raise ValueError(
@@ -186,8 +186,7 @@ def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:
             f'It can be: {", ".join(schema.names)}.'
         )
     if not former and given.causal_graph == 'hill-climb':
-        training = view.table(view.training)
-        process = process.revised(causal_graph=learn_causal_graph(training, schema, given.seed))
+        process = process.revised(causal_graph=learn_causal_graph(view.told, schema, given.seed))
     if (num_prompts := len(process.parts())) > 1:
         warnings.warn(
             f'The table has {len(schema.names)} columns: a row is written in '

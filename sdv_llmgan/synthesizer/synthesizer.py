@@ -24,9 +24,7 @@ from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS
 from sdv_llmgan.loop.settings import SamplerName
-from sdv_llmgan.process.generation_process import (
-    GenerationProcess,
-)
+from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.usage import Usage
@@ -40,11 +38,7 @@ from sdv_llmgan.synthesizer.sampling import Conditional
 from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
-from sdv_llmgan.table.schema import (
-    RowFormat,
-    handed_over,
-    modeled_keys,
-)
+from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
 
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200

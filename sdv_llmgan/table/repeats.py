@@ -266,12 +266,8 @@ def _own(values: pd.Series, first: np.ndarray, column: Column) -> np.ndarray:
     return off
 
 
-def _count_cells(columns: Sequence[Column]) -> float:
-    """How many different rows there can be; infinite with text and with fractions."""
-    return math.prod(_count_values(column) + column.nullable for column in columns)
-
-
 def _count_values(column: Column) -> float:
+    """How many different values there can be; infinite with text and with fractions."""
     if column.kind in ('text', 'number'):
         return math.inf
     if column.minimum is None or column.maximum is None:

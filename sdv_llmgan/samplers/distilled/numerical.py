@@ -11,11 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS, LevelConditional
-from sdv_llmgan.samplers.distilled.evidence import (
-    Conditional,
-    Evidence,
-    Floats,
-)
+from sdv_llmgan.samplers.distilled.evidence import Conditional, Evidence, Floats
 from sdv_llmgan.samplers.distilled.leaves import LeafValues, choose_leaf_size
 from sdv_llmgan.samplers.distilled.marginal import Marginal
 from sdv_llmgan.samplers.distilled.stacking import LEVELS, AveragedQuantiles, crps, judge_of
