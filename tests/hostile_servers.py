@@ -74,12 +74,20 @@ class HostileServer:
 def _request(connection: socket.socket) -> str:
     came = b''
     while b'\r\n\r\n' not in came:
-        came += connection.recv(65_536)
+        came += _received(connection)
     head, _, body = came.partition(b'\r\n\r\n')
     length = re.search(rb'content-length: (\d+)', head, re.IGNORECASE)
     while length and len(body) < int(length[1]):
-        body += connection.recv(65_536)
+        body += _received(connection)
     return (head + b'\r\n\r\n' + body).decode(errors='replace')
+
+
+def _received(connection: socket.socket) -> bytes:
+    """What comes next; ``OSError`` where the other side has given up."""
+    piece = connection.recv(65_536)
+    if not piece:
+        raise ConnectionResetError
+    return piece
 
 
 def head(status: int = 200, length: int | None = None, **headers: str) -> bytes:
