@@ -208,17 +208,20 @@ def test_answers_that_only_announce_another_one_earn_no_time_without_end(provide
 
 
 def test_what_comes_quickly_may_take_longer_than_the_timeout(provider, vendor, monkeypatch):
-    monkeypatch.setattr('sdv_llmgan.providers.transport.BYTES_PER_SECOND', 1_000)
+    monkeypatch.setattr('sdv_llmgan.providers.transport.BYTES_PER_SECOND', 200)
     body = encoded(vendor, 'x' * 3_000)
 
     def behave(server, connection):
         connection.sendall(head(200, len(body)))
-        for start in range(0, len(body), 500):
-            time.sleep(0.1)
+        for start in range(0, len(body), 500):  # each piece earns 2.5 seconds
+            time.sleep(0.4)
             connection.sendall(body[start : start + 500])
 
     with HostileServer(behave) as server:
-        assert len(provider(server.url, timeout=0.3).complete(TELL).text) == 3_000
+        llm = provider(server.url, timeout=2.0)
+        texts = []
+        assert elapsed(lambda: texts.append(llm.complete(TELL).text)) > 2.0
+    assert len(texts[0]) == 3_000
 
 
 # How much comes back
