@@ -28,13 +28,13 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider, Prices
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.scripted import random_json
 
 PORT = 18763
@@ -181,7 +181,7 @@ def serve(behaviour: Behaviour, log: str | None = None) -> None:
     asyncio.run(main())
 
 
-def _inlined(schema: Any, parts: dict) -> Any:  # noqa: ANN401 - any part of a JSON Schema
+def _inlined(schema: Json, parts: dict) -> Json:
     """A JSON Schema with its references put in their places."""
     if isinstance(schema, list):
         return [_inlined(part, parts) for part in schema]

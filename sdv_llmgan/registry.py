@@ -157,7 +157,7 @@ def _collect(kind: str) -> dict[str, Any]:
     """What all plugins offer of a kind, ``'provider'`` or ``'discriminator'``, by name."""
     found: dict[str, Any] = {}
 
-    def register(name: str, factory: Any) -> None:  # noqa: ANN401 - either kind of factory
+    def register(name: str, factory: ProviderFactory | DiscriminatorFactory) -> None:
         if name in found:
             raise PluginError(
                 f"Two plugins offer a {kind} named '{name}': {found[name]} and {factory}. "

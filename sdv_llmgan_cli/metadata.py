@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import sdv
 from sdv.metadata import Metadata
 
+from sdv_llmgan.table.types import SDVData
 from sdv_llmgan_cli.speech import Misused, say
 
 #: SDV 2 takes and gives ``{name: table}``, SDV 1.38 the table itself.
@@ -175,11 +176,11 @@ def columns_of(metadata: Metadata) -> dict[str, dict[str, Any]]:
     return dict(next(iter(metadata.to_dict()['tables'].values()))['columns'])
 
 
-def given(metadata: Metadata, table: pd.DataFrame) -> Any:  # noqa: ANN401 - of either SDV line
+def given(metadata: Metadata, table: pd.DataFrame) -> SDVData:
     """A table as the installed SDV takes it."""
     return {next(iter(metadata.tables)): table} if TAKES_DICT else table
 
 
-def taken(data: Any) -> pd.DataFrame:  # noqa: ANN401 - of either SDV line
+def taken(data: SDVData) -> pd.DataFrame:
     """The table in what the installed SDV gave back."""
-    return next(iter(data.values())) if isinstance(data, dict) else data
+    return next(iter(data.values())) if isinstance(data, Mapping) else data

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -210,7 +210,7 @@ def takes(**options: type) -> Callable[[Callable[..., None]], Callable[..., None
 
     def wrap(run: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(run)
-        def call(**given: Any) -> None:  # noqa: ANN401 - options of any kind
+        def call(**given: object) -> None:
             made = {
                 name: kind(**{parameter.name: given.pop(parameter.name) for parameter in own[name]})
                 for name, kind in options.items()

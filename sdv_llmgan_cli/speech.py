@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 import typer
 
+from sdv_llmgan.formats.saved_json import Json
+
 STOPPED = 'Stopped by Ctrl-C; nothing was saved.'
 #: What SDV warns of that a command has taken care of.
 IGNORED = 'We strongly recommend saving the metadata'
@@ -67,7 +69,7 @@ def command(run: Callable[..., None]) -> Callable[..., None]:
     """Let a function with ``as_json`` and ``verbose`` be a command that ends as told above."""
 
     @functools.wraps(run)
-    def call(*args: Any, as_json: bool, verbose: bool, **options: Any) -> None:  # noqa: ANN401
+    def call(*args: object, as_json: bool, verbose: bool, **options: object) -> None:
         _listen(verbose)
         try:
             run(*args, as_json=as_json, verbose=verbose, **options)
@@ -123,7 +125,7 @@ def _listen(verbose: bool) -> None:
     warnings.simplefilter('default', UserWarning)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         return {str(key): _plain(cell) for key, cell in value.items()}
     if isinstance(value, (list, tuple)):

@@ -11,6 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
+from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.options import ReadOptions
 from sdv_llmgan_cli.speech import say
 
@@ -73,7 +74,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return table.astype(object).where(table.notna(), None).to_dict('records')
 
 
-def _inert(cell: Any) -> Any:  # noqa: ANN401 - any cell
+def _inert(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 

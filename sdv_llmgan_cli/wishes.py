@@ -7,6 +7,7 @@ from typing import Any
 
 from sdv_llmgan.rules.conditions import RangeCondition
 from sdv_llmgan.table.schema import Column, TableSchema
+from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.speech import Misused
 
 WORDS = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
@@ -50,7 +51,7 @@ def _name(text: str, columns: Sequence[str]) -> str:
     )
 
 
-def _wish(typed: str, column: Column) -> Any:  # noqa: ANN401 - any cell, or several
+def _wish(typed: str, column: Column) -> Cell:
     if typed == '':
         return None
     known = {str(category): category for category in column.categories}
@@ -64,7 +65,7 @@ def _wish(typed: str, column: Column) -> Any:  # noqa: ANN401 - any cell, or sev
     return _value(typed, column)
 
 
-def _value(typed: str, column: Column) -> Any:  # noqa: ANN401 - any cell
+def _value(typed: str, column: Column) -> Cell:
     known = {str(category): category for category in column.categories}
     if typed in known:
         return known[typed]

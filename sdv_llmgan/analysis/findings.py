@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from scipy.stats import false_discovery_control
@@ -27,6 +27,7 @@ from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
 from sdv_llmgan.egress.rounding import nearest
 from sdv_llmgan.table.schema import Column, TableSchema, quote
+from sdv_llmgan.table.types import Cell
 
 Topic = Literal[
     'shape', 'narrow', 'outside', 'dependence', 'missing', 'missing together', 'copies', 'too exact'
@@ -240,7 +241,7 @@ def _rounded(value: float, column: Column) -> float:
     return nearest(value, (float(column.maximum or 0) - float(column.minimum or 0)) / 10)
 
 
-def _word(value: Any) -> str:  # noqa: ANN401 - any name or category
+def _word(value: Cell) -> str:
     text = quote(value if isinstance(value, (bool, int, float)) else str(value))
     return text if len(text) <= LONGEST_WORD else f'{text[: LONGEST_WORD - 2]}…"'
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, as_numbers, datetime_for
 NEIGHBORS = 5
 #: Seconds.
 DAY = 86_400
+
+#: A class of imbalanced-learn's, which is imported late.
+Oversampler: TypeAlias = Any
 
 
 class Real:
@@ -104,7 +107,7 @@ class Smote:
 
 def _sampler(
     columns: list[Any], numbers: list[Any], wanted: dict[Any, int], neighbors: int, seed: int
-) -> Any:  # noqa: ANN401 - one of three classes
+) -> Oversampler:
     try:
         from imblearn import over_sampling
     except ImportError as error:

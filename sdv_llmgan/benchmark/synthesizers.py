@@ -132,7 +132,7 @@ class SDVSynthesizer:
 
     def __init__(
         self,
-        synthesizer_class: Any,  # noqa: ANN401
+        synthesizer_class: Callable[..., Any],
         settings: Mapping[str, Any],
         *,
         is_billed: bool = True,

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.table.column import dump
 
@@ -87,7 +87,7 @@ class AuditLog:
                 **({'reply': completion.text} if self.bodies else {}),
             )
 
-    def _sent(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
+    def _sent(self, **entries: Json) -> None:
         try:
             self._line(**entries)
         except OSError as error:
@@ -97,7 +97,7 @@ class AuditLog:
                 'or name another file.'
             ) from error
 
-    def _after(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
+    def _after(self, **entries: Json) -> None:
         """Note how a call ended; its reply is paid for, and worth more than the line."""
         try:
             self._line(**entries)
@@ -110,7 +110,7 @@ class AuditLog:
                 error,
             )
 
-    def _line(self, **entries: Any) -> None:  # noqa: ANN401 - any JSON value
+    def _line(self, **entries: Json) -> None:
         self._append(dump({'time': datetime.now(timezone.utc).isoformat(), **entries}) + '\n')
 
     def _append(self, line: str) -> None:

@@ -162,7 +162,7 @@ class ReplyCache:
             written = connection.execute('select count(*) from replies').fetchone()[0]
             return int(written) + len(self._unwritten)
 
-    def _find(self, key: str) -> Any:  # noqa: ANN401 - whatever the file holds
+    def _find(self, key: str) -> str | None:
         """The text under a key, ``None`` where there is none.
 
         Raises:

@@ -7,7 +7,8 @@ grows together with the generator.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,21 @@ from sdv_llmgan.table.schema import TableSchema
 PASSES = 20
 
 
+class Classifier(Protocol):
+    """A classifier of scikit-learn's that learns batch after batch."""
+
+    def partial_fit(self, x: np.ndarray, y: np.ndarray, classes: Sequence[int]) -> object:
+        """Learn from some more rows."""
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Probability of each class, shape (n_rows, n_classes)."""
+
+
 class IncrementalDiscriminator(Discriminator):
     """A scikit-learn classifier with ``partial_fit`` on RDT features."""
 
     @abstractmethod
-    def make_model(self, seed: int) -> Any:  # noqa: ANN401 - a scikit-learn classifier
+    def make_model(self, seed: int) -> Classifier:
         """A new, untrained classifier with ``partial_fit`` and ``predict_proba``."""
 
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:

@@ -21,6 +21,7 @@ from sdv_llmgan.discriminators.analyzer import AnalyzerDiscriminator
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.errors import ProviderError, ReplyError
 from sdv_llmgan.formats.reply_json import read_json
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.roles.prompts import discriminator_messages
 from sdv_llmgan.table.column import closed_object, dump, enum
@@ -137,7 +138,7 @@ class LLMDiscriminator(AnalyzerDiscriminator):
         return rows[: max(1, int((lengths <= MAX_SAMPLE_LENGTH).sum()))]
 
 
-def _read(reply: Any) -> tuple[bool, str]:  # noqa: ANN401 - any JSON value
+def _read(reply: Json) -> tuple[bool, str]:
     """The verdict in a reply, and its feedback as lines."""
     if not isinstance(reply, Mapping):
         raise ReplyError('it is no object.')

@@ -16,6 +16,7 @@ import pandas as pd
 
 from sdv_llmgan.egress.ranges import MIN_ROWS, ranges
 from sdv_llmgan.egress.rounding import beyond
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import CATEGORIES_IN_PROMPT, Column, to_json
 
@@ -125,13 +126,13 @@ class Shown:
             maximum=self.column.maximum if high == self.whole.maximum else high,
         )
 
-    def meaning(self, value: Any) -> Allowed | None:  # noqa: ANN401 - any JSON value
+    def meaning(self, value: Json) -> Allowed | None:
         """The real values that a JSON value of this column stands for; ``None``: there are none."""
         if value is None or self.meanings is None:
             return Allowed.exactly(value)
         return self.meanings.get(value)
 
-    def _label(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def _label(self, value: Json) -> Json:
         if value is None:
             return None
         if value in self._labels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -165,7 +165,7 @@ class EgressPolicy:
         )
 
 
-def check_settings(policy: Any, *, asks_model: bool, optimizer_examples: int) -> None:  # noqa: ANN401
+def check_settings(policy: object, *, asks_model: bool, optimizer_examples: int) -> None:
     """Check a policy against settings that need no table.
 
     Args:

@@ -14,6 +14,7 @@ import pandas as pd
 from sdv_llmgan.egress.rounding import nearest
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.types import Cell
 
 ANY = 'any value'
 #: So many training rows at least are in a range, or have a category that statistics name.
@@ -72,12 +73,12 @@ def _round_quantiles(ordered: pd.Series, column: Column) -> list[Any]:
     return sorted(edges)
 
 
-def _unit(column: Column) -> Any:  # noqa: ANN401 - a number or a Timedelta
+def _unit(column: Column) -> Cell:
     """The smallest difference of two values."""
     return column.unit if column.kind == 'datetime' else float(f'1e-{column.decimals}')
 
 
-def _before(edge: Any, column: Column) -> Any:  # noqa: ANN401 - a number or a Timestamp
+def _before(edge: Cell, column: Column) -> Cell:
     """The largest value below an edge."""
     before = edge - _unit(column)
     # One whole number less is the same float where numbers are very large.
@@ -92,7 +93,7 @@ def _as_written(values: pd.Series, column: Column) -> pd.Series:
     return values.map(lambda value: float(column.to_json_value(value)))
 
 
-def _words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401 - numbers or Timestamps
+def _words(low: Cell, high: Cell, column: Column) -> str:
     is_date = column.kind == 'datetime'
     if low is None and high is None:
         return ANY
@@ -105,5 +106,5 @@ def _words(low: Any, high: Any, column: Column) -> str:  # noqa: ANN401 - number
     return f'{_figure(low, column)} to {_figure(_before(high, column), column)}'
 
 
-def _figure(value: Any, column: Column) -> str:  # noqa: ANN401 - a number or a Timestamp
+def _figure(value: Cell, column: Column) -> str:
     return str(column.to_json_value(value)).removesuffix('.0')

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ import pandas as pd
 from sdv_llmgan.egress.column_view import Shown
 from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import EgressError
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.rules.constraints import Rules, can_check
 from sdv_llmgan.table.allowed import Allowed
@@ -223,7 +223,7 @@ class View:
         """Whether conditions on columns tied to this one say what it can be."""
         return any(name in tie and (tie - {name}) & set(begun.columns) for tie in self.ties)
 
-    def _real_cell(self, one: Shown, value: Any, wish: Allowed | None) -> Allowed | None:  # noqa: ANN401
+    def _real_cell(self, one: Shown, value: Json, wish: Allowed | None) -> Allowed | None:
         cell, low, high = one.meaning(value), one.whole.minimum, one.whole.maximum
         if cell is None:
             return None

@@ -13,6 +13,7 @@ from typing import Any
 import json_repair
 
 from sdv_llmgan.errors import ReplyError
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.formats.spans import flat_spans
 
 NOT_JSON = 'reply is not JSON'
@@ -34,7 +35,7 @@ MOST_SIGNS = 200_000
 _FENCE = re.compile(r'```[a-zA-Z]*')
 
 
-def read_json(reply: str) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(reply: str) -> Json:
     """Read a reply that is one JSON value.
 
     Code fences, prose around the JSON, trailing commas, single quotes and a missing end are
@@ -67,7 +68,7 @@ def _unfenced(reply: str) -> str:
     return text.removesuffix('```').strip()
 
 
-def _mend(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def _mend(text: str) -> Json:
     """Almost-JSON as a value, or ``None`` where it cannot be mended."""
     if len(text) > LONGEST_MENDED or text.count('{') + text.count('[') > MOST_BRACKETS:
         return None
@@ -124,7 +125,7 @@ def _read_flat(text: str, room: int) -> tuple[Any, int]:
     return None if invented else row, len(text)
 
 
-def _unwrapped(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+def _unwrapped(value: Json) -> list[Any]:
     if isinstance(value, dict):
         inner = value.get('rows')
         return inner if isinstance(inner, list) else [value]

@@ -7,17 +7,19 @@ import math
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
+#: A value as ``json.loads`` returns it: an object, a list, text, a number, true, false or null.
+Json: TypeAlias = Any
 #: Ranges are compared with this tolerance: scores are sums of many parts.
 SLACK = 1e-9
 #: Counts beyond this fit into no table.
 MOST = 2**63 - 1
 #: Gets a value and where it stands; returns it as the program keeps it, or raises ``ValueError``.
-Reader = Callable[[Any, str], Any]
+Reader: TypeAlias = Callable[[Json, str], Any]
 
 
-def parse(text: str, where: str) -> Any:  # noqa: ANN401 - any JSON value
+def parse(text: str, where: str) -> Json:
     """A JSON text as values; ``ValueError`` where it is none."""
     try:
         return json.loads(text, parse_constant=lambda name: _refuse(where, 'finite numbers', name))
@@ -28,7 +30,7 @@ def parse(text: str, where: str) -> Any:  # noqa: ANN401 - any JSON value
         raise ValueError(f'{where}: this is no JSON text ({error}).') from error
 
 
-def read_object(saved: Any, where: str, readers: Mapping[str, Reader]) -> dict[str, Any]:  # noqa: ANN401
+def read_object(saved: Json, where: str, readers: Mapping[str, Reader]) -> dict[str, Any]:
     """The values of an object that has exactly these keys.
 
     Args:
@@ -53,7 +55,7 @@ def read_object(saved: Any, where: str, readers: Mapping[str, Reader]) -> dict[s
 def a_list(read: Reader) -> Reader:
     """A reader of lists."""
 
-    def read_list(saved: Any, where: str) -> list[Any]:  # noqa: ANN401
+    def read_list(saved: Json, where: str) -> list[Any]:
         if not isinstance(saved, (list, tuple)):
             _refuse(where, 'a list', saved)
         return [read(value, f'{where} {number}') for number, value in enumerate(saved)]
@@ -66,17 +68,17 @@ def optional(read: Reader) -> Reader:
     return lambda saved, where: None if saved is None else read(saved, where)
 
 
-def text(saved: Any, where: str) -> str:  # noqa: ANN401
+def text(saved: Json, where: str) -> str:
     """Text."""
     return saved if isinstance(saved, str) else _refuse(where, 'text', saved)
 
 
-def boolean(saved: Any, where: str) -> bool:  # noqa: ANN401
+def boolean(saved: Json, where: str) -> bool:
     """True or false."""
     return saved if isinstance(saved, bool) else _refuse(where, 'true or false', saved)
 
 
-def count(saved: Any, where: str) -> int:  # noqa: ANN401
+def count(saved: Json, where: str) -> int:
     """A whole number from 0 to ``MOST``."""
     if isinstance(saved, bool) or not isinstance(saved, int) or not 0 <= saved <= MOST:
         _refuse(where, f'a whole number from 0 to {MOST}', saved)
@@ -86,7 +88,7 @@ def count(saved: Any, where: str) -> int:  # noqa: ANN401
 def number(least: float, most: float = math.inf) -> Reader:
     """A reader of finite numbers in a range."""
 
-    def read_number(saved: Any, where: str) -> float:  # noqa: ANN401
+    def read_number(saved: Json, where: str) -> float:
         is_number = isinstance(saved, (int, float)) and not isinstance(saved, bool)
         in_range = is_number and least - SLACK <= saved <= most + SLACK
         if not in_range or abs(saved) > sys.float_info.max:
@@ -96,7 +98,7 @@ def number(least: float, most: float = math.inf) -> Reader:
     return read_number
 
 
-def scalar(saved: Any, where: str) -> Any:  # noqa: ANN401
+def scalar(saved: Json, where: str) -> Json:
     """Text, a finite number, true, false or null."""
     if isinstance(saved, (str, bool, type(None))):
         return saved
@@ -106,20 +108,20 @@ def scalar(saved: Any, where: str) -> Any:  # noqa: ANN401
 def one_of(names: Collection[str]) -> Reader:
     """A reader of one of a few words."""
 
-    def read_word(saved: Any, where: str) -> str:  # noqa: ANN401
+    def read_word(saved: Json, where: str) -> str:
         return saved if saved in names else _refuse(where, f'one of {", ".join(names)}', saved)
 
     return read_word
 
 
-def counts(saved: Any, where: str) -> dict[str, int]:  # noqa: ANN401
+def counts(saved: Json, where: str) -> dict[str, int]:
     """Counts by name."""
     if not isinstance(saved, Mapping):
         _refuse(where, 'an object', saved)
     return {str(key): count(value, f'{where}, {key}') for key, value in saved.items()}
 
 
-def with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON value
+def with_defaults(saved: Json, defaults: Json) -> Json:
     """An object with the keys it lacks; files of earlier versions lack what came later.
 
     Args:
@@ -129,7 +131,7 @@ def with_defaults(saved: Any, defaults: Any) -> Any:  # noqa: ANN401 - any JSON 
     return {**asdict(defaults), **saved} if isinstance(saved, Mapping) else saved
 
 
-def _refuse(where: str, needed: str, found: Any) -> Any:  # noqa: ANN401 - never returns
+def _refuse(where: str, needed: str, found: Json) -> NoReturn:
     # Python writes no whole number of more than 4,300 digits.
     is_huge = isinstance(found, int) and abs(found) > MOST
     shown = f'one of {found.bit_length()} bits' if is_huge else repr(found)

@@ -42,7 +42,7 @@ class Callback:
         """
 
 
-def check_callbacks(callbacks: Any) -> None:  # noqa: ANN401 - checked here
+def check_callbacks(callbacks: object) -> None:
     """Raise ``ValueError`` where these are not callbacks."""
     if isinstance(callbacks, str) or not isinstance(callbacks, Sequence):
         raise ValueError(f'callbacks must be a list of callbacks, got {callbacks!r}.')

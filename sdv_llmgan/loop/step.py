@@ -12,6 +12,7 @@ import pandas as pd
 
 from sdv_llmgan.discriminators.base import Verdict
 from sdv_llmgan.formats.saved_json import (
+    Json,
     Reader,
     boolean,
     count,
@@ -111,7 +112,7 @@ class Step:
         }
 
     @classmethod
-    def from_dict(cls, saved: Any, where: str = 'step') -> Step:  # noqa: ANN401 - any JSON value
+    def from_dict(cls, saved: Json, where: str = 'step') -> Step:
         """Read the JSON form; ``ValueError`` where it is none."""
         read = read_object(
             saved,
@@ -132,13 +133,13 @@ class Step:
         return cls(**{**read, 'rejected': Counter(read['rejected'])})
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - what a verdict holds
+def _finite(value: Json) -> Json:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
 
 
-def _read_verdict(saved: Any, where: str) -> Verdict:  # noqa: ANN401 - any JSON value
+def _read_verdict(saved: Json, where: str) -> Verdict:
     read = read_object(saved, where, VERDICT)
     scores = {
         name: math.nan if read[name] is None else read[name]
@@ -147,7 +148,7 @@ def _read_verdict(saved: Any, where: str) -> Verdict:  # noqa: ANN401 - any JSON
     return Verdict(p_real=np.empty(0), **{**read, **scores})
 
 
-def _read_usage(saved: Any, where: str) -> Usage:  # noqa: ANN401 - any JSON value
+def _read_usage(saved: Json, where: str) -> Usage:
     readers = {
         entry.name: count if isinstance(entry.default, int) else optional(number(0))
         for entry in fields(Usage)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -36,8 +37,12 @@ from sdv_llmgan.metrics.encoding import (
     column_sdtypes,
     datetime_formats,
 )
+from sdv_llmgan.table.types import SDVMetadata
 
 BOOSTING: dict[str, Any] = {'n_estimators': 100, 'max_depth': 3, 'learning_rate': 0.1, 'n_jobs': 1}
+
+#: Encoded rows, shape (n_rows, n_features): an array or a sparse matrix of scipy's.
+Features: TypeAlias = Any
 
 
 class MLEfficacy(SingleTableMetric):
@@ -63,7 +68,7 @@ class MLEfficacy(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
         *,
         target: str,
         seed: int = 0,
@@ -78,7 +83,7 @@ class MLEfficacy(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
         *,
         target: str,
         seed: int = 0,
@@ -134,10 +139,10 @@ class MLEfficacy(SingleTableMetric):
 
 def _regress(
     models: Mapping[str, Any],
-    train_features: Any,  # noqa: ANN401 - array, dense or sparse
-    train_target: Any,  # noqa: ANN401
-    test_features: Any,  # noqa: ANN401
-    test_target: Any,  # noqa: ANN401
+    train_features: Features,
+    train_target: np.ndarray,
+    test_features: Features,
+    test_target: np.ndarray,
 ) -> dict[str, float]:
     # R2 knows no unit, but models do: XGBoost has 32 bits, and trees take 1e-9 for nothing.
     mean, spread = train_target.mean(), train_target.std() or 1.0
@@ -150,10 +155,10 @@ def _regress(
 
 def _classify(
     models: Mapping[str, Any],
-    train_features: Any,  # noqa: ANN401 - array, dense or sparse
-    train_target: Any,  # noqa: ANN401
-    test_features: Any,  # noqa: ANN401
-    test_target: Any,  # noqa: ANN401
+    train_features: Features,
+    train_target: np.ndarray,
+    test_features: Features,
+    test_target: np.ndarray,
 ) -> dict[str, float]:
     classes, codes = np.unique(train_target, return_inverse=True)
     scores = {}
@@ -226,7 +231,7 @@ def _regressors(seed: int) -> dict[str, Any]:
     }
 
 
-def _xgboost() -> Any:  # noqa: ANN401 - a module
+def _xgboost() -> ModuleType:
     try:
         import xgboost
     except ImportError as error:

@@ -17,6 +17,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from sdv_llmgan.table.dates import to_datetime
+from sdv_llmgan.table.types import SDVMetadata
 
 Numbers = npt.NDArray[np.float64]
 NUMBER_SDTYPES = ('numerical', 'datetime')
@@ -51,7 +52,7 @@ class EncodedTable:
 
 def encode(
     tables: Sequence[pd.DataFrame],
-    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+    metadata: SDVMetadata = None,
 ) -> list[EncodedTable]:
     """Encode tables of the same columns by the first one's ranges.
 
@@ -100,7 +101,7 @@ def check_rows(tables: Sequence[pd.DataFrame]) -> None:
 
 def check_columns(
     tables: Sequence[pd.DataFrame],
-    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+    metadata: SDVMetadata = None,
 ) -> None:
     """Refuse tables whose columns cannot be compared.
 
@@ -128,7 +129,7 @@ def check_columns(
                 )
 
 
-def column_sdtypes(table: pd.DataFrame, metadata: Any = None) -> dict[Any, str]:  # noqa: ANN401
+def column_sdtypes(table: pd.DataFrame, metadata: SDVMetadata = None) -> dict[Any, str]:
     """The sdtype of each column that is neither a key nor personal data.
 
     Args:
@@ -150,7 +151,7 @@ def column_sdtypes(table: pd.DataFrame, metadata: Any = None) -> dict[Any, str]:
     }
 
 
-def datetime_formats(metadata: Any) -> dict[Any, str | None]:  # noqa: ANN401
+def datetime_formats(metadata: SDVMetadata) -> dict[Any, str | None]:
     """The ``strftime`` formats that metadata declare, by column."""
     declared = {} if metadata is None else _declared_columns(metadata)
     return {name: column.get('datetime_format') for name, column in declared.items()}
@@ -195,7 +196,7 @@ def _sdtype_of(column: pd.Series) -> str:
     return 'categorical'
 
 
-def _declared_columns(metadata: Any) -> Mapping[Any, Mapping[str, Any]]:  # noqa: ANN401
+def _declared_columns(metadata: SDVMetadata) -> Mapping[Any, Mapping[str, Any]]:
     declared = metadata if isinstance(metadata, Mapping) else metadata.to_dict()
     if 'tables' not in declared:
         return declared['columns']

@@ -23,6 +23,7 @@ from sdmetrics.single_table.base import SingleTableMetric
 from sklearn.neighbors import NearestNeighbors
 
 from sdv_llmgan.metrics.encoding import Numbers, check_rows, encode
+from sdv_llmgan.table.types import SDVMetadata
 
 #: The shares at which the curves are read, as synthcity reads them.
 SHARES = np.linspace(0, 1, 30)
@@ -45,7 +46,7 @@ class AlphaPrecision(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
     ) -> float:
         """The metric.
 
@@ -81,7 +82,7 @@ class BetaRecall(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
     ) -> float:
         """The metric; arguments and errors are those of ``AlphaPrecision.compute``.
 

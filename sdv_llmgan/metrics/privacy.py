@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from sdmetrics.goal import Goal
 from sdmetrics.single_table.base import SingleTableMetric
 
 from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, check_rows, encode
+from sdv_llmgan.table.types import SDVMetadata
 
 #: Distances held in memory at once.
 MAX_CELLS = 4_000_000
@@ -47,7 +48,7 @@ class DCRShare(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
         *,
         held_out_data: pd.DataFrame,
     ) -> float:
@@ -61,7 +62,7 @@ class DCRShare(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
         *,
         held_out_data: pd.DataFrame,
     ) -> dict[str, float]:
@@ -131,7 +132,7 @@ class CopiedRows(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
     ) -> float:
         """The metric; arguments and errors are those of ``compute_breakdown``."""
         return cls.compute_breakdown(real_data, synthetic_data, metadata)['score']
@@ -141,7 +142,7 @@ class CopiedRows(SingleTableMetric):
         cls,
         real_data: pd.DataFrame,
         synthetic_data: pd.DataFrame,
-        metadata: Any = None,  # noqa: ANN401 - of either SDV line
+        metadata: SDVMetadata = None,
     ) -> dict[str, float]:
         """The metric and the number of copies.
 
@@ -204,7 +205,9 @@ def nearest_distances(queries: EncodedTable, table: EncodedTable) -> Numbers:
     return nearest
 
 
-def _distance_blocks(queries: EncodedTable, table: EncodedTable) -> Any:  # noqa: ANN401
+def _distance_blocks(
+    queries: EncodedTable, table: EncodedTable
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Slices of the queries, and their L1 distances to all rows: bounded memory, any size."""
     step = max(1, MAX_CELLS // len(table.numbers))
     num_categorical = table.codes.shape[1]

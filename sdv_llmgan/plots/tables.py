@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from sdv_llmgan.metrics.privacy import DCRShare, nearest_distances
 from sdv_llmgan.plots.look import GROUPS, LEGEND_LINE, PALE, REAL, SYNTHETIC, dress, label
 from sdv_llmgan.rules.conditions import RangeCondition, to_allowed
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import SDVMetadata
 
 #: Points drawn of each table, at most: enough to see, few enough for a page.
 MAX_POINTS = 2_000
@@ -41,7 +42,7 @@ def get_dcr_plot(
     train: Table,
     synthetic: Table,
     held_out: Table,
-    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+    metadata: SDVMetadata = None,
     seed: int = 0,
 ) -> go.Figure:
     """Distance of synthetic rows to the closest record: of the training rows, and of held-out ones.
@@ -98,7 +99,7 @@ def get_dcr_plot(
 def get_map_plot(
     real: Table,
     synthetic: Table,
-    metadata: Any = None,  # noqa: ANN401 - of either SDV line
+    metadata: SDVMetadata = None,
     *,
     conditions: Mapping[str, Condition | RangeCondition] | None = None,
     labels: Sequence[object] | None = None,
@@ -224,7 +225,7 @@ def _plane(
 def _groups(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
-    metadata: Any,  # noqa: ANN401 - of either SDV line
+    metadata: SDVMetadata,
     conditions: Mapping[str, Condition | RangeCondition],
     labels: Sequence[object] | None,
 ) -> tuple[list[str], list[str]]:

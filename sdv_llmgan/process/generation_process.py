@@ -18,7 +18,7 @@ from typing import Any, get_args
 import networkx as nx
 
 from sdv_llmgan.formats.markdown import fenced, sections
-from sdv_llmgan.formats.saved_json import a_list, one_of, parse, read_object, text
+from sdv_llmgan.formats.saved_json import Json, a_list, one_of, parse, read_object, text
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.table.allowed import Allowed
@@ -226,7 +226,7 @@ class GenerationProcess:
         return visible(json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str))
 
     @classmethod
-    def from_dict(cls, saved: Any, where: str = 'generation process') -> GenerationProcess:  # noqa: ANN401
+    def from_dict(cls, saved: Json, where: str = 'generation process') -> GenerationProcess:
         """Read the JSON form, value by value.
 
         Args:

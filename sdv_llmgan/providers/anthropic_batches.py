@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
 
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Completion, Request
 from sdv_llmgan.providers.batch_api import (
     BATCH_PRICE,
@@ -105,7 +106,7 @@ class AnthropicBatches(BatchAPI):
 
         return self.asked(fetch, f'give the results of batch {batch}')
 
-    def read_line(self, line: Any) -> tuple[str, Completion | str]:  # noqa: ANN401 - parsed JSON
+    def read_line(self, line: Json) -> tuple[str, Completion | str]:
         """A result's custom id, and the completion or why there is none."""
         import anthropic
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sdv_llmgan.errors import ProviderError, TransientError
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.faults import LONGEST_ERROR, UNREADABLE, provider_error
 
@@ -121,7 +122,7 @@ class BatchAPI(ABC):
         """By custom id the completion, or why there is none, in any order and with gaps."""
 
     @abstractmethod
-    def read_line(self, line: Any) -> tuple[str, Completion | str]:  # noqa: ANN401 - parsed JSON
+    def read_line(self, line: Json) -> tuple[str, Completion | str]:
         """A result's custom id, and the completion or why there is none.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from sdv_llmgan.errors import ProviderError, TransientError
 from sdv_llmgan.providers.base import Completion, Request, is_loopback, place
@@ -27,6 +27,9 @@ from sdv_llmgan.providers.usage import Usage
 
 #: The request was understood and will not be answered: a bad request, an unprocessable one.
 REFUSED = (400, 422)
+#: A client and a reply of the vendor's SDK, which is imported late.
+SDKClient: TypeAlias = Any
+SDKReply: TypeAlias = Any
 #: Held while a client is made: the first calls come from many threads at once.
 _LOCK = Lock()
 
@@ -80,7 +83,7 @@ class HostedProvider(BatchableProvider):
         """What the model costs by its vendor's list, where that is known."""
 
     @abstractmethod
-    def make_client(self) -> Any:  # noqa: ANN401 - the SDK's
+    def make_client(self) -> SDKClient:
         """A client of the SDK, which leaves retries to the meter: it knows of budgets."""
 
     @abstractmethod
@@ -88,11 +91,11 @@ class HostedProvider(BatchableProvider):
         """A request as the API takes it."""
 
     @abstractmethod
-    def send(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's
+    def send(self, body: dict[str, Any]) -> SDKReply:
         """The API's reply to a body."""
 
     @abstractmethod
-    def read(self, reply: Any) -> Completion:  # noqa: ANN401 - the SDK's
+    def read(self, reply: SDKReply) -> Completion:
         """A reply of the API as a completion."""
 
     @property
@@ -111,10 +114,10 @@ class HostedProvider(BatchableProvider):
         return prices.usd(usage) if prices else None
 
     @cached_property
-    def _client(self) -> Any:  # noqa: ANN401 - the SDK's
+    def _client(self) -> SDKClient:
         return self.make_client()
 
-    def client(self) -> Any:  # noqa: ANN401 - the SDK's
+    def client(self) -> SDKClient:
         """The SDK's client, made when it is first needed."""
         with _LOCK.held:
             return self._client

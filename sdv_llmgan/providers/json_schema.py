@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.column import closed_object
 
 Schema = dict[str, Any]
@@ -13,7 +14,7 @@ Schema = dict[str, Any]
 def rewritten(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     """A JSON Schema with every schema in it changed, the inner ones first."""
 
-    def inner(part: Any) -> Any:  # noqa: ANN401 - any part of a JSON Schema
+    def inner(part: Json) -> Json:
         if isinstance(part, list):
             return [inner(entry) for entry in part]
         return rewritten(part, change) if isinstance(part, dict) else part

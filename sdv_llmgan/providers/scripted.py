@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import BEGUN, Completion, Provider, Request
 from sdv_llmgan.providers.forks import Lock
 from sdv_llmgan.providers.usage import Usage
@@ -89,7 +90,7 @@ def random_json(schema: dict[str, Any] | None, rng: np.random.Generator) -> str:
     return json.dumps(_random_value(schema or {'type': 'string'}, rng), ensure_ascii=False)
 
 
-def _random_value(schema: dict[str, Any], rng: np.random.Generator) -> Any:  # noqa: ANN401
+def _random_value(schema: dict[str, Any], rng: np.random.Generator) -> Json:
     if 'enum' in schema:
         return schema['enum'][rng.integers(len(schema['enum']))]
     if 'anyOf' in schema:

@@ -26,7 +26,7 @@ class OptionalSettings:
         self.words = dict(words)
         self.refused: set[str] = set()
 
-    def wanted(self, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - SDK arguments
+    def wanted(self, **settings: object) -> dict[str, Any]:
         """The settings that have a value and have not been refused."""
         return {
             name: value

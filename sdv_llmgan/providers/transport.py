@@ -8,13 +8,14 @@ a transport, and take any object that has a transport's methods, so one class do
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -31,6 +32,11 @@ BYTES_PER_SECOND = 100_000
 PIECE = 2**16
 #: Either of the two forms that are asked for, zlib's or gzip's.
 EITHER_FORM = 32 + zlib.MAX_WBITS
+
+#: A request or response, a transport, and a network backend or stream: httpx's or httpx2's.
+HTTPMessage: TypeAlias = Any
+Transport: TypeAlias = Any
+NetworkBackend: TypeAlias = Any
 
 _LEFT_ALONE: list[Any] = []
 _MOST: ContextVar[int] = ContextVar('most', default=MOST_BYTES)
@@ -108,7 +114,7 @@ class Guard:
         self._inner = {}
         self._lock = threading.Lock()
 
-    def handle_request(self, request: Any) -> Any:  # noqa: ANN401 - httpx's or httpx2's
+    def handle_request(self, request: HTTPMessage) -> HTTPMessage:
         """Send a request, and read all of its answer.
 
         Raises:
@@ -137,7 +143,7 @@ class Guard:
             response.status_code, headers=headers, content=content, extensions=extensions
         )
 
-    def _through(self, proxy: str | None) -> Any:  # noqa: ANN401 - httpx's or httpx2's
+    def _through(self, proxy: str | None) -> Transport:
         with self._lock:
             if proxy not in self._inner:
                 try:
@@ -154,7 +160,7 @@ class Guard:
                 self._inner[proxy] = inner
             return self._inner[proxy]
 
-    def _refuse_redirect(self, response: Any, request: Any) -> None:  # noqa: ANN401
+    def _refuse_redirect(self, response: HTTPMessage, request: HTTPMessage) -> None:
         if not 300 <= response.status_code < 400:
             return
         there = urlsplit(response.headers.get('location', ''))
@@ -195,7 +201,7 @@ def proxy_for(url: str) -> str | None:
     return f'http://{proxy}' if proxy and '://' not in proxy else proxy or None
 
 
-def _content(response: Any, most: int) -> bytes:  # noqa: ANN401 - httpx's or httpx2's
+def _content(response: HTTPMessage, most: int) -> bytes:
     """An answer's body, unpacked, read while it is no longer than so many bytes."""
     packed = response.headers.get('content-encoding', 'identity').strip().lower()
     if packed not in ('', 'identity', 'gzip', 'deflate'):
@@ -223,20 +229,20 @@ def _content(response: Any, most: int) -> bytes:  # noqa: ANN401 - httpx's or ht
 class _TimedNetwork:
     """A network backend of httpcore's whose connections look at the clock of the call."""
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - httpcore's or httpcore2's
+    def __init__(self, inner: NetworkBackend) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._inner, name)
 
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> _Timed:  # noqa: ANN401
+    def connect_tcp(self, *args: object, timeout: float | None = None, **options: object) -> _Timed:
         return _Timed(self._inner.connect_tcp(*args, timeout=_left(timeout), **options))
 
 
 class _Timed:
     """A connection that looks at the clock of the call it is used for."""
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - httpcore's or httpcore2's
+    def __init__(self, inner: NetworkBackend) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
@@ -255,7 +261,7 @@ class _Timed:
 
     def start_tls(
         self,
-        ssl_context: Any,  # noqa: ANN401
+        ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> _Timed:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from sdv_llmgan.table.types import Cell
+
 Direction = Literal['higher is better', 'lower is better', 'nearer to 0.5 is better']
 BEST: dict[Direction, float] = {
     'higher is better': 1.0,
@@ -195,7 +197,7 @@ class Section:
     text: str = ''
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - any cell of a frame
+def _cell(value: Cell) -> Cell:
     if isinstance(value, (dict, list, tuple, set)):
         return str(value)
     if value is None or pd.isna(value):

@@ -22,6 +22,7 @@ from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime
 from sdv_llmgan.report.content import Score
 from sdv_llmgan.table.dates import to_datetime
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import Cell, SDVData, SDVMetadata
 
 #: Rows of each table, at most, that are compared row by row.
 MAX_ROWS = 5_000
@@ -55,10 +56,10 @@ class Inputs:
     @classmethod
     def of(
         cls,
-        real: Any,  # noqa: ANN401 - a table, or a dict of one
-        synthetic: Any,  # noqa: ANN401
-        holdout: Any,  # noqa: ANN401
-        metadata: Any,  # noqa: ANN401 - of either SDV line
+        real: SDVData,
+        synthetic: SDVData,
+        holdout: SDVData | None,
+        metadata: SDVMetadata,
         target: str | None,
     ) -> Inputs:
         """Read what a user gave.
@@ -163,14 +164,14 @@ def repeatable() -> Iterator[None]:
         np.random.set_state(state)
 
 
-def _as_metadata(metadata: Any) -> Metadata:  # noqa: ANN401 - of either SDV line
+def _as_metadata(metadata: SDVMetadata) -> Metadata:
     if isinstance(metadata, Metadata):
         return metadata
     as_dict = metadata if isinstance(metadata, Mapping) else metadata.to_dict()
     return Metadata.load_from_dict(dict(as_dict), single_table_name='table')
 
 
-def _only_table(given: Any, names: list[str], kind: str) -> pd.DataFrame:  # noqa: ANN401
+def _only_table(given: object, names: list[str], kind: str) -> pd.DataFrame:
     if isinstance(given, Mapping):
         if len(given) != 1:
             raise ValueError(f'The {kind} data must be one table, got {len(given)}.')
@@ -197,7 +198,7 @@ def _clean(column: pd.Series, sdtype: str, stored_format: str | None) -> pd.Seri
     return column.astype(object).where(column.notna(), None).map(_as_text, na_action='ignore')
 
 
-def _as_text(value: Any) -> str:  # noqa: ANN401 - any cell
+def _as_text(value: Cell) -> str:
     """A category as text in which 1, 1.0 and '1' are one."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

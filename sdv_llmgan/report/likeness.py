@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -101,7 +102,9 @@ class _Properties:
     def __init__(self) -> None:
         self.report: Any = None
 
-    def read(self, evaluate: Any, inputs: Inputs, table: pd.DataFrame | None) -> float:  # noqa: ANN401
+    def read(
+        self, evaluate: Callable[..., Any], inputs: Inputs, table: pd.DataFrame | None
+    ) -> float:
         self.report = evaluate(inputs.real, table, inputs.metadata, verbose=False)
         return float(self.report.get_score())
 

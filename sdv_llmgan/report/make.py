@@ -14,10 +14,19 @@ from sdv_llmgan.metrics import CopiedRows
 from sdv_llmgan.report.content import Section
 from sdv_llmgan.report.inputs import MAX_ROWS, Inputs, attempt, repeatable
 from sdv_llmgan.report.likeness import likeness
-from sdv_llmgan.report.origin import NO_SYNTHESIZER, bill, egress, process, rules, story
+from sdv_llmgan.report.origin import (
+    NO_SYNTHESIZER,
+    FittedSynthesizer,
+    bill,
+    egress,
+    process,
+    rules,
+    story,
+)
 from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
 from sdv_llmgan.report.usefulness import usefulness
+from sdv_llmgan.table.types import SDVData, SDVMetadata
 
 #: Rows of few categories repeat each other by chance.
 MAX_OVERLAP = 0.5
@@ -30,16 +39,16 @@ OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
 
 
 def make_report(
-    real: Any,  # noqa: ANN401 - a table, or a dict of one
-    synthetic: Any,  # noqa: ANN401
-    metadata: Any,  # noqa: ANN401 - of either SDV line
+    real: SDVData,
+    synthetic: SDVData,
+    metadata: SDVMetadata,
     *,
-    holdout: Any = None,  # noqa: ANN401
+    holdout: SDVData | None = None,
     target: str | None = None,
     known_columns: Sequence[str] | None = None,
     sensitive_columns: Sequence[str] | None = None,
     constraints: Sequence[Any] = (),
-    synthesizer: Any = None,  # noqa: ANN401 - a fitted LLMGANSynthesizer
+    synthesizer: FittedSynthesizer | None = None,
     title: str | None = None,
 ) -> Report:
     """Everything there is to say of a synthetic table, each figure with its meaning.
@@ -114,7 +123,7 @@ def _cautions(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
     return {'Caution': '; '.join(said)} if said else {}
 
 
-def _repeated(rows: pd.DataFrame, others: pd.DataFrame, metadata: Any = None) -> int:  # noqa: ANN401
+def _repeated(rows: pd.DataFrame, others: pd.DataFrame, metadata: SDVMetadata = None) -> int:
     """How many rows are among others, in the columns that both have."""
     names = [name for name in rows if name in others]
     found = attempt(

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from sdv.cag import BaseConstraint
 
 from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.loop.fitted_model import FittedModel
+from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rules.words import rule_words
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import SDVMetadata
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
 #: By the egress policy's treatment of a column.
@@ -39,7 +42,34 @@ SENT = {
 }
 
 
-def rules(inputs: Inputs, constraints: Sequence[Any]) -> Section:
+class FittedSynthesizer(Protocol):
+    """What a report reads of a fitted ``LLMGANSynthesizer``; see there."""
+
+    egress: EgressPolicy | None
+    metadata_detail: str
+    audit_log: object
+    _original_metadata: SDVMetadata
+
+    @property
+    def history(self) -> History:
+        """All steps of the fit."""
+
+    def get_generation_process(self) -> GenerationProcess:
+        """The fitted process."""
+
+    def get_info(self) -> dict[str, Any]:
+        """Facts on the fit."""
+
+    def get_history(self) -> pd.DataFrame:
+        """One line a step."""
+
+    def get_usage(self) -> pd.DataFrame:
+        """One line a phase, and the total."""
+
+    def _fitted_model(self) -> FittedModel: ...
+
+
+def rules(inputs: Inputs, constraints: Sequence[BaseConstraint]) -> Section:
     """The section on constraints: how many synthetic rows keep each.
 
     Args:
@@ -54,7 +84,7 @@ def rules(inputs: Inputs, constraints: Sequence[Any]) -> Section:
     for number, constraint in enumerate(constraints, start=1):
         words = _words(constraint)
 
-        def compute(constraint: Any = constraint, words: str = words) -> float:  # noqa: ANN401
+        def compute(constraint: BaseConstraint = constraint, words: str = words) -> float:
             valid = _valid(constraint, inputs)
             np.logical_and(kept, valid, out=kept)
             rows.append((words, int(valid.sum()), int((~valid).sum()), float(valid.mean())))
@@ -76,7 +106,7 @@ def rules(inputs: Inputs, constraints: Sequence[Any]) -> Section:
     return Section('rules', 'Does it keep the rules?', scores=(score,), notes=notes, tables=tables)
 
 
-def process(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesizer
+def process(synthesizer: FittedSynthesizer) -> Section:
     """The section on the generation process: in words, and its graph."""
     found: GenerationProcess = synthesizer.get_generation_process()
     info = synthesizer.get_info()
@@ -117,7 +147,7 @@ def process(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynth
     )
 
 
-def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesizer
+def story(synthesizer: FittedSynthesizer) -> Section:
     """The section on the fit: its score step by step."""
     history: pd.DataFrame = synthesizer.get_history()
     info = synthesizer.get_info()
@@ -167,7 +197,7 @@ def story(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthes
     )
 
 
-def bill(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesizer
+def bill(synthesizer: FittedSynthesizer) -> Section:
     """The section on calls, tokens and, where prices are known, dollars."""
     usage: pd.DataFrame = synthesizer.get_usage()
     title = 'What did it cost?'
@@ -186,7 +216,7 @@ def bill(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesi
     return Section('bill', title, lead, tables=(Table.from_frame('By role', frame),))
 
 
-def egress(synthesizer: Any) -> Section:  # noqa: ANN401 - a fitted LLMGANSynthesizer
+def egress(synthesizer: FittedSynthesizer) -> Section:
     """The section on what left the machine."""
     info = synthesizer.get_info()
     usage: pd.DataFrame = synthesizer.get_usage()
@@ -260,14 +290,14 @@ def _rule_score(count: int) -> Score:
     )
 
 
-def _words(constraint: Any) -> str:  # noqa: ANN401 - a constraint of either SDV line
+def _words(constraint: BaseConstraint) -> str:
     try:
         return rule_words(constraint)
     except Exception:  # noqa: BLE001 - a rule in code may describe itself in any way
         return f'The rule {type(constraint).__name__} holds.'
 
 
-def _valid(constraint: Any, inputs: Inputs) -> np.ndarray[Any, np.dtype[np.bool_]]:  # noqa: ANN401
+def _valid(constraint: BaseConstraint, inputs: Inputs) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which synthetic rows keep a constraint as the real table has it, shape (n_synthetic,)."""
     fresh = deepcopy(constraint)
     fresh.fit(inputs.real.copy(), inputs.metadata)

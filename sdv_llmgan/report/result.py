@@ -14,10 +14,12 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.report.charts import draw
 from sdv_llmgan.report.columns import percent
 from sdv_llmgan.report.content import Score, Section
+from sdv_llmgan.table.types import Cell
 
 #: The figures of the first page, where there are so many.
 HEADLINES = (
@@ -157,7 +159,7 @@ def _template() -> Template:
     return environment.get_template('page.html.j2')
 
 
-def format_figure(value: Any) -> str:  # noqa: ANN401 - any cell
+def format_figure(value: Cell) -> str:
     """A cell as it is printed: numbers short, nothing as a dash."""
     if value is None:
         return '–'
@@ -170,7 +172,7 @@ def format_figure(value: Any) -> str:  # noqa: ANN401 - any cell
     return f'{value:.3f}' if abs(value) < 10 else f'{value:,.1f}'
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _plain(cell) for key, cell in value.items()}
     if isinstance(value, (list, tuple)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from sdv_llmgan.metrics import AlphaPrecision, BetaRecall
 from sdv_llmgan.metrics.encoding import encode
 from sdv_llmgan.report.content import Score
 from sdv_llmgan.report.inputs import SEED, Inputs, attempt, measure
+from sdv_llmgan.table.types import SDVMetadata
 
 C2ST = Score(
     'c2st',
@@ -105,7 +105,7 @@ def _only_known(table: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
     return known
 
 
-def _forest_auc(real: pd.DataFrame, table: pd.DataFrame, declared: Any) -> float:  # noqa: ANN401
+def _forest_auc(real: pd.DataFrame, table: pd.DataFrame, declared: SDVMetadata) -> float:
     """AUC of a cross-fitted random forest, in [0, 1]; 0.5 where it guesses."""
     x = np.concatenate([part.one_hot() for part in encode([real, table], declared)])
     is_real = np.repeat([1, 0], [len(real), len(table)])

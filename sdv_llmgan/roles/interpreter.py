@@ -12,6 +12,7 @@ import pandas as pd
 
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.roles.prompts import interpreter_messages
 from sdv_llmgan.rules.conditions import RangeCondition, check_num_rows, next_to
@@ -97,7 +98,7 @@ class _Unclear(Exception):
     """Why an entry cannot be taken as a condition."""
 
 
-def _by_column(entries: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any JSON value
+def _by_column(entries: Json) -> dict[str, dict[str, Any]]:
     """What is said of each column; a column may be named twice, once for each end of a range."""
     merged: dict[str, dict[str, Any]] = {}
     for entry in entries:
@@ -109,7 +110,7 @@ def _by_column(entries: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any
     return merged
 
 
-def _wish(said: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - value, pair or list
+def _wish(said: Mapping[str, Any], column: Column) -> Json:
     """What ``RangeCondition`` takes for one column."""
     kinds = [kind for kind in KINDS_OF_WISH if any(said.get(key) not in (None, []) for key in kind)]
     if len(kinds) != 1:
@@ -131,7 +132,7 @@ def _wish(said: Mapping[str, Any], column: Column) -> Any:  # noqa: ANN401 - val
     return max(lows, default=None), min(highs, default=None)
 
 
-def _value(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+def _value(value: Json, column: Column) -> Json:
     """A value read as leniently as in a generated row; one that is unknown stays as it is."""
     if isinstance(value, (list, dict)):
         raise _Unclear(f'{value!r} is no value of {quote(column.name)}')
@@ -146,7 +147,7 @@ def _all_values(column: Column) -> list[Any]:
     return list(map(to_json, column.categories))
 
 
-def _missing_or_not(missing: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+def _missing_or_not(missing: Json, column: Column) -> Json:
     if str(missing).lower() == 'true':
         return None
     if column.minimum is not None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.process.causal_graph import Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Request
@@ -108,7 +109,7 @@ def reply_schema(names: tuple[str, ...], *, with_graph: bool = True) -> dict[str
 
 def apply_reply(
     process: GenerationProcess,
-    reply: Any,  # noqa: ANN401
+    reply: Json,
     *,
     with_graph: bool = True,
 ) -> tuple[GenerationProcess, str]:
@@ -144,7 +145,7 @@ def apply_reply(
     return revised, '; '.join(notes)
 
 
-def _edges(entries: Any, names: set[str]) -> tuple[list[Edge], int]:  # noqa: ANN401
+def _edges(entries: Json, names: set[str]) -> tuple[list[Edge], int]:
     """Usable (cause, effect) pairs, and how many entries were not."""
     if not isinstance(entries, list):
         return [], 0

@@ -17,10 +17,12 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import DATE, Column, is_missing, quote, to_json
 from sdv_llmgan.table.dates import to_datetime
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import Cell
 
 #: Which ends of a range belong to it, as in ``pandas.Series.between``.
 Inclusive = Literal['both', 'left', 'right', 'neither']
@@ -106,7 +108,7 @@ class RangeCondition:
             name: pd.Series([wish] * self.num_rows, dtype=object) for name, wish in wishes.items()
         })
 
-    def _wish(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any cell
+    def _wish(self, name: str, value: Cell) -> Cell:
         if isinstance(value, tuple):
             if len(value) != 2 or value == (None, None):
                 raise ValueError(
@@ -126,7 +128,7 @@ class RangeCondition:
         return value
 
 
-def _check_single(name: str, value: Any) -> None:  # noqa: ANN401 - checked here
+def _check_single(name: str, value: object) -> None:
     if not pd.api.types.is_scalar(value) and not isinstance(value, tuple):
         raise ValueError(
             f'{quote(name)} must be one value, a pair (low, high), or a set or list of single '
@@ -135,7 +137,7 @@ def _check_single(name: str, value: Any) -> None:  # noqa: ANN401 - checked here
         )
 
 
-def _check_end(name: str, end: Any) -> None:  # noqa: ANN401 - checked here
+def _check_end(name: str, end: object) -> None:
     if end is not None and (not pd.api.types.is_scalar(end) or is_missing(end)):
         raise ValueError(
             f'{quote(name)} cannot be in a range that ends at {end!r}; an end is a number or a '
@@ -143,7 +145,7 @@ def _check_end(name: str, end: Any) -> None:  # noqa: ANN401 - checked here
         )
 
 
-def check_num_rows(num_rows: Any, name: str = 'num_rows', least: int = 1) -> None:  # noqa: ANN401
+def check_num_rows(num_rows: object, name: str = 'num_rows', least: int = 1) -> None:
     """Raise ``ValueError`` where rows wanted are not a whole number of at least so many."""
     if isinstance(num_rows, bool) or not isinstance(num_rows, Integral) or num_rows < least:
         raise ValueError(f'{name} must be a whole number of at least {least}, got {num_rows!r}.')
@@ -183,7 +185,7 @@ def has_choices(wishes: pd.DataFrame) -> bool:
     return any(wishes[name].map(_is_choice).any() for name in wishes)
 
 
-def _is_choice(wish: Any) -> bool:  # noqa: ANN401 - any cell
+def _is_choice(wish: Cell) -> bool:
     return isinstance(wish, (Between, OneOf))
 
 
@@ -198,14 +200,14 @@ def _allowed_cells(wishes: pd.Series, column: Column, enforce_range: bool) -> li
     return cells
 
 
-def _allowed(wish: Any, column: Column, enforce_range: bool) -> Allowed:  # noqa: ANN401
+def _allowed(wish: Cell, column: Column, enforce_range: bool) -> Allowed:
     if isinstance(wish, Between):
         return _allowed_range(wish, column, enforce_range)
     values = wish.values if isinstance(wish, OneOf) else (wish,)
     return Allowed(tuple(_json_value(value, column, enforce_range) for value in values))
 
 
-def _json_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa: ANN401
+def _json_value(value: Cell, column: Column, enforce_range: bool) -> Json:
     """A value that the column can have, as JSON."""
     if is_missing(value):
         if not column.nullable:
@@ -221,7 +223,7 @@ def _json_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa
     return written
 
 
-def _category(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
+def _category(value: Cell, column: Column) -> Json:
     for category in column.categories:
         if category == value or to_json(category) == value:
             return to_json(category)
@@ -231,7 +233,7 @@ def _category(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
     )
 
 
-def _check_range(value: Any, written: Any, column: Column) -> None:  # noqa: ANN401
+def _check_range(value: Cell, written: Cell, column: Column) -> None:
     if not column.minimum <= written <= column.maximum:
         raise ValueError(
             f'{quote(column.name)} cannot be {value!r}: the training table has {column.minimum} '
@@ -239,7 +241,7 @@ def _check_range(value: Any, written: Any, column: Column) -> None:  # noqa: ANN
         )
 
 
-def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
+def _written(value: Cell, column: Column) -> Json:
     """A value that is present, as the model writes it."""
     if column.kind == 'datetime':
         return _exact_time(value, column)
@@ -258,7 +260,7 @@ def _written(value: Any, column: Column) -> Any:  # noqa: ANN401 - any cell
     raise ValueError(f'{quote(column.name)} cannot be {value!r}: it holds {KINDS[column.kind]}.')
 
 
-def _exact_time(value: Any, column: Column) -> str:  # noqa: ANN401 - any cell
+def _exact_time(value: Cell, column: Column) -> str:
     time = _time(value, column)
     written: str = time.strftime(column.datetime_format)
     if pd.Timestamp(written) != time:
@@ -270,7 +272,7 @@ def _exact_time(value: Any, column: Column) -> str:  # noqa: ANN401 - any cell
     return written
 
 
-def _time(value: Any, column: Column) -> pd.Timestamp:  # noqa: ANN401 - any cell
+def _time(value: Cell, column: Column) -> pd.Timestamp:
     """A date in the table's own format, in ISO format, or as an object; as the table's clock."""
     for stored_format in dict.fromkeys([column.read_format, None]):
         try:
@@ -306,12 +308,12 @@ def _allowed_range(wish: Between, column: Column, enforce_range: bool) -> Allowe
     return Allowed(minimum=low, maximum=high)
 
 
-def next_to(value: Any, column: Column, side: Literal['low', 'high']) -> Any:  # noqa: ANN401
+def next_to(value: Cell, column: Column, side: Literal['low', 'high']) -> Cell:
     """The outermost value of a column inside a range that ends, exclusively, at ``value``."""
     return _end(value, column, side, is_open=True)
 
 
-def _end(value: Any, column: Column, side: Literal['low', 'high'], *, is_open: bool) -> Any:  # noqa: ANN401
+def _end(value: Cell, column: Column, side: Literal['low', 'high'], *, is_open: bool) -> Cell:
     """The outermost value on the column's grid that is inside an end of a range."""
     if value is None:
         return None

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ from sdv_llmgan.table.allowed import Allowed, alike
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import SDVMetadata
 
 
 class Rules:
@@ -206,7 +206,7 @@ class Combinations:
         return np.flatnonzero(fits)
 
 
-def check_constraints(constraints: Sequence[BaseConstraint], metadata: Any) -> bool:  # noqa: ANN401
+def check_constraints(constraints: Sequence[BaseConstraint], metadata: SDVMetadata) -> bool:
     """Whether every constraint can be checked on the user's own columns.
 
     One that names columns which another constraint makes cannot.

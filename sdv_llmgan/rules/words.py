@@ -27,11 +27,11 @@ def rule_words(rule: BaseConstraint) -> str:
     return _programmed_words(rule)
 
 
-def _combination_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
+def _combination_words(column_names: Sequence[str], **_: object) -> str:
     return f'Values of {listed(column_names)} go together as they do in the real rows.'
 
 
-def _increment_words(column_name: str, increment_value: float, **_: Any) -> str:  # noqa: ANN401
+def _increment_words(column_name: str, increment_value: float, **_: object) -> str:
     return f'{quote(column_name)} is a multiple of {increment_value:g}.'
 
 
@@ -39,13 +39,13 @@ def _inequality_words(
     low_column_name: str,
     high_column_name: str,
     strict_boundaries: bool,
-    **_: Any,  # noqa: ANN401
+    **_: object,
 ) -> str:
     relation = 'less than' if strict_boundaries else 'at most'
     return f'{quote(low_column_name)} is {relation} {quote(high_column_name)}.'
 
 
-def _one_hot_words(column_names: Sequence[str], **_: Any) -> str:  # noqa: ANN401
+def _one_hot_words(column_names: Sequence[str], **_: object) -> str:
     return f'Exactly one of {listed(column_names)} is set, the others are not.'
 
 
@@ -54,7 +54,7 @@ def _range_words(
     middle_column_name: str,
     high_column_name: str,
     strict_boundaries: bool,
-    **_: Any,  # noqa: ANN401
+    **_: object,
 ) -> str:
     relation = 'less than' if strict_boundaries else 'at most'
     low, middle, high = map(quote, (low_column_name, middle_column_name, high_column_name))

@@ -125,7 +125,7 @@ def _check_process(arguments: Mapping[str, Any]) -> None:
         )
 
 
-def _check_number(name: str, value: Any, least: int, kind: type[Any]) -> None:  # noqa: ANN401
+def _check_number(name: str, value: object, least: int, kind: type[Any]) -> None:
     if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
         noun = 'a whole number' if kind is Integral else 'a number'
         raise ValueError(f'{name} must be {noun} of at least {least}, got {value!r}.')

@@ -19,6 +19,7 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.usage import Usage
+from sdv_llmgan.table.types import SDVData
 
 if TYPE_CHECKING:
     from sdv_llmgan.report import Report
@@ -131,9 +132,9 @@ class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
 
     def report(
         self,
-        real: Any,  # noqa: ANN401 - a table, or a dict of one
-        synthetic: Any,  # noqa: ANN401
-        holdout: Any = None,  # noqa: ANN401
+        real: SDVData,
+        synthetic: SDVData,
+        holdout: SDVData | None = None,
         path: str | Path | None = 'report.html',
         *,
         target: str | None = None,

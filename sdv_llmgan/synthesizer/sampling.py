@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from rdt.transformers import FloatFormatter
 from sdv.single_table.base import FIXED_RNG_SEED
+from tqdm.auto import tqdm
 
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
@@ -28,6 +29,7 @@ from sdv_llmgan.rules.conditions import (
 from sdv_llmgan.synthesizer.results import Fitted
 from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import quote
+from sdv_llmgan.table.types import SDVData
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,8 +50,8 @@ class Conditional(Fitted):
         num_rows: int | None,
         max_tries_per_batch: int = 100,
         batch_size: int | None = None,
-        *args: Any,  # noqa: ANN401 - of the SDV line that is installed
-        **rest: Any,  # noqa: ANN401
+        *args: object,
+        **rest: object,
     ) -> pd.DataFrame:
         if num_rows is not None:  # which SDV explains
             check_num_rows(num_rows, least=0)
@@ -70,7 +72,7 @@ class Conditional(Fitted):
         model.ledger.budget = self.budget or Budget()
         return model.fitted.schema.from_plain(model.sample(begun))
 
-    def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: Any) -> pd.DataFrame:  # noqa: ANN401
+    def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: object) -> pd.DataFrame:
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
         # begin anew up to max_tries times; it is left where only SDV can check a constraint.
         tries = min(max_tries, 1 + self.max_top_ups) if self._has_unchecked_rules() else 1
@@ -127,7 +129,7 @@ class Conditional(Fitted):
         conditions: pd.DataFrame,
         max_tries_per_batch: int,
         batch_size: int | None,
-        progress_bar: Any = None,  # noqa: ANN401 - tqdm's
+        progress_bar: tqdm[Any] | None = None,
         output_file_path: str | None = None,
         keep_extra_columns: bool = False,
     ) -> pd.DataFrame:
@@ -195,8 +197,8 @@ class Conditional(Fitted):
         self,
         description: str,
         num_rows: int,
-        **sampling: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401 - what ``sample`` returns in the SDV line that is installed
+        **sampling: object,
+    ) -> SDVData:
         """Sample rows that a description in words fits.
 
         The words become a condition once, which is logged; every row is checked against it.

@@ -39,6 +39,7 @@ from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
+from sdv_llmgan.table.types import SDVData
 
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
@@ -140,7 +141,7 @@ class LLMGANSynthesizer(Conditional):
 
     def __init__(
         self,
-        metadata: Any,  # noqa: ANN401 - Metadata of either SDV line
+        metadata: SDVData,
         enforce_min_max_values: bool = True,
         enforce_rounding: bool = True,
         locales: Sequence[str] | str = ('en_US',),
@@ -227,7 +228,7 @@ class LLMGANSynthesizer(Conditional):
         )
 
     @classmethod
-    def mallm_gan(cls, metadata: Any, **overrides: Any) -> LLMGANSynthesizer:  # noqa: ANN401
+    def mallm_gan(cls, metadata: SDVData, **overrides: SDVData) -> LLMGANSynthesizer:
         """A synthesizer with the settings of MALLM-GAN (Ling et al., 2024).
 
         Rows as JSON objects, a learned causal graph, logistic discriminator, temperatures 0.5 and
@@ -240,7 +241,7 @@ class LLMGANSynthesizer(Conditional):
         return cls(metadata, **{**MALLM_GAN, **overrides})
 
     @classmethod
-    def synthia(cls, metadata: Any, **overrides: Any) -> LLMGANSynthesizer:  # noqa: ANN401
+    def synthia(cls, metadata: SDVData, **overrides: SDVData) -> LLMGANSynthesizer:
         """A synthesizer with the settings of SYNTHIA (2025).
 
         Full metadata, stratified examples, no causal graph, a language model as discriminator that
@@ -287,7 +288,7 @@ class LLMGANSynthesizer(Conditional):
                 self._data_processor.formatters.pop(name, None)
         return processed
 
-    def _handed_over(self, metadata: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+    def _handed_over(self, metadata: SDVData) -> dict[Any, dict[str, Any]]:
         transformers = self._data_processor._hyper_transformer.field_transformers
         return handed_over(metadata, transformers)
 
@@ -325,7 +326,7 @@ class LLMGANSynthesizer(Conditional):
         make_private(filepath)
         super().save(filepath)
 
-    def preview(self, data: Any) -> Preview:  # noqa: ANN401 - what ``fit`` takes
+    def preview(self, data: SDVData) -> Preview:
         """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.
 
         A fit is started on a copy and stopped at its first call, so this takes as long as the
@@ -367,7 +368,7 @@ class LLMGANSynthesizer(Conditional):
         model.go_on(self.callbacks)
         self.reset_sampling()
 
-    def estimate(self, data: Any, num_rows: int = 0) -> Estimate:  # noqa: ANN401 - as in ``fit``
+    def estimate(self, data: SDVData, num_rows: int = 0) -> Estimate:
         """What fitting and then sampling would use; sends nothing and needs no key.
 
         The fit is rehearsed with a model that answers at random: the prompts are the real ones.

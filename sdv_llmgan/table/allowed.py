@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from sdv_llmgan.formats.saved_json import Json
+
 
 @dataclass(frozen=True)
 class Allowed:
@@ -25,7 +27,7 @@ class Allowed:
     maximum: float | str | None = None
 
     @classmethod
-    def exactly(cls, value: Any) -> Allowed:  # noqa: ANN401 - any JSON value
+    def exactly(cls, value: Json) -> Allowed:
         """This value and no other."""
         return cls((value,))
 
@@ -34,20 +36,20 @@ class Allowed:
         """Whether only one value is allowed."""
         return self.values is not None and len(self.values) == 1
 
-    def least(self) -> Any:  # noqa: ANN401 - any JSON value
+    def least(self) -> Json:
         """The smallest value allowed; ``None`` where the cell may or must be missing."""
         return self._extreme(min, self.minimum)
 
-    def most(self) -> Any:  # noqa: ANN401 - any JSON value
+    def most(self) -> Json:
         """The largest value allowed; ``None`` where the cell may or must be missing."""
         return self._extreme(max, self.maximum)
 
-    def _extreme(self, choose: Callable[..., Any], end: Any) -> Any:  # noqa: ANN401
+    def _extreme(self, choose: Callable[..., Any], end: Json) -> Json:
         if self.values is None:
             return end
         return None if None in self.values else choose(self.values)
 
-    def meets(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    def meets(self, value: Json) -> bool:
         """Whether a JSON value is allowed."""
         if self.values is not None:
             return value in self.values

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.formats.saved_json import (
+    Json,
     Reader,
     a_list,
     boolean,
@@ -25,6 +26,7 @@ from sdv_llmgan.formats.saved_json import (
 )
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.types import Cell
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 
@@ -126,7 +128,7 @@ class Column:
             )
 
     @classmethod
-    def from_dict(cls, saved: Any, where: str = 'column') -> Column:  # noqa: ANN401 - any JSON value
+    def from_dict(cls, saved: Json, where: str = 'column') -> Column:
         """Read the JSON form, value by value; ``ValueError`` where it is none."""
         readers = {entry.name: _reader(entry.default) for entry in fields(cls)}
         readers |= {'name': text, 'kind': one_of(get_args(Kind)), 'only': optional(a_list(scalar))}
@@ -303,7 +305,7 @@ class Column:
         is_date = self.datetime_format == DATE
         return {'type': 'string', **({'format': 'date'} if is_date else {}), 'pattern': pattern}
 
-    def to_json_value(self, value: Any) -> Any:  # noqa: ANN401 - any cell
+    def to_json_value(self, value: Cell) -> Json:
         """A cell of a plain table as a JSON value; missing becomes ``None``."""
         if is_missing(value):
             return None
@@ -316,32 +318,32 @@ class Column:
         return to_json(to_python(value))
 
 
-def dump(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def dump(value: Json) -> str:
     """Compact JSON, with letters as they are and nothing hidden."""
     return visible(json.dumps(value, ensure_ascii=False, separators=(',', ':')))
 
 
-def quote(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def quote(value: Json) -> str:
     """A name or value as JSON, so that odd characters cannot break a prompt or a terminal."""
     return visible(json.dumps(value, ensure_ascii=False))
 
 
-def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell
+def is_missing(value: Cell) -> bool:
     """Whether a cell holds no value."""
     return value is None or bool(pd.isna(value))
 
 
-def to_json(category: Any) -> Any:  # noqa: ANN401 - any cell
+def to_json(category: Cell) -> Json:
     """A category as JSON knows it: dates, decimals and the like as text."""
     return category if isinstance(category, (str, int, float, bool)) else str(category)
 
 
-def to_python(value: Any) -> Any:  # noqa: ANN401 - any cell
+def to_python(value: Cell) -> Json:
     """A NumPy scalar as the Python value that JSON knows."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _reader(default: Any) -> Reader:  # noqa: ANN401 - of any field
+def _reader(default: object) -> Reader:
     """Who reads what is like this default of a column's attribute."""
     readers: dict[type, Reader] = {bool: boolean, int: count, str: text, tuple: a_list(scalar)}
     return readers.get(type(default), scalar)
@@ -364,7 +366,7 @@ def closed_object(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _json_type(value: Any) -> str:  # noqa: ANN401
+def _json_type(value: Json) -> str:
     if value is None:
         return 'null'
     if isinstance(value, bool):
@@ -374,7 +376,7 @@ def _json_type(value: Any) -> str:  # noqa: ANN401
     return 'number' if isinstance(value, float) else 'string'
 
 
-def _periods(minimum: Any, maximum: Any, num_parts: int) -> list[str]:  # noqa: ANN401
+def _periods(minimum: Json, maximum: Json, num_parts: int) -> list[str]:
     """The hours, days, months or years from one ISO date to another, the finest that are few."""
     if minimum is None:
         return []

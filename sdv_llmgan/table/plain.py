@@ -65,7 +65,7 @@ def from_plain(values: pd.Series, column: Column) -> pd.Series:
 
 
 @cache
-def limits(dtype: Any) -> tuple[float, float]:  # noqa: ANN401 - a dtype or its name
+def limits(dtype: str | np.dtype[Any]) -> tuple[float, float]:
     """The smallest and the largest float64 that a column of this dtype holds, perhaps rounded."""
     try:
         stored = pd.api.types.pandas_dtype(dtype)
@@ -82,7 +82,7 @@ def limits(dtype: Any) -> tuple[float, float]:  # noqa: ANN401 - a dtype or its 
     return float(info.min), high if kind == 'f' or high <= info.max else np.nextafter(high, 0.0)
 
 
-def _dtype(column: Column) -> Any:  # noqa: ANN401 - of any kind
+def _dtype(column: Column) -> np.dtype[Any] | pd.api.extensions.ExtensionDtype:
     if column.dtype == 'category':
         # Of the same categories in every batch: SDV's rules compare tables by them.
         return pd.CategoricalDtype(list(column.categories) or None)

@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.formats.reply_json import read_rows
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.formats.words import is_encodable
 from sdv_llmgan.table.column import Column, Kind
 from sdv_llmgan.table.learn_column import LARGEST
 from sdv_llmgan.table.plain import limits
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.types import Cell
 
 NOT_A_ROW = 'not a row'
 TOO_MANY = 'more rows than asked for'
@@ -90,7 +92,7 @@ def read_cells(
     return accepted, rejected
 
 
-def read_leniently(value: Any, column: Column) -> Any:  # noqa: ANN401 - any JSON value
+def read_leniently(value: Json, column: Column) -> Cell:
     """A JSON value as a plain cell, however it is spelled; one that does not fit stays as it is."""
     try:
         return _read_value(value, column, enforce_range=False)
@@ -130,7 +132,7 @@ def _array(values: Sequence[Any], kind: Kind) -> np.ndarray:
     return cells
 
 
-def _read_row(candidate: Any, schema: TableSchema, enforce_range: bool) -> list[Any]:  # noqa: ANN401
+def _read_row(candidate: Json, schema: TableSchema, enforce_range: bool) -> list[Any]:
     if isinstance(candidate, list):
         if len(candidate) != len(schema.columns):
             raise _Rejected(f'{len(candidate)} values instead of {len(schema.columns)}')
@@ -161,7 +163,7 @@ def _values_by_key(candidate: Mapping[str, Any], schema: TableSchema) -> list[An
     return values
 
 
-def _read_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa: ANN401
+def _read_value(value: Json, column: Column, enforce_range: bool) -> Cell:
     if isinstance(value, str) and column.kind != 'text' and column.kind != 'categorical':
         value = value.strip()
     if _reads_as_missing(value, column):
@@ -179,14 +181,14 @@ def _read_value(value: Any, column: Column, enforce_range: bool) -> Any:  # noqa
     return _read_number(value, column, enforce_range)
 
 
-def _reads_as_missing(value: Any, column: Column) -> bool:  # noqa: ANN401
+def _reads_as_missing(value: Json, column: Column) -> bool:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     blank = isinstance(value, str) and value.strip().lower() in ('', 'null', 'none', 'nan')
     return blank and column.nullable and column.kind != 'text' and value not in column.categories
 
 
-def _read_category(value: Any, column: Column) -> Any:  # noqa: ANN401
+def _read_category(value: Json, column: Column) -> Cell:
     for category in column.categories:
         if type(category) is type(value) and category == value:
             return category
@@ -197,14 +199,14 @@ def _read_category(value: Any, column: Column) -> Any:  # noqa: ANN401
     return matches[0]
 
 
-def _fold(value: Any) -> str:  # noqa: ANN401
+def _fold(value: Json) -> str:
     """A category without what models get wrong: case, outer spaces, 1 for "1" or 1.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip().casefold()
 
 
-def _read_text(value: Any, column: Column) -> str:  # noqa: ANN401
+def _read_text(value: Json, column: Column) -> str:
     if not isinstance(value, str):
         raise _Rejected(f'{column.name}: not text')
     if not is_encodable(value):
@@ -214,7 +216,7 @@ def _read_text(value: Any, column: Column) -> str:  # noqa: ANN401
     return value
 
 
-def _read_boolean(value: Any, column: Column) -> bool:  # noqa: ANN401
+def _read_boolean(value: Json, column: Column) -> bool:
     known = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
     try:
         return known[_fold(value)]
@@ -222,7 +224,7 @@ def _read_boolean(value: Any, column: Column) -> bool:  # noqa: ANN401
         raise _Rejected(f'{column.name}: not true or false') from None
 
 
-def _read_number(value: Any, column: Column, enforce_range: bool) -> float:  # noqa: ANN401
+def _read_number(value: Json, column: Column, enforce_range: bool) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise _Rejected(f'{column.name}: not a number')
     try:
@@ -251,7 +253,7 @@ def _is_storable(number: float, column: Column) -> bool:
     return max(low, -most) <= number <= min(high, most)
 
 
-def _read_datetime(value: Any, column: Column, enforce_range: bool) -> datetime:  # noqa: ANN401
+def _read_datetime(value: Json, column: Column, enforce_range: bool) -> datetime:
     try:
         written = datetime.fromisoformat(str(value).removesuffix('Z'))
         time = pd.Timestamp(written.replace(tzinfo=None))  # the clock on the wall
@@ -266,5 +268,5 @@ def _read_datetime(value: Any, column: Column, enforce_range: bool) -> datetime:
     return time
 
 
-def _in_range(value: Any, column: Column) -> bool:  # noqa: ANN401
+def _in_range(value: Cell, column: Column) -> bool:
     return column.minimum is None or bool(column.minimum <= value <= column.maximum)

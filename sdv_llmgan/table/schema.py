@@ -19,11 +19,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sdv_llmgan.formats.saved_json import a_list
+from sdv_llmgan.formats.saved_json import Json, a_list
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import DATE, Column, Kind, closed_object, dump, quote
 from sdv_llmgan.table.learn_column import learn_column
 from sdv_llmgan.table.plain import from_plain, to_plain
+from sdv_llmgan.table.types import SDVMetadata
 
 __all__ = ['DATE', 'Column', 'Kind', 'RowFormat', 'TableSchema', 'dump', 'quote']
 
@@ -49,7 +50,7 @@ class TableSchema:
     @classmethod
     def from_sdv(
         cls,
-        metadata: Any,  # noqa: ANN401 - Metadata of either SDV line
+        metadata: SDVMetadata,
         table: pd.DataFrame,
         descriptions: Mapping[str, str] | None = None,
         *,
@@ -260,7 +261,7 @@ class TableSchema:
         return [asdict(column) for column in self.columns]
 
     @classmethod
-    def from_dict(cls, columns: Any, where: str = 'schema') -> TableSchema:  # noqa: ANN401
+    def from_dict(cls, columns: Json, where: str = 'schema') -> TableSchema:
         """Read the JSON form, any JSON value; ``ValueError`` where it is none."""
         return cls(tuple(a_list(Column.from_dict)(columns, where)))
 
@@ -276,7 +277,7 @@ def check_descriptions(descriptions: Mapping[str, str] | None, known: Iterable[A
         )
 
 
-def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of either SDV line
+def modeled_keys(metadata: SDVMetadata) -> list[str]:
     """Keys that the metadata declares as something that models see."""
     table = _only_table(metadata)
     if table is None:
@@ -288,13 +289,15 @@ def modeled_keys(metadata: Any) -> list[str]:  # noqa: ANN401 - Metadata of eith
     return [key for key in dict.fromkeys(keys) if _is_modeled(table.columns[key])]
 
 
-def declared_names(metadata: Any) -> dict[str, bool]:  # noqa: ANN401 - of either SDV line
+def declared_names(metadata: SDVMetadata) -> dict[str, bool]:
     """All columns of the metadata, and whether models see them (see ``TableSchema``)."""
     columns = _declared_columns(metadata)
     return {str(name): _is_modeled(declared) for name, declared in columns.items()}
 
 
-def handed_over(metadata: Any, transformers: Mapping[Any, Any]) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+def handed_over(
+    metadata: SDVMetadata, transformers: Mapping[Any, Any]
+) -> dict[Any, dict[str, Any]]:
     """Entries of the metadata for the columns that a data processor hands over as they are.
 
     Args:
@@ -321,12 +324,12 @@ def _is_modeled(declared: Mapping[str, Any]) -> bool:
     return declared.get('pii', True) is False
 
 
-def _declared_columns(metadata: Any) -> dict[Any, dict[str, Any]]:  # noqa: ANN401
+def _declared_columns(metadata: SDVMetadata) -> dict[Any, dict[str, Any]]:
     table = _only_table(metadata)
     return {} if table is None else dict(table.columns)
 
 
-def _only_table(metadata: Any) -> Any:  # noqa: ANN401 - of either SDV line
+def _only_table(metadata: SDVMetadata) -> SDVMetadata:
     """The table of the metadata; ``None``: they are empty."""
     tables = getattr(metadata, 'tables', None)
     return metadata if tables is None else next(iter(tables.values()), None)

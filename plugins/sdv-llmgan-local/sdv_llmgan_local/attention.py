@@ -9,7 +9,7 @@ was called with: here the ``Pass``, which knows the tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ def tree_attention(
     softcap: float | None = None,
     s_aux: Tensor | None = None,
     tree_pass: Pass | None = None,
-    **_: Any,  # noqa: ANN401 - whatever else transformers hands over
+    **_: object,
 ) -> tuple[Tensor, None]:
     """The attention function that transformers calls in each layer, registered as ``ATTENTION``.
 
