@@ -83,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     of_protocol.add_argument(
         '--rows', nargs='+', type=_count, metavar='N', help='only with so many training rows'
     )
+    _add_csv(made)
+    return made
+
+
+def _add_csv(made: argparse.ArgumentParser) -> None:
     of_csv = made.add_argument_group('of a CSV file')
     of_csv.add_argument('--target', help='the column to predict; without it no ML efficacy')
     of_csv.add_argument('--test', type=Path, metavar='CSV', help='the test rows')
@@ -110,7 +115,6 @@ def parser() -> argparse.ArgumentParser:
     )
     of_form.add_argument('--skip-rows', type=_lines, metavar='N', help='lines above the header')
     of_form.add_argument('--skip-footer', type=_lines, metavar='N', help='lines below the rows')
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -63,29 +64,22 @@ def plot(
             lines = here[here['synthesizer'] == name]
             shared = {'legendgroup': name, 'showlegend': number == 1}
             if name in measured:
-                line = go.Scatter(
-                    x=[sizes.index(rows) + aside for rows in lines['rows']],
-                    y=lines['mean'],
-                    error_y={'type': 'data', 'array': lines['std'].fillna(0)},
-                    mode='lines+markers',
-                    name=TITLES.get(name, name),
-                    line={'color': color},
-                    **shared,
-                )
-                figure.add_trace(line, row=1, col=number)
+                places = [sizes.index(rows) + aside for rows in lines['rows']]
+                figure.add_trace(_line(lines, places, name, color, shared), row=1, col=number)
             if found := {i: figures[name] for i, figures in enumerate(paper) if name in figures}:
                 has_printed = True
+                places = [index + aside for index in found]
+                if name in measured:
+                    own, marker = {'showlegend': False}, {'symbol': 'diamond-open', 'color': color}
+                else:
+                    own, marker = {}, {'symbol': 'star-open', 'color': '#000000'}
                 marks = go.Scatter(
-                    x=[index + aside for index in found],
+                    x=places,
                     y=list(found.values()),
                     mode='markers',
                     name=f'{TITLES[name]} (paper)',
-                    marker=(
-                        {'symbol': 'diamond-open', 'size': 7, 'color': color}
-                        if name in measured
-                        else {'symbol': 'star-open', 'size': 9, 'color': '#000000'}
-                    ),
-                    **shared | ({'showlegend': False} if name in measured else {}),
+                    marker={'size': 7 if name in measured else 9, **marker},
+                    **shared | own,
                 )
                 figure.add_trace(marks, row=1, col=number)
         ticks = {'tickvals': [*range(len(sizes))], 'ticktext': [f'{rows:,}' for rows in sizes]}
@@ -94,6 +88,21 @@ def plot(
     title = METRICS[metric].title + (' (open marks: printed in the paper)' * has_printed)
     figure.update_layout(title=title, template='plotly_white', height=460)
     return figure
+
+
+def _line(
+    lines: pd.DataFrame, places: list[float], name: str, color: str, shared: Mapping[str, Any]
+) -> go.Scatter:
+    """What was measured of a synthesizer, with bars of the standard deviation over seeds."""
+    return go.Scatter(
+        x=places,
+        y=lines['mean'],
+        error_y={'type': 'data', 'array': lines['std'].fillna(0)},
+        mode='lines+markers',
+        name=TITLES.get(name, name),
+        line={'color': color},
+        **shared,
+    )
 
 
 def write_plots(

@@ -88,31 +88,28 @@ def lay_out(
     above, below = rows[:start], [row for row in rows[end:] if _filled(row)]
     empty = [row for row in rows[end:] if row[1] and not _filled(row)]
     names, columns, dropped = _columns(rows[start:end], separator, path)
-    said = SEPARATORS.get(separator, repr(separator))
     return Layout(
         names,
         columns,
         separator,
-        [
-            *([f'separated by {said}'] if separator != ',' else []),
-            *(
-                ['with spaces beside separators']
-                if separator != ' ' and _is_spaced(text, separator)
-                else []
-            ),
-            *(['with backslashes before quotes'] if quotes == 1 else []),
-            *(['with quotes as plain signs'] if quotes == 2 else []),
-            *(
-                [f'without {plural(dropped, "column")} that had no name and no cell']
-                if dropped
-                else []
-            ),
-        ],
+        _notes(text, separator, quotes, dropped),
         [
             *_left_out('above the header', '--skip-rows', [row for row in above if _filled(row)]),
             *_left_out('below the last row', '--skip-footer', below or empty),
         ],
     )
+
+
+def _notes(text: str, separator: str, quotes: int, dropped: int) -> list[str]:
+    """What is unusual of how the cells are written."""
+    said = {
+        f'separated by {SEPARATORS.get(separator, repr(separator))}': separator != ',',
+        'with spaces beside separators': separator != ' ' and _is_spaced(text, separator),
+        'with backslashes before quotes': quotes == 1,
+        'with quotes as plain signs': quotes == 2,
+        f'without {plural(dropped, "column")} that had no name and no cell': dropped > 0,
+    }
+    return [words for words, is_so in said.items() if is_so]
 
 
 def _left_out(where: str, option: str, rows: Sequence[Row]) -> list[str]:

@@ -42,13 +42,36 @@ def get_steps_plot(history: History) -> go.Figure:
         history: The steps of a fit; may be empty.
     """
     steps = list(history)
-    numbers = list(range(len(steps)))
-    best = history.best()
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    scores = [_number(step.score) for step in steps]
+    _add_scores(figure, history)
+    for name, color, counts in (
+        ('accepted rows', GOOD, [step.accepted for step in steps]),
+        ('rejected rows', BAD, [sum(step.rejected.values()) for step in steps]),
+    ):
+        figure.add_bar(
+            x=list(range(len(steps))),
+            y=counts,
+            name=name,
+            marker={'color': color},
+            customdata=[_reasons(step) if color == BAD else '' for step in steps],
+            hovertemplate=f'step %{{x}}: %{{y}} {name}%{{customdata}}<extra></extra>',
+            **{'row': 2, 'col': 1},
+        )
+    dress(figure, 'Steps of the fit', note='score: 0 is chance, lower is better', height=560)
+    figure.update_layout(barmode='stack', margin_b=2 * LEGEND_LINE + 24)
+    figure.update_yaxes(title_text='score', range=[-0.05, 1.05], row=1, col=1)
+    figure.update_yaxes(title_text='rows', rangemode='tozero', row=2, col=1)
+    _count_steps(figure, len(steps))
+    figure.update_xaxes(title_text='step', row=2, col=1)
+    return figure
+
+
+def _add_scores(figure: go.Figure, history: History) -> None:
+    steps, best = list(history), history.best()
+    numbers = list(range(len(steps)))
     figure.add_scatter(
         x=numbers,
-        y=scores,
+        y=[_number(step.score) for step in steps],
         mode='lines+markers',
         name='score',
         line={'color': REAL},
@@ -72,26 +95,6 @@ def get_steps_plot(history: History) -> go.Figure:
             cliponaxis=False,
             hovertemplate='step %{x} is the best: score %{y:.3f}<extra></extra>',
         )
-    for name, color, counts in (
-        ('accepted rows', GOOD, [step.accepted for step in steps]),
-        ('rejected rows', BAD, [sum(step.rejected.values()) for step in steps]),
-    ):
-        figure.add_bar(
-            x=numbers,
-            y=counts,
-            name=name,
-            marker={'color': color},
-            customdata=[_reasons(step) if color == BAD else '' for step in steps],
-            hovertemplate=f'step %{{x}}: %{{y}} {name}%{{customdata}}<extra></extra>',
-            **{'row': 2, 'col': 1},
-        )
-    dress(figure, 'Steps of the fit', note='score: 0 is chance, lower is better', height=560)
-    figure.update_layout(barmode='stack', margin_b=2 * LEGEND_LINE + 24)
-    figure.update_yaxes(title_text='score', range=[-0.05, 1.05], row=1, col=1)
-    figure.update_yaxes(title_text='rows', rangemode='tozero', row=2, col=1)
-    _count_steps(figure, len(steps))
-    figure.update_xaxes(title_text='step', row=2, col=1)
-    return figure
 
 
 def get_diagnostics_plot(history: History) -> go.Figure:

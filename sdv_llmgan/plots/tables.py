@@ -130,14 +130,7 @@ def get_map_plot(
             condition cannot be met, or conditions and labels are given together.
     """
     real, synthetic = _one(real), _one(synthetic)
-    least = 3 if method == 'umap' else 2
-    if len(real) < least:
-        raise ValueError(f'A map needs at least {least} real rows, got {len(real)}.')
-    if labels is not None and (conditions or len(labels) != len(synthetic)):
-        raise ValueError(
-            f'labels need one entry for each of the {len(synthetic)} synthetic rows, and no '
-            f'conditions beside them; got {len(labels)}.'
-        )
+    _check_map(real, synthetic, conditions, labels, method)
     placed, axes = _plane(encode([real, synthetic], metadata), method, seed)
     groups = _groups(real, synthetic, metadata, conditions or {}, labels)
     rng = np.random.default_rng(seed)
@@ -149,7 +142,39 @@ def get_map_plot(
     ]
     colors = _colors(named)
     names = [[name if name in colors else OTHER for name in group] for group in named]
-    for kind, points, group in zip(('real', 'synthetic'), shown, names, strict=True):
+    _add_points(figure, shown, names, colors)
+    note = f'{len(shown[0]):,} real rows, {len(shown[1]):,} synthetic'
+    dress(figure, f'Rows by {method.upper()}', note=note, height=520)
+    figure.update_xaxes(title_text=axes[0], zeroline=False)
+    figure.update_yaxes(title_text=axes[1], zeroline=False)
+    return _with_legend(figure, len(figure.data))
+
+
+def _check_map(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    conditions: Mapping[str, Condition | RangeCondition] | None,
+    labels: Sequence[object] | None,
+    method: str,
+) -> None:
+    least = 3 if method == 'umap' else 2
+    if len(real) < least:
+        raise ValueError(f'A map needs at least {least} real rows, got {len(real)}.')
+    if labels is not None and (conditions or len(labels) != len(synthetic)):
+        raise ValueError(
+            f'labels need one entry for each of the {len(synthetic)} synthetic rows, and no '
+            f'conditions beside them; got {len(labels)}.'
+        )
+
+
+def _add_points(
+    figure: go.Figure,
+    placed: Sequence[np.ndarray],
+    names: Sequence[Sequence[str]],
+    colors: Mapping[str, str],
+) -> None:
+    """Real and synthetic rows as points, shape (n_rows, 2) each, colored by their names."""
+    for kind, points, group in zip(('real', 'synthetic'), placed, names, strict=True):
         for name in sorted(set(group), key=list(colors).index):
             chosen = points[[entry == name for entry in group]]
             whole = f'{kind}: {label(name)}' if name else kind
@@ -167,11 +192,6 @@ def get_map_plot(
                 },
                 hovertemplate=f'{whole}<extra></extra>',
             )
-    note = f'{len(shown[0]):,} real rows, {len(shown[1]):,} synthetic'
-    dress(figure, f'Rows by {method.upper()}', note=note, height=520)
-    figure.update_xaxes(title_text=axes[0], zeroline=False)
-    figure.update_yaxes(title_text=axes[1], zeroline=False)
-    return _with_legend(figure, len(figure.data))
 
 
 def _with_legend(figure: go.Figure, entries: int) -> go.Figure:

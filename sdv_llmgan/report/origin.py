@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from sdv.cag import BaseConstraint
+from sdv.cag.base import BaseConstraint
 
 from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
 from sdv_llmgan.egress.policy import EgressPolicy

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from sdv_llmgan.calls.audit import AuditLog
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
-from sdv_llmgan.egress.policy import check_settings
+from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.egress.policy import EgressPolicy, check_settings
 from sdv_llmgan.loop.callbacks import check_callbacks
 from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.table.column import MetadataDetail
@@ -22,6 +24,50 @@ from sdv_llmgan.table.schema import RowFormat
 
 #: What scikit-learn's models take.
 MAX_SEED = 2**32 - 1
+
+#: A model: ``'provider/model'``, a provider, or the default one.
+LLM: TypeAlias = str | Provider | None
+
+
+class Arguments:
+    """What ``LLMGANSynthesizer`` is given, beside what every synthesizer of SDV is; see there."""
+
+    llm: LLM
+    context: str
+    column_descriptions: Mapping[str, str] | None
+    metadata_detail: MetadataDetail
+    target: str | None
+    causal_graph: str | Sequence[Sequence[str]]
+    instruction: str | None
+    epochs: int
+    batch_size: int
+    examples_per_call: int
+    rows_per_example: int | None
+    example_selection: Selection
+    optimizer_examples: int
+    max_batches: int | None
+    patience: int
+    max_top_ups: int
+    discriminator: str | Discriminator | Sequence[str | Discriminator]
+    optimize: bool
+    generator_llm: LLM
+    discriminator_llm: LLM
+    optimizer_llm: LLM
+    generator_temperature: float
+    optimizer_temperature: float
+    top_k: int
+    row_format: RowFormat | None
+    reject_copies: bool
+    sampler: SamplerName
+    batch: bool
+    budget: Budget | None
+    cache: bool | str | os.PathLike[str] | ReplyCache
+    audit_log: str | os.PathLike[str] | AuditLog | None
+    seed: int
+    verbose: bool
+    callbacks: Sequence[Any]
+    generation_process: GenerationProcess | None
+    egress: EgressPolicy | None
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
@@ -35,41 +81,8 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         PluginError: There is no such provider or discriminator.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
-    counts = {
-        **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
-        **{'optimizer_examples': 0, 'max_top_ups': 0, 'seed': 0},
-    }
-    may_be_none = ('max_batches', 'rows_per_example')
-    counts |= {name: 1 for name in may_be_none if arguments[name] is not None}
-    for name, least in counts.items():
-        _check_number(name, arguments[name], least, Integral)
-    if arguments['seed'] > MAX_SEED:
-        raise ValueError(f'seed must be at most {MAX_SEED}, got {arguments["seed"]}.')
-    for name in ('generator_temperature', 'optimizer_temperature'):
-        _check_number(name, arguments[name], 0, Real)
-    if arguments['examples_per_call'] > arguments['batch_size']:
-        raise ValueError(
-            f'examples_per_call ({arguments["examples_per_call"]}) must not exceed batch_size '
-            f'({arguments["batch_size"]}): a batch is cut into calls.'
-        )
-    choices = {
-        'row_format': (None, *get_args(RowFormat)),
-        'metadata_detail': get_args(MetadataDetail),
-        'example_selection': get_args(Selection),
-        'sampler': get_args(SamplerName),
-    }
-    for name, allowed in choices.items():
-        if arguments[name] not in allowed:
-            raise ValueError(
-                f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
-            )
-    if arguments['batch'] not in (True, False):
-        raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
-    if arguments['batch'] and arguments['sampler'] != 'llm':
-        raise ValueError(
-            "batch=True sends sampling through the provider's batch API, so it needs "
-            f"sampler='llm', got {arguments['sampler']!r}."
-        )
+    _check_numbers(arguments)
+    _check_choices(arguments)
     for name in ('context', 'instruction'):
         if not isinstance(arguments[name] or '', str):
             raise ValueError(f'{name} must be text, got {arguments[name]!r}.')
@@ -97,6 +110,47 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     check_callbacks(arguments['callbacks'])
     _check_process(arguments)
     _check_safeguards(arguments)
+
+
+def _check_numbers(arguments: Mapping[str, Any]) -> None:
+    counts = {
+        **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
+        **{'optimizer_examples': 0, 'max_top_ups': 0, 'seed': 0},
+    }
+    may_be_none = ('max_batches', 'rows_per_example')
+    counts |= {name: 1 for name in may_be_none if arguments[name] is not None}
+    for name, least in counts.items():
+        _check_number(name, arguments[name], least, Integral)
+    if arguments['seed'] > MAX_SEED:
+        raise ValueError(f'seed must be at most {MAX_SEED}, got {arguments["seed"]}.')
+    for name in ('generator_temperature', 'optimizer_temperature'):
+        _check_number(name, arguments[name], 0, Real)
+    if arguments['examples_per_call'] > arguments['batch_size']:
+        raise ValueError(
+            f'examples_per_call ({arguments["examples_per_call"]}) must not exceed batch_size '
+            f'({arguments["batch_size"]}): a batch is cut into calls.'
+        )
+
+
+def _check_choices(arguments: Mapping[str, Any]) -> None:
+    choices = {
+        'row_format': (None, *get_args(RowFormat)),
+        'metadata_detail': get_args(MetadataDetail),
+        'example_selection': get_args(Selection),
+        'sampler': get_args(SamplerName),
+    }
+    for name, allowed in choices.items():
+        if arguments[name] not in allowed:
+            raise ValueError(
+                f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
+            )
+    if arguments['batch'] not in (True, False):
+        raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
+    if arguments['batch'] and arguments['sampler'] != 'llm':
+        raise ValueError(
+            "batch=True sends sampling through the provider's batch API, so it needs "
+            f"sampler='llm', got {arguments['sampler']!r}."
+        )
 
 
 def _check_safeguards(arguments: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ from sdv_llmgan.registry import find_discriminator, find_provider
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules
+from sdv_llmgan.synthesizer.arguments import LLM
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.schema import TableSchema, check_descriptions, declared_names
 
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
 
 LOGGER = logging.getLogger(__name__)
-
-LLM = str | Provider | None
 
 #: Advice starts here: a fifth of so many rows is what a batch is judged by.
 FEW_ROWS = 20

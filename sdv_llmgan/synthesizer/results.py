@@ -19,13 +19,14 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.usage import Usage
+from sdv_llmgan.synthesizer.arguments import Arguments
 from sdv_llmgan.table.types import SDVData
 
 if TYPE_CHECKING:
     from sdv_llmgan.report import Report
 
 
-class Fitted(LossValuesMixin, BaseSingleTableSynthesizer):
+class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
     """The part of ``LLMGANSynthesizer`` that shows how a fit went."""
 
     _model: LLMGAN | None

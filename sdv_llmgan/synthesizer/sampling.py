@@ -38,8 +38,6 @@ class Conditional(Fitted):
     """The part of ``LLMGANSynthesizer`` that samples."""
 
     enforce_min_max_values: bool
-    max_top_ups: int
-    budget: Budget | None
 
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]

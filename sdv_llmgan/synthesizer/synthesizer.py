@@ -31,15 +31,15 @@ from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import check_constraints
-from sdv_llmgan.synthesizer.arguments import check_arguments
-from sdv_llmgan.synthesizer.build import LLM, make_loop
+from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
+from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.synthesizer.sampling import Conditional
 from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
-from sdv_llmgan.table.types import SDVData
+from sdv_llmgan.table.types import SDVData, SDVMetadata
 
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
@@ -141,7 +141,7 @@ class LLMGANSynthesizer(Conditional):
 
     def __init__(
         self,
-        metadata: SDVData,
+        metadata: SDVMetadata,
         enforce_min_max_values: bool = True,
         enforce_rounding: bool = True,
         locales: Sequence[str] | str = ('en_US',),
@@ -183,42 +183,10 @@ class LLMGANSynthesizer(Conditional):
         generation_process: GenerationProcess | None = None,
         egress: EgressPolicy | None = None,
     ) -> None:
-        self.llm = llm
-        self.context = context
-        self.column_descriptions = column_descriptions
-        self.metadata_detail = metadata_detail
-        self.target = target
-        self.causal_graph = causal_graph
-        self.instruction = instruction
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.examples_per_call = examples_per_call
-        self.rows_per_example = rows_per_example
-        self.example_selection = example_selection
-        self.optimizer_examples = optimizer_examples
-        self.max_batches = max_batches
-        self.patience = patience
-        self.max_top_ups = max_top_ups
-        self.discriminator = discriminator
-        self.optimize = optimize
-        self.generator_llm = generator_llm
-        self.discriminator_llm = discriminator_llm
-        self.optimizer_llm = optimizer_llm
-        self.generator_temperature = generator_temperature
-        self.optimizer_temperature = optimizer_temperature
-        self.top_k = top_k
-        self.row_format = row_format
-        self.reject_copies = reject_copies
-        self.sampler = sampler
-        self.batch = batch
-        self.budget = budget
-        self.cache = cache
-        self.audit_log = audit_log
-        self.seed = seed
-        self.verbose = verbose
-        self.callbacks = callbacks
-        self.generation_process = generation_process
-        self.egress = egress
+        # Each is kept under its own name, as SDV reads them.
+        self.__dict__.update({
+            name: value for name, value in locals().items() if name in Arguments.__annotations__
+        })
         check_arguments(vars(self))
         super().__init__(
             metadata=metadata,
@@ -228,7 +196,7 @@ class LLMGANSynthesizer(Conditional):
         )
 
     @classmethod
-    def mallm_gan(cls, metadata: SDVData, **overrides: SDVData) -> LLMGANSynthesizer:
+    def mallm_gan(cls, metadata: SDVMetadata, **overrides: object) -> LLMGANSynthesizer:
         """A synthesizer with the settings of MALLM-GAN (Ling et al., 2024).
 
         Rows as JSON objects, a learned causal graph, logistic discriminator, temperatures 0.5 and
@@ -241,7 +209,7 @@ class LLMGANSynthesizer(Conditional):
         return cls(metadata, **{**MALLM_GAN, **overrides})
 
     @classmethod
-    def synthia(cls, metadata: SDVData, **overrides: SDVData) -> LLMGANSynthesizer:
+    def synthia(cls, metadata: SDVMetadata, **overrides: object) -> LLMGANSynthesizer:
         """A synthesizer with the settings of SYNTHIA (2025).
 
         Full metadata, stratified examples, no causal graph, a language model as discriminator that
@@ -288,7 +256,7 @@ class LLMGANSynthesizer(Conditional):
                 self._data_processor.formatters.pop(name, None)
         return processed
 
-    def _handed_over(self, metadata: SDVData) -> dict[Any, dict[str, Any]]:
+    def _handed_over(self, metadata: SDVMetadata) -> dict[Any, dict[str, Any]]:
         transformers = self._data_processor._hyper_transformer.field_transformers
         return handed_over(metadata, transformers)
 
