@@ -11,11 +11,13 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from sdv_llmgan.formats.saved_json import Json
+if TYPE_CHECKING:
+    from sdv_llmgan.formats.saved_json import Json
+
 
 STOPPED = 'Stopped by Ctrl-C; nothing was saved.'
 #: What SDV warns of that a command has taken care of.

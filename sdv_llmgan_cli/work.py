@@ -15,7 +15,6 @@ import pandas as pd
 from sdv.utils import load_synthesizer
 
 from sdv_llmgan import LLMGANSynthesizer
-from sdv_llmgan.benchmark.tables import split as split_rows
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.estimate import Estimate
 from sdv_llmgan.calls.preview import Preview
@@ -27,6 +26,7 @@ from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.table.schema import TableSchema, declared_names
+from sdv_llmgan.table.split import split as split_rows
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import FitOptions, ReadOptions
 from sdv_llmgan_cli.speech import Misused, say
@@ -267,7 +267,7 @@ def report(
 
 
 def split(data: Path, share: float, form: ReadOptions = FOUND) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and held-out rows of a CSV file; see ``benchmark.tables.split``."""
+    """Training and held-out rows of a CSV file; see ``table.split``."""
     table = read_csv(data, form=form)
     if len(table) < MIN_SPLIT:
         said = plural(len(table), 'row')

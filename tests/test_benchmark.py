@@ -652,7 +652,7 @@ def test_synthesizers_are_paired_by_seed(tmp_path):
 
 def test_the_page_shows_the_tables_of_the_results_that_are_kept():
     root = Path(__file__).parent.parent
-    results = read_results(root / 'benchmarks/results/mallm-gan/results.csv')
+    results = read_results(root / 'experiments/results/mallm-gan/results.csv')
     page = (root / 'docs/benchmarks.md').read_text(encoding='utf-8')
     asia = {'asia_cpt': 'asia'}
     cells, marks = against_paper(results, 'llmgan', asia).split('\n\n')
@@ -665,7 +665,7 @@ def test_the_page_shows_the_tables_of_the_results_that_are_kept():
 
 def test_the_page_shows_the_full_tables_as_measured():
     root = Path(__file__).parent.parent
-    results = read_results(root / 'benchmarks/results/synthia/results.csv')
+    results = read_results(root / 'experiments/results/synthia/results.csv')
     page = (root / 'docs/benchmarks.md').read_text(encoding='utf-8')
     metrics = ['alpha_precision', 'beta_recall', 'c2st', 'dcr_share']
     for (table, rows), ours in results[results['synthesizer'] == 'llmgan'].groupby([

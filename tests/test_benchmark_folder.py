@@ -145,7 +145,7 @@ def test_metrics_without_a_figure_are_not_measured_again(tmp_path, monkeypatch):
     assert results[['mle', 'c2st']].isna().all(axis=None)
 
 
-RESULTS = Path(__file__).parent.parent / 'benchmarks' / 'results'
+RESULTS = Path(__file__).parent.parent / 'experiments' / 'results'
 
 
 @pytest.mark.parametrize('protocol', ['mallm-gan', 'synthia'])

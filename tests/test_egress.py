@@ -411,7 +411,7 @@ def test_stand_ins_are_stable_and_tell_neither_alphabet_nor_frequency():
         table = patients(60, seed)
         made = scripted(EgressPolicy({'clinic': 'pseudonymize'}), max_batches=1)
         sdv_lines.fit(made, table)
-        shown = next(one for one in made._model.fitted.view.shown if one.column.name == 'clinic')
+        shown = next(one for one in made._model.fitted.view.columns if one.column.name == 'clinic')
         again = scripted(EgressPolicy({'clinic': 'pseudonymize'}), max_batches=1)
         sdv_lines.fit(again, table)
         assert requests(made) == requests(again)
@@ -422,7 +422,7 @@ def test_stand_ins_are_stable_and_tell_neither_alphabet_nor_frequency():
 
 def test_buckets_have_round_edges_and_single_nobody_out():
     view = fitted()._model.fitted.view
-    for one in view.shown:
+    for one in view.columns:
         if one.column.name not in BUCKETS:
             continue
         labels = one.values(view.training[one.column.name])

@@ -36,7 +36,7 @@ ROOMS = {
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
     'registry loop report',
     'plots': 'table process rules analysis metrics loop',
-    'benchmark': 'formats metrics synthesizer',
+    'benchmark': 'formats table metrics synthesizer',
     '__main__': '',
     '__init__': 'errors table process rules egress providers calls discriminators hookspecs loop '
     'synthesizer',

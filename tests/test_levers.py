@@ -1,4 +1,4 @@
-"""The levers of benchmarks/levers.py: each does what it says."""
+"""The levers of experiments/levers.py: each does what it says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from sdv_llmgan.benchmark.tables import TrainingTable, metadata_by_dtypes
 
-BENCHMARKS = Path(__file__).parent.parent / 'benchmarks'
+EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 NUM_ROWS = 24
 
 
@@ -38,8 +38,8 @@ def table(num_rows: int) -> TrainingTable:
 def levers():
     """The benchmark, which is no part of a package."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCHMARKS)
-        spec = importlib.util.spec_from_file_location('levers', BENCHMARKS / 'levers.py')
+        patch.syspath_prepend(EXPERIMENTS)
+        spec = importlib.util.spec_from_file_location('levers', EXPERIMENTS / 'levers.py')
         module = importlib.util.module_from_spec(spec)
         patch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
         spec.loader.exec_module(module)

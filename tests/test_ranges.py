@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdv_llmgan.egress.column_view import Shown
-from sdv_llmgan.egress.ranges import ANY, MIN_ROWS, ranges
+from sdv_llmgan.egress.column_view import ColumnView
+from sdv_llmgan.egress.ranges import ANY, MIN_ROWS_TOLD, ranges
 from sdv_llmgan.egress.rounding import around, beyond, nearest
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.learn_column import learn_column
@@ -111,7 +111,7 @@ def test_every_value_is_in_one_range_of_several_rows(kind):
             label for label, cell in found.items() if cell.meets(column.to_json_value(value))
         ]
         counts[label] += 1
-    assert min(counts.values()) >= MIN_ROWS
+    assert min(counts.values()) >= MIN_ROWS_TOLD
     words = ' '.join(found)
     assert str(column.minimum) not in words.split()
     assert str(column.maximum) not in words.split()
@@ -176,7 +176,7 @@ def test_every_range_has_several_rows_and_every_value_one_range_at_any_scale(val
     assert all(sum(cell.meets(value) for cell in found.values()) == 1 for value in written)
     if list(found) != [ANY]:
         rows = [sum(cell.meets(value) for value in written) for cell in found.values()]
-        assert min(rows) >= MIN_ROWS
+        assert min(rows) >= MIN_ROWS_TOLD
         assert not {str(column.minimum), str(column.maximum)} & set(' '.join(found).split())
 
 
@@ -184,7 +184,7 @@ def test_every_range_has_several_rows_and_every_value_one_range_at_any_scale(val
 @given(columns())
 def test_ends_that_are_told_in_place_of_the_real_ones_lie_beyond_them_at_any_scale(values):
     column = learn_column(values, {})
-    told = Shown.sent(column, values, capped=True).column
+    told = ColumnView.sent(column, values, capped=True).column
     assert told.minimum < column.minimum
     assert told.maximum > column.maximum
     assert not {column.minimum, column.maximum} & {told.minimum, told.maximum}

@@ -1,4 +1,4 @@
-"""What a row costs; benchmarks/tokens.py has the figures by real tokenizers."""
+"""What a row costs; experiments/tokens.py has the figures by real tokenizers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def tokens(monkeypatch):
     """The benchmark, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location('tokens_benchmark', ROOT / 'benchmarks/tokens.py')
+    spec = importlib.util.spec_from_file_location(
+        'tokens_benchmark', ROOT / 'experiments/tokens.py'
+    )
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
     spec.loader.exec_module(module)

@@ -26,7 +26,7 @@ from sdv_llmgan.analysis.statistics import (
     expected_range_coverage,
     range_coverage,
 )
-from sdv_llmgan.egress.ranges import MIN_ROWS
+from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.table.schema import Kind
 
 #: Categories that differ most between the tables, of which the result gives the shares.
@@ -216,7 +216,7 @@ def compare_categorical(coded: Coded) -> CategoricalColumn:
     order = np.lexsort((-synthetic, -real))
     missing = tuple(coded.levels[i] for i in order if real[i] and not synthetic[i])
     unseen = tuple(coded.levels[i] for i in order if synthetic[i] and not real[i])
-    rare = tuple(coded.levels[i] for i in order if 0 < real[i] < MIN_ROWS)
+    rare = tuple(coded.levels[i] for i in order if 0 < real[i] < MIN_ROWS_TOLD)
     if not synthetic.sum():
         return CategoricalColumn(
             name,

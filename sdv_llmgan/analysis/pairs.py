@@ -23,7 +23,7 @@ from sdv_llmgan.analysis.coded import Coded, sum_by_group
 Measure = Literal['pearson', 'correlation_ratio', 'cramers_v']
 
 #: Rows of each table with both values that a comparison needs.
-MIN_ROWS = 5
+MIN_ROWS_COMPARED = 5
 #: A category that fewer of the shuffled rows of a table should have counts as rare.
 RARE = 5.0
 #: How many rows of each table, at most, are shuffled; and how often, all rows of all times together
@@ -133,7 +133,7 @@ def _compare(one: _Operand, other: _Operand, shuffle: _Shuffle) -> Pair | None:
     is_real = one.is_real[known]
     n, m = int(is_real.sum()), int((~is_real).sum())
     has_no_spread = [a or b for a, b in zip(one.is_constant, other.is_constant, strict=True)]
-    if min(n, m) < MIN_ROWS or all(has_no_spread):
+    if min(n, m) < MIN_ROWS_COMPARED or all(has_no_spread):
         return None
     observed = np.stack([is_real, ~is_real]).astype(float)
     measure, patterns, coefficients = _patterns(one, other, known, observed)

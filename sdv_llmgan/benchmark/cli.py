@@ -19,7 +19,7 @@ from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 from sdv_llmgan.benchmark.targets import against_paper
 from sdv_llmgan.formats.csv_files import CsvForm
 
-DATA = Path('../shared/data')
+DATA = Path('data')
 #: Arguments that mean something for a protocol only, and for a CSV file only.
 OF_PROTOCOL = ('data', 'tables', 'rows')
 FORM = tuple(field.name for field in fields(CsvForm))

@@ -12,7 +12,7 @@ from sdv_llmgan.benchmark.printed import TITLES, printed
 
 
 @dataclass(frozen=True)
-class Shown:
+class Title:
     """How a metric is shown.
 
     Attributes:
@@ -25,31 +25,31 @@ class Shown:
 
 
 METRICS = {
-    'mle': Shown(
+    'mle': Title(
         'Machine-learning efficacy',
         'Weighted F1 in [0, 1], or R² up to 1 where the target is a number. Higher is better.',
     ),
-    'alpha_precision': Shown('Alpha-precision', 'In [0, 1], higher is better.'),
-    'beta_recall': Shown(
+    'alpha_precision': Title('Alpha-precision', 'In [0, 1], higher is better.'),
+    'beta_recall': Title(
         'Beta-recall', 'In [0, 1], higher is better; fresh real rows get about 0.5.'
     ),
-    'c2st': Shown('C2ST (SDMetrics LogisticDetection)', 'In [0, 1], higher is harder to detect.'),
-    'dcr_share': Shown(
+    'c2st': Title('C2ST (SDMetrics LogisticDetection)', 'In [0, 1], higher is harder to detect.'),
+    'dcr_share': Title(
         'DCR share',
         'Share of rows nearer to training than to held-out rows, in [0, 1]; 0.5 is ideal.',
     ),
-    'copied_rows': Shown(
+    'copied_rows': Title(
         'Copied rows', 'Share of rows that equal a training row, in [0, 1], lower is better.'
     ),
-    'copied_rows_in_test': Shown(
+    'copied_rows_in_test': Title(
         'Test rows that equal a training row', 'What chance does: to read copied rows against.'
     ),
-    'fit_seconds': Shown('Seconds to fit', 'Wall clock, lower is better.'),
-    'sample_seconds': Shown('Seconds to sample', 'Wall clock, lower is better.'),
-    'calls': Shown('Calls of a language model', 'Fit and sampling together.'),
-    'prompt_tokens': Shown('Tokens read', 'Fit and sampling together.'),
-    'completion_tokens': Shown('Tokens written', 'Fit and sampling together.'),
-    'usd': Shown('US dollars', 'Fit and sampling together; empty where the price is unknown.'),
+    'fit_seconds': Title('Seconds to fit', 'Wall clock, lower is better.'),
+    'sample_seconds': Title('Seconds to sample', 'Wall clock, lower is better.'),
+    'calls': Title('Calls of a language model', 'Fit and sampling together.'),
+    'prompt_tokens': Title('Tokens read', 'Fit and sampling together.'),
+    'completion_tokens': Title('Tokens written', 'Fit and sampling together.'),
+    'usd': Title('US dollars', 'Fit and sampling together; empty where the price is unknown.'),
 }
 FAILED = 'failed'
 
@@ -68,8 +68,8 @@ def to_markdown(
         printed_as: The paper's name of a table, where it is another one.
     """
     parts = [
-        f'## {shown.title}\n\n{shown.note}\n\n{_table(results, metric, protocol, printed_as or {})}'
-        for metric, shown in METRICS.items()
+        f'## {title.title}\n\n{title.note}\n\n{_table(results, metric, protocol, printed_as or {})}'
+        for metric, title in METRICS.items()
         if results[metric].notna().any()
     ]
     if failures := _failures(results):

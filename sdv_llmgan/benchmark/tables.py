@@ -15,6 +15,7 @@ from sdv.metadata.errors import InvalidMetadataError
 from sdv_llmgan.formats.csv_files import FOUND, CsvForm, parse_csv
 from sdv_llmgan.metrics.encoding import column_sdtypes
 from sdv_llmgan.metrics.privacy import CopiedRows
+from sdv_llmgan.table.split import split
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,7 +23,6 @@ LOGGER = logging.getLogger(__name__)
 TEST_SHARE = 0.1
 #: Likewise of a user's own table.
 OWN_TEST_SHARE = 0.2
-SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,6 @@ def load_own(
             *(csv, ', '.join(left_out)),
         )
     return BenchmarkTable(TrainingTable(csv.stem, train, metadata, target, context), test)
-
-
-def split(rows: pd.DataFrame, test_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and test rows, drawn at random but always alike; at least one of each."""
-    shuffled = rows.sample(frac=1, random_state=SPLIT_SEED).reset_index(drop=True)
-    num_test = min(max(1, round(test_share * len(rows))), len(rows) - 1)
-    return shuffled[num_test:].reset_index(drop=True), shuffled[:num_test]
 
 
 def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> dict[str, Any]:

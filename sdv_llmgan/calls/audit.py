@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.formats.private_files import open_private
 from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.table.column import dump
@@ -115,7 +116,7 @@ class AuditLog:
 
     def _append(self, line: str) -> None:
         # One write in append mode: lines of several threads and processes do not mix.
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = open_private(self.path, os.O_WRONLY | os.O_APPEND)
         try:
             written = os.write(file, line.encode())
         finally:

@@ -24,6 +24,7 @@ from weakref import WeakSet
 from sdv_llmgan.calls.folder import CACHE_VARIABLE, cache_folder
 from sdv_llmgan.calls.sharing import Sharing
 from sdv_llmgan.errors import ProviderError
+from sdv_llmgan.formats.private_files import open_private
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.forks import around_forks
 from sdv_llmgan.providers.usage import Usage
@@ -327,7 +328,7 @@ def to_cache(wanted: bool | str | os.PathLike[str] | ReplyCache) -> ReplyCache |
 
 def _connected(file: Path) -> sqlite3.Connection:
     # Made here, for its owner only: SQLite gives its side files the same rights.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    os.close(open_private(file, os.O_RDWR))
     connection = sqlite3.connect(
         file, timeout=SECONDS_FOR_LOCKS, isolation_level=None, check_same_thread=False
     )

@@ -28,7 +28,7 @@ from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingPro
 from sdv_llmgan.providers.usage import Usage, as_count
 
 #: Tokens that a vendor may add around each message.
-TOKENS_AROUND = 16
+MOST_TOKENS_AROUND = 16
 
 
 class MeteredProvider(WrappingProvider):
@@ -190,7 +190,7 @@ class MeteredProvider(WrappingProvider):
     def _at_most(self, requests: Sequence[Request]) -> Usage:
         """An upper bound: a token is at least one byte, and replies are cut."""
         prompt = sum(
-            len(request.body().encode()) + TOKENS_AROUND * len(request.messages)
+            len(request.body().encode()) + MOST_TOKENS_AROUND * len(request.messages)
             for request in requests
         )
         most = Usage(len(requests), prompt, sum(request.max_tokens for request in requests))

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from sdv_llmgan.formats.private_files import open_private
 from sdv_llmgan.providers.forks import renewed_after_fork
 
 try:
@@ -39,7 +40,7 @@ class _LockFile:
     """A file of which bytes are locked. Closing it anywhere in a process unlocks all of them."""
 
     def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.number = open_private(path, os.O_RDWR)
 
     def __del__(self) -> None:
         if hasattr(self, 'number'):

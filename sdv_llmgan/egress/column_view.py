@@ -14,20 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.ranges import MIN_ROWS, ranges
+from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD, ranges
 from sdv_llmgan.egress.rounding import beyond
 from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import CATEGORIES_IN_PROMPT, Column, to_json
-
-__all__ = ['MIN_ROWS', 'OTHER', 'Shown']
 
 #: Stands for all categories that are not told.
 OTHER = '(another value)'
 
 
 @dataclass(frozen=True)
-class Shown:
+class ColumnView:
     """One column as models see it.
 
     Attributes:
@@ -43,22 +41,22 @@ class Shown:
     meanings: Mapping[Any, Allowed] | None = None
 
     @classmethod
-    def sent(cls, column: Column, values: pd.Series, *, capped: bool) -> Shown:
+    def sent(cls, column: Column, values: pd.Series, *, capped: bool) -> ColumnView:
         """A column as it is, but for what says more than the rows that may leave.
 
         Args:
             column: The real column.
             values: Its plain training values.
             capped: Whether not all rows may leave. Then figures are told rounded, and categories
-                that ``MIN_ROWS`` rows have, as many as a prompt lists (the others would have to
-                be drawn from training rows).
+                that ``MIN_ROWS_TOLD`` rows have, as many as a prompt lists (the others would
+                have to be drawn from training rows).
         """
         if not capped or column.is_empty:
             return cls(column, column, column)
         if column.kind != 'categorical':
             coarse = replace(_rounded(column), examples=())
             return cls(column, coarse, coarse)
-        *told, others = _listed(column, values, MIN_ROWS)
+        *told, others = _listed(column, values, MIN_ROWS_TOLD)
         if not others:
             return cls(column, column, column)
         meanings = {value: Allowed.exactly(value) for (value,) in told}
@@ -68,7 +66,7 @@ class Shown:
     @classmethod
     def tokens(
         cls, column: Column, values: pd.Series, rng: np.random.Generator, *, capped: bool
-    ) -> Shown:
+    ) -> ColumnView:
         """A column of categories as stand-in tokens, numbered at random."""
         groups = _listed(column, values, 1) if capped else [(v,) for v in _categories(column)]
         groups = [groups[i] for i in rng.permutation(len(groups)) if groups[i]]
@@ -77,14 +75,14 @@ class Shown:
         )
 
     @classmethod
-    def buckets(cls, column: Column, values: pd.Series) -> Shown:
+    def buckets(cls, column: Column, values: pd.Series) -> ColumnView:
         """A column of numbers or dates as ranges with round edges."""
         return cls._of_meanings(column, values, ranges(values, column))
 
     @classmethod
     def _of_meanings(
         cls, column: Column, values: pd.Series, meanings: Mapping[Any, Allowed]
-    ) -> Shown:
+    ) -> ColumnView:
         bare = Column(
             column.name,
             'categorical',

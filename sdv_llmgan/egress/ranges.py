@@ -18,7 +18,7 @@ from sdv_llmgan.table.types import Cell
 
 ANY = 'any value'
 #: So many training rows at least are in a range, or have a category that statistics name.
-MIN_ROWS = 5
+MIN_ROWS_TOLD = 5
 MAX_RANGES = 6
 
 
@@ -45,7 +45,7 @@ def ranges(values: pd.Series, column: Column) -> dict[str, Allowed]:
 
 
 def _edges(ordered: pd.Series, column: Column) -> list[Any]:
-    """Round numbers or dates that cut sorted values into ranges of ``MIN_ROWS`` rows at least."""
+    """Round numbers or dates that cut sorted values into ranges of enough rows to be told."""
     # Where many rows have the same value, quantiles of the rows may all be that one.
     for points in (ordered, ordered.drop_duplicates(ignore_index=True)):
         kept: list[Any] = []
@@ -55,7 +55,7 @@ def _edges(ordered: pd.Series, column: Column) -> list[Any]:
             rows = int((ordered >= start).sum()) - len(above), len(above)
             # A range of a single value would tell it.
             is_wide = edge - start > _unit(column) and ordered.iloc[-1] > edge
-            if min(rows) >= MIN_ROWS and is_wide:
+            if min(rows) >= MIN_ROWS_TOLD and is_wide:
                 kept.append(edge)
         if kept:
             return kept

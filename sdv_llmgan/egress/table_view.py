@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.column_view import Shown
+from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import EgressError
 from sdv_llmgan.formats.saved_json import Json
@@ -36,7 +36,7 @@ class View:
         whole: All columns that could be modeled.
         training: Their plain training rows, which stay here.
         rules: What real rows keep to.
-        shown: The columns that models see, in the table's order.
+        columns: The columns that models see, in the table's order.
         ties: Groups of columns whose values a constraint ties together, each of which models see
             one column of at most.
         pool: Numbers of the training rows that may leave; ``None``: all of them.
@@ -46,7 +46,7 @@ class View:
     whole: TableSchema
     training: pd.DataFrame
     rules: Rules
-    shown: tuple[Shown, ...]
+    columns: tuple[ColumnView, ...]
     ties: tuple[frozenset[str], ...]
     pool: np.ndarray | None
     enforce_range: bool
@@ -81,18 +81,18 @@ class View:
         """
         ties = _ties(rules, treatments, policy)
         hidden = {name for tie in ties for name in _hidden(tie, schema, treatments, target)}
-        shown = tuple(
+        columns = tuple(
             _show(schema, name, training, policy, treatment)
             for name, treatment in treatments.items()
             if treatment != 'withhold' and name not in hidden
         )
-        if schema.names and not shown:
+        if schema.names and not columns:
             raise EgressError(
                 'The egress policy and the constraints leave no column to ask a model for. Send, '
                 'bucket or pseudonymize one that no constraint ties to others.'
             )
         pool = policy.pool(len(training), seed)
-        return cls(schema, training, rules, shown, ties, pool, enforce_range)
+        return cls(schema, training, rules, columns, ties, pool, enforce_range)
 
     @classmethod
     def everything(
@@ -105,38 +105,38 @@ class View:
             schema: Their columns.
             rules: What they keep to; ``None``: there are no rules.
         """
-        shown = tuple(Shown(column, column, column) for column in schema)
+        columns = tuple(ColumnView(column, column, column) for column in schema)
         rules = rules or Rules([], training, schema)
-        return cls(schema, training, rules, shown, (), None, enforce_range=True)
+        return cls(schema, training, rules, columns, (), None, enforce_range=True)
 
     @property
     def is_whole(self) -> bool:
         """Whether rows of the view are the real ones, and its columns told as they are."""
-        told = [one.column for one in self.shown if one.column is one.whole]
+        told = [one.column for one in self.columns if one.column is one.whole]
         return self.pool is None and len(told) == len(self.whole.columns)
 
     @property
     def schema(self) -> TableSchema:
         """The columns that models see."""
-        return TableSchema(tuple(one.column for one in self.shown))
+        return TableSchema(tuple(one.column for one in self.columns))
 
     @property
     def named(self) -> TableSchema:
-        """The same columns for words about real values; see ``Shown.named``."""
-        return TableSchema(tuple(one.named for one in self.shown))
+        """The same columns for words about real values; see ``ColumnView.named``."""
+        return TableSchema(tuple(one.named for one in self.columns))
 
     @property
     def is_complete(self) -> bool:
         """Whether a row of the view says all of a real row."""
-        return len(self.shown) == len(self.whole.columns) and all(
-            one.is_exact for one in self.shown
+        return len(self.columns) == len(self.whole.columns) and all(
+            one.is_exact for one in self.columns
         )
 
     def table(self, real: pd.DataFrame) -> pd.DataFrame:
         """Plain rows of the view for plain real ones."""
         if self.is_whole:
             return real
-        columns = {one.column.name: one.values(real[one.column.name]) for one in self.shown}
+        columns = {one.column.name: one.values(real[one.column.name]) for one in self.columns}
         return pd.DataFrame(columns, index=real.index)
 
     @cached_property
@@ -149,7 +149,7 @@ class View:
         """The rules on columns that are sent as they are, for rows of the view."""
         if self.is_whole:
             return self.rules
-        sent = [one.column.name for one in self.shown if one.meanings is None]
+        sent = [one.column.name for one in self.columns if one.meanings is None]
         stored = self.schema.reordered(sent).from_plain(self.told)
         told = [rule for rule in self.rules.constraints if can_check(rule, stored)]
         return Rules(told, self.told, self.schema)
@@ -166,7 +166,7 @@ class View:
             begun: ``Allowed`` by cell of real columns, shape (n_rows, n_settled_columns).
         """
         columns = {}
-        for one in self.shown:
+        for one in self.columns:
             name = one.column.name
             if name in begun:
                 asked = {cell: one.asked(cell) for cell in set(begun[name])}
@@ -188,7 +188,7 @@ class View:
         cells: dict[str, list[Allowed | None]] = {str(n): list(begun[n]) for n in begun}
         rejected: Counter[str] = Counter()
         met = np.ones(len(rows), dtype=bool)
-        for one in self.shown:
+        for one in self.columns:
             name = one.column.name
             if self._is_settled(name, begun):
                 continue
@@ -223,7 +223,7 @@ class View:
         """Whether conditions on columns tied to this one say what it can be."""
         return any(name in tie and (tie - {name}) & set(begun.columns) for tie in self.ties)
 
-    def _real_cell(self, one: Shown, value: Json, wish: Allowed | None) -> Allowed | None:
+    def _real_cell(self, one: ColumnView, value: Json, wish: Allowed | None) -> Allowed | None:
         cell, low, high = one.meaning(value), one.whole.minimum, one.whole.maximum
         if cell is None:
             return None
@@ -241,17 +241,17 @@ def _show(
     training: pd.DataFrame,
     policy: EgressPolicy,
     treatment: Treatment,
-) -> Shown:
+) -> ColumnView:
     column, values = schema[name], training[name]
     if treatment == 'bucket':
-        return Shown.buckets(column, values)
+        return ColumnView.buckets(column, values)
     if treatment == 'pseudonymize':
         # Who knows the categories and the code, but not the table, cannot draw the same numbers.
         hashed = pd.util.hash_pandas_object(training.astype(str), index=False).to_numpy()
         secret = hashlib.sha256(hashed.tobytes()).digest()
         rng = np.random.default_rng([*secret, *map(ord, name)])
-        return Shown.tokens(column, values, rng, capped=not policy.is_open)
-    return Shown.sent(column, values, capped=not policy.is_open)
+        return ColumnView.tokens(column, values, rng, capped=not policy.is_open)
+    return ColumnView.sent(column, values, capped=not policy.is_open)
 
 
 def _ties(

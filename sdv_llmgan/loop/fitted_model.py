@@ -36,7 +36,7 @@ class FittedModel:
         source: Where ``sampler`` takes rows from.
         comparison: How well the sources of rows were told from real ones; ``None`` where only one
             was asked for.
-        shown: Whose calls a progress bar shows; ``None``: there is none.
+        progress_of: Whose calls a progress bar shows; ``None``: there is none.
     """
 
     process: GenerationProcess
@@ -47,7 +47,7 @@ class FittedModel:
     local: LocalSampler | None = None
     source: Literal['llm', 'distilled'] = 'llm'
     comparison: Comparison | None = None
-    shown: Ledger | None = None
+    progress_of: Ledger | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
         """The same with rows that the model writes under this process."""
@@ -58,7 +58,7 @@ class FittedModel:
         """Where rows come from."""
         if self.source == 'distilled' and self.local is not None:
             return self.local
-        rows = LLMSampler(self.writer, self.process, self.max_top_ups, self.shown)
+        rows = LLMSampler(self.writer, self.process, self.max_top_ups, self.progress_of)
         if self.view.is_whole:
             return rows
         return CompletingSampler(self.view, rows, self.local, rows.max_top_ups)

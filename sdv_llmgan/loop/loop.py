@@ -47,7 +47,7 @@ from sdv_llmgan.table.strata import find_strata
 LOGGER = logging.getLogger(__name__)
 
 #: Real and synthetic rows that a batch needs, each: one to learn from, one to be judged by.
-MIN_ROWS = 2
+MIN_ROWS_JUDGED = 2
 HELD_OUT_SHARE = 0.4
 
 
@@ -92,7 +92,7 @@ class LLMGAN:
             view,
             replace(self.writer, generator=sampling or generator),
             settings.max_top_ups,
-            shown=self.ledger if settings.verbose else None,
+            progress_of=self.ledger if settings.verbose else None,
         )
         self.set_random_state(settings.seed)
 
@@ -181,7 +181,7 @@ class LLMGAN:
         parsed = self.writer.write(step.process, unconditioned(len(rows)), pieces, rng)
         step.accepted, step.rejected = len(parsed.rows), parsed.rejected
         real = self.writer.examples.training.iloc[rows]
-        if min(len(real), step.accepted) < MIN_ROWS:
+        if min(len(real), step.accepted) < MIN_ROWS_JUDGED:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
         step.rows = parsed.rows

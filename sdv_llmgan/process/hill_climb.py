@@ -23,7 +23,7 @@ BINS = 5
 #: More rows than these add time, hardly edges.
 MAX_ROWS = 5_000
 #: In fewer rows everything seems to depend on everything.
-MIN_ROWS = 10
+MIN_ROWS_LEARNED_FROM = 10
 #: Each column may be tied to so many others: those that it shares most information with.
 MAX_NEIGHBOURS = 6
 #: Columns with more categories than this share of the rows carry no statistics.
@@ -40,9 +40,9 @@ def learn_causal_graph(table: pd.DataFrame, schema: TableSchema, seed: int = 0) 
 
     Returns:
         A graph without a cycle; no edges where fewer than two columns vary, or in fewer than
-        ``MIN_ROWS`` rows.
+        ``MIN_ROWS_LEARNED_FROM`` rows.
     """
-    if len(table) < MIN_ROWS:
+    if len(table) < MIN_ROWS_LEARNED_FROM:
         return CausalGraph()
     if len(table) > MAX_ROWS:
         table = table.sample(MAX_ROWS, random_state=seed)

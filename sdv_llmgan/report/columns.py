@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.ranges import MIN_ROWS
+from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
 from sdv_llmgan.report.content import Bars, Figure, Histogram, Table
 from sdv_llmgan.report.inputs import Inputs
@@ -99,7 +99,7 @@ def _column_chart(real: pd.Series, synthetic: pd.Series, sdtype: str) -> Histogr
 def _bars(real: pd.Series, synthetic: pd.Series) -> Bars:
     """The most frequent categories, and the rest as one."""
     counts = real.value_counts()
-    named = list(counts[counts >= MIN_ROWS].index[:CATEGORIES_DRAWN])
+    named = list(counts[counts >= MIN_ROWS_TOLD].index[:CATEGORIES_DRAWN])
     shares = [[float((column == name).mean()) for name in named] for column in (real, synthetic)]
     rest = [float((column.notna() & ~column.isin(named)).mean()) for column in (real, synthetic)]
     if any(rest):

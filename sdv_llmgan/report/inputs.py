@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
 
-from sdv_llmgan.egress.column_view import Shown
+from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
@@ -113,7 +113,7 @@ class Inputs:
                 # Of categories the analyzer itself names no rare one.
                 column
                 if column.kind == 'categorical'
-                else Shown.sent(column, self.real[column.name], capped=True).column
+                else ColumnView.sent(column, self.real[column.name], capped=True).column
                 for column in schema
                 if column.name in self.sdtypes
             )

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from sdv.cag.base import BaseConstraint
 
-from sdv_llmgan.egress.column_view import MIN_ROWS, Shown
+from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.policy import EgressPolicy
+from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
@@ -133,8 +134,8 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
     notes.append(
-        f'Ranges are rounded here, and categories of fewer than {MIN_ROWS} training rows are not '
-        'named.'
+        f'Ranges are rounded here, and categories of fewer than {MIN_ROWS_TOLD} training rows are '
+        'not named.'
     )
     return Section(
         'process',
@@ -256,7 +257,8 @@ def _discreet(process: GenerationProcess, model: FittedModel) -> GenerationProce
         return process  # the policy saw to it
     training = model.writer.examples.training
     columns = tuple(
-        Shown.sent(column, training[column.name], capped=True).column for column in process.schema
+        ColumnView.sent(column, training[column.name], capped=True).column
+        for column in process.schema
     )
     return replace(process, schema=TableSchema(columns))
 

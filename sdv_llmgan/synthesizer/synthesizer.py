@@ -22,7 +22,7 @@ from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
-from sdv_llmgan.loop.loop import MIN_ROWS
+from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
 from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
@@ -239,10 +239,10 @@ class LLMGANSynthesizer(Conditional):
                 if isinstance(text, str)
             )
         ]
-        if len(table) < MIN_ROWS:
+        if len(table) < MIN_ROWS_JUDGED:
             errors.append(
-                f'The table has {plural(len(table), "row")}; at least {MIN_ROWS} are needed, one '
-                'to learn from and one to judge by.'
+                f'The table has {plural(len(table), "row")}; at least {MIN_ROWS_JUDGED} are '
+                'needed, one to learn from and one to judge by.'
             )
         handed_over = self._handed_over(self._original_metadata)
         return errors + unlearnable(table, handed_over, enforce_rounding=self.enforce_rounding)

@@ -20,7 +20,7 @@ from sdv_llmgan.table.schema import TableSchema
 
 #: A kind of row (a leaf of a tree) has at least so many training rows, and there are at most so
 #: many kinds: a few that matter, for generated rows are not spread like the training rows.
-MIN_ROWS = 5
+MIN_ROWS_IN_LEAF = 5
 MAX_KINDS = 8
 
 
@@ -94,7 +94,7 @@ class MissingPatterns:
                 [self.numbers[other] for other in before] or [np.zeros(len(empty))]
             )
             tree = DecisionTreeClassifier(
-                min_samples_leaf=MIN_ROWS, max_leaf_nodes=MAX_KINDS, random_state=0
+                min_samples_leaf=MIN_ROWS_IN_LEAF, max_leaf_nodes=MAX_KINDS, random_state=0
             )
             self._trees[key] = tree.fit(features, empty)
             self._leaves[key] = tree.apply(features)

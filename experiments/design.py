@@ -1,8 +1,8 @@
 """The distilled sampler on design rows: what to change is decided here, never on test rows.
 
-python benchmarks/design.py                                   # as it is
-python benchmarks/design.py --set thinning.AIM_OFF=1.2,0.8    # values side by side, same draws
-python benchmarks/design.py --tables magic insurance --rows 25 50 --draws 8
+python experiments/design.py                                   # as it is
+python experiments/design.py --set thinning.AIM_OFF=1.2,0.8    # values side by side, same draws
+python experiments/design.py --tables magic insurance --rows 25 50 --draws 8
 
 Of a table's training rows (at most 800; those that are test rows of MALLM-GAN's protocol left out)
 some are drawn to be fitted, the rest is held out: one half for ML efficacy, one for the DCR share.

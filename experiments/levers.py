@@ -1,7 +1,7 @@
 """Levers of the generator, each on the same design rows: which of them pays is decided here.
 
-python benchmarks/levers.py                                   # adult, insurance; 50 rows, 4 draws
-python benchmarks/levers.py --tables magic --rows 50 100 --draws 8 --out levers.csv
+python experiments/levers.py                                   # adult, insurance; 50 rows, 4 draws
+python experiments/levers.py --tables magic --rows 50 100 --draws 8 --out levers.csv
 
     training rows -> few-shot examples, begun rows -> model -> rows -> chosen or changed -> scores
                      ^ levers that ask the model                      ^ levers on rows of the base

@@ -1,6 +1,6 @@
 """What a fit takes beside its calls, by the number of columns: the graph and the local sampler.
 
-python benchmarks/columns_speed.py [--columns 15 40 80] [--rows 100] [--graph-only]
+python experiments/columns_speed.py [--columns 15 40 80] [--rows 100] [--graph-only]
 
 Columns are normal numbers, seven in ten of them an earlier one's effect. Seconds of processor
 time on one thread, which other work on the machine hardly changes.

@@ -1,6 +1,6 @@
 """How fast the distilled sampler fits and draws, beside CTGAN.
 
-python benchmarks/distilled_speed.py TABLE.csv [--rows 1000000] [--ctgan-epochs 1] [--no-ctgan]
+python experiments/distilled_speed.py TABLE.csv [--rows 1000000] [--ctgan-epochs 1] [--no-ctgan]
 
 Needs SDV 2, whose synthesizers take tables by name.
 

@@ -1,6 +1,6 @@
 """How long ``analyze`` takes: 32,000 rows x 15 columns against as many, by default.
 
-python benchmarks/analyze_speed.py [--csv TABLE.csv] [--rows 32000] [--repeat 3]
+python experiments/analyze_speed.py [--csv TABLE.csv] [--rows 32000] [--repeat 3]
 
 Without a CSV file a table like a census is made up: 6 numerical columns (one with many zeros, one
 with missing values), a datetime, 7 categorical columns of 2 to 1,000 categories, and a boolean.

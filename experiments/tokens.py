@@ -2,7 +2,7 @@
 
     training rows -> requests -> replies of valid rows -> tokens read and written, accepted rows
 
-    python benchmarks/tokens.py [--data ../shared/data] [--rows 1000]
+    python experiments/tokens.py [--data ../shared/data] [--rows 1000]
 
 Nobody is asked: the replies are training rows with some of their cells exchanged, written as each
 prompt wants them, so that both sides have rows as long as real ones and nearly all are accepted.

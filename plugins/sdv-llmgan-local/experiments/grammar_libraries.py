@@ -3,7 +3,7 @@
     schema -> compiled grammar -> 50 replies of randomly chosen allowed tokens -> valid? how fast?
 
 A reply is drawn from the allowed tokens at random, so a keyword that a library ignores shows as
-invalid replies. Run: python benchmarks/grammar_libraries.py tokenizer_folder
+invalid replies. Run: python experiments/grammar_libraries.py tokenizer_folder
 (any folder or hub id with a tokenizer; needs xgrammar, outlines-core and jsonschema beside this
 plugin).
 """

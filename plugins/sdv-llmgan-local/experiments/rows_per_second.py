@@ -2,7 +2,7 @@
 
     table -> prompts (a shared part, a few examples for each group) -> replies -> rows/s, valid rows
 
-Run: python benchmarks/rows_per_second.py adult.csv
+Run: python experiments/rows_per_second.py adult.csv
 """
 
 from __future__ import annotations

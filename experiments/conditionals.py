@@ -1,7 +1,7 @@
 """How well single columns are told from all others, on design rows.
 
-python benchmarks/conditionals.py --rows 50
-python benchmarks/conditionals.py --rows 25 100 --set candidates.MULTIPLIED=4,8
+python experiments/conditionals.py --rows 50
+python experiments/conditionals.py --rows 25 100 --set candidates.MULTIPLIED=4,8
 
 Rows and ``--set`` are those of ``design.py``. R2 is that of the mean of the predicted distribution
 (higher is better), CRPS as the sampler judges by (lower is better; see ``stacking.crps``), both on

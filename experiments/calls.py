@@ -1,9 +1,9 @@
 """How calls to a remote model go: speed, a soak with faults, and random kills.
 
-    python benchmarks/calls.py speed [--rows 2000] [--in-flight 32] [--delay 0.2]
-    python benchmarks/calls.py soak [--rows 50000]
-    python benchmarks/calls.py kill [--kills 20]
-    python benchmarks/calls.py side --mock-python PATH   (of an environment with mostlyai-mock)
+    python experiments/calls.py speed [--rows 2000] [--in-flight 32] [--delay 0.2]
+    python experiments/calls.py soak [--rows 50000]
+    python experiments/calls.py kill [--kills 20]
+    python experiments/calls.py side --mock-python PATH   (of an environment with mostlyai-mock)
 
 The server is this file in a process of its own, on loopback; it speaks as OpenAI does, and the
 SDK's own client talks to it.

@@ -1,7 +1,7 @@
 """How long a fit takes without a language model's time: random rows stand in for a model's.
 
-python benchmarks/fit_speed.py    # Adult (14 columns), training rows of MALLM-GAN's protocol
-python benchmarks/fit_speed.py --rows 800 --seeds 3
+python experiments/fit_speed.py    # Adult (14 columns), training rows of MALLM-GAN's protocol
+python experiments/fit_speed.py --rows 800 --seeds 3
 
 Each line has seconds of CPU and of wall clock, and how many causal graphs were compared: that of
 the best process and, where it is another one, the first. ``llm`` is all but the local sampler.
