@@ -17,19 +17,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sdmetrics.goal import Goal
-from sdmetrics.single_table.base import SingleTableMetric
 from sklearn.neighbors import NearestNeighbors
 
-from sdv_llmgan.metrics.encoding import Numbers, check_rows, encode
-from sdv_llmgan.table.types import SDVMetadata
+from sdv_llmgan.metrics.base import TableMetric
+from sdv_llmgan.metrics.encoding import EncodedTable, Numbers
 
 #: The shares at which the curves are read, as synthcity reads them.
 SHARES = np.linspace(0, 1, 30)
 
 
-class AlphaPrecision(SingleTableMetric):
+class AlphaPrecision(TableMetric):
     """Share of synthetic rows within the alpha-support of the real ones, over all alpha.
 
     In [0, 1], higher is better: 1 where the synthetic rows lie as far from the real rows' centre
@@ -37,60 +34,26 @@ class AlphaPrecision(SingleTableMetric):
     """
 
     name = 'Alpha-precision'
-    goal = Goal.MAXIMIZE
-    min_value = 0.0
-    max_value = 1.0
 
     @classmethod
-    def compute(
-        cls,
-        real_data: pd.DataFrame,
-        synthetic_data: pd.DataFrame,
-        metadata: SDVMetadata = None,
-    ) -> float:
-        """The metric.
-
-        Args:
-            real_data: Shape (n_real, n_columns).
-            synthetic_data: Shape (n_synthetic, n_columns).
-            metadata: A metadata ``dict`` or object of one table; ``None``: by dtypes.
-
-        Raises:
-            ValueError: A table is empty, the tables' columns differ or none can be compared.
-        """
-        check_rows([real_data, synthetic_data])
-        real, synthetic = encode([real_data, synthetic_data], metadata)
-        return alpha_precision(real.one_hot(), synthetic.one_hot())
+    def _breakdown(cls, real: EncodedTable, synthetic: EncodedTable) -> dict[str, float]:
+        return {'score': alpha_precision(real.one_hot(), synthetic.one_hot())}
 
 
-class BetaRecall(SingleTableMetric):
+class BetaRecall(TableMetric):
     """Share of real rows that the beta-support of the synthetic ones covers, over all beta.
 
     A real row is covered where some synthetic row is at least as near as the nearest other real
     row. In [0, 1], higher is better; a fresh sample of as many real rows gets about 0.5, and copies
     of the real rows get 1, so what lies far above one half speaks for copying. It grows with the
-    number of synthetic rows: compare tables of equal size.
+    number of synthetic rows: compare tables of equal size. Needs two real rows.
     """
 
     name = 'Beta-recall'
-    goal = Goal.MAXIMIZE
-    min_value = 0.0
-    max_value = 1.0
 
     @classmethod
-    def compute(
-        cls,
-        real_data: pd.DataFrame,
-        synthetic_data: pd.DataFrame,
-        metadata: SDVMetadata = None,
-    ) -> float:
-        """The metric; arguments and errors are those of ``AlphaPrecision.compute``.
-
-        Two real rows are needed, too.
-        """
-        check_rows([real_data, synthetic_data])
-        real, synthetic = encode([real_data, synthetic_data], metadata)
-        return beta_recall(real.one_hot(), synthetic.one_hot())
+    def _breakdown(cls, real: EncodedTable, synthetic: EncodedTable) -> dict[str, float]:
+        return {'score': beta_recall(real.one_hot(), synthetic.one_hot())}
 
 
 def alpha_precision(real: Numbers, synthetic: Numbers) -> float:

@@ -11,6 +11,7 @@ from scipy.special import gammaln
 from sdmetrics.goal import Goal
 from sdmetrics.single_table.base import SingleTableMetric
 
+from sdv_llmgan.metrics.base import TableMetric
 from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, check_rows, encode
 from sdv_llmgan.table.types import SDVMetadata
 
@@ -114,54 +115,23 @@ class DCRShare(SingleTableMetric):
         return min(1.0, 2 * nearer)
 
 
-class CopiedRows(SingleTableMetric):
+class CopiedRows(TableMetric):
     """Share of synthetic rows that equal a row of the real table in every column.
 
     In [0, 1], lower is better. Read it beside the same figure for held-out rows in place of the
     synthetic ones: in a table of few categories, honest rows repeat real ones by chance. Keys and
-    personal data take no part; numbers are compared as they stand.
+    personal data take no part; numbers are compared as they stand. ``compute_breakdown`` also has
+    ``copies``, how many synthetic rows are copies.
     """
 
     name = 'Copied rows'
     goal = Goal.MINIMIZE
-    min_value = 0.0
-    max_value = 1.0
 
     @classmethod
-    def compute(
-        cls,
-        real_data: pd.DataFrame,
-        synthetic_data: pd.DataFrame,
-        metadata: SDVMetadata = None,
-    ) -> float:
-        """The metric; arguments and errors are those of ``compute_breakdown``."""
-        return cls.compute_breakdown(real_data, synthetic_data, metadata)['score']
-
-    @classmethod
-    def compute_breakdown(
-        cls,
-        real_data: pd.DataFrame,
-        synthetic_data: pd.DataFrame,
-        metadata: SDVMetadata = None,
-    ) -> dict[str, float]:
-        """The metric and the number of copies.
-
-        Args:
-            real_data: Shape (n_real, n_columns).
-            synthetic_data: Shape (n_synthetic, n_columns).
-            metadata: A metadata ``dict`` or object of one table; ``None``: by dtypes.
-
-        Returns:
-            ``score`` and ``copies``, how many synthetic rows are copies.
-
-        Raises:
-            ValueError: A table is empty, the tables' columns differ or none can be compared.
-        """
-        check_rows([real_data, synthetic_data])
-        real, synthetic = encode([real_data, synthetic_data], metadata)
+    def _breakdown(cls, real: EncodedTable, synthetic: EncodedTable) -> dict[str, float]:
         known = set(_keys(real))
         copies = sum(key in known for key in _keys(synthetic))
-        return {'score': copies / len(synthetic_data), 'copies': copies}
+        return {'score': copies / len(synthetic.numbers), 'copies': copies}
 
 
 def _share_nearer(
