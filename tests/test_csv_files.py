@@ -69,6 +69,18 @@ LAYOUTS = {
     'a total that is a kind': ('n,b\nTotal,1\npart,3\nTotal,4\n', {'n': ['Total', 'part', 'Total'], 'b': [1, 3, 4]}),
     'one column': ('a\n1\n2\n', {'a': [1, 2]}),
     'one column with a gap': ('a\n1\n""\n2\n', {'a': [1, GAP, 2]}),
+    'one column of decimal commas': ('price\n1,5\n2,75\n', {'price': [1.5, 2.75]}),
+    'one column with a whole number': ('price EUR\n1,5 €\n3 €\n', {'price EUR': [1.5, 3.0]}),
+    'one column of German thousands': ('z\n1.234,56\n2,75\n', {'z': [1234.56, 2.75]}),
+    'one column of bare fractions': ('z\n,5\n,75\n', {'z': [0.5, 0.75]}),
+    'one column of spaced thousands': ('z\n1 234\n2 500\n', {'z': [1234, 2500]}),
+    'one column of thousands in quotes': ('z\n"1,234"\n"5,678"\n', {'z': [1234, 5678]}),
+    'one column of prices in quotes': ('z\n"1,5"\n"2,75"\n', {'z': [1.5, 2.75]}),
+    'one column with names of rows': ('"z"\n"1",5\n"2",75\n', {'Unnamed: 0': [1, 2], 'z': [5, 75]}),
+    'tabs below one name': ('z\n1\t234\n2\t567\n', {'Unnamed: 0': [1, 2], 'z': [234, 567]}),
+    'decimal commas between spaces': ('a b\nx 5,1\ny 7,4\n', {'a': ['x', 'y'], 'b': [5.1, 7.4]}),
+    'dates before decimal commas': ('day z\n2024-01-01 1,5\n2024-01-02 2,75\n', {'day': ['2024-01-01', '2024-01-02'], 'z': [1.5, 2.75]}),
+    'decimal commas between commas': ('ward,z\nA,1,5\nA,2,75\n', None),
     'one row': ('a,b\n1,x\n', {'a': [1], 'b': ['x']}),
     'a name twice': ('a,a\n1,2\n', None),
     'a long row': ('a,b\n1,x\n2,y,z\n3,w\n', None),
@@ -185,15 +197,52 @@ def test_cells_are_read_for_what_they_mean(case):
 
 
 def test_the_decimal_sign_is_of_the_column():
-    table, said = read('lat;price;count\n48.137;3,50;1.200\n47.999;12,00;900\n48.250;1.250,00;1\n')
+    table, said = read('lat;price;count\n48.1374;3,50;1.200\n47.999;12,00;900\n48.25;1.250,00;1\n')
     assert cells(table) == {
-        'lat': [48.137, 47.999, 48.25],
+        'lat': [48.1374, 47.999, 48.25],
         'price': [3.5, 12.0, 1250.0],
         'count': [1200, 900, 1],
     }
     assert 'with decimal commas: price' in said[0]
-    assert said[1].startswith('"lat" reads 48.137 as 48.137; "count" reads 1.200 as 1,200.0')
+    assert said[1].startswith('"count" reads 1.200 as 1,200.0')
     assert '--decimal' in said[1]
+
+
+@pytest.mark.parametrize(
+    ('sure', 'unsure', 'right', 'told'),
+    [
+        (['1.234,56', '2,75'], ['1.234', '5.678'], [1234, 5678], True),
+        (['3,50', '2,75'], ['1.234', '999'], [1234, 999], True),
+        (['3,50', '2,75'], ['1,234', '5,678'], [1.234, 5.678], False),
+        (['3,50', '2,75'], ['0,234', '5,678'], [0.234, 5.678], False),
+        (['1,234.56', '2.75'], ['1,234', '5,678'], [1234, 5678], True),
+        (['3.50', '2.75'], ['1.234', '5.678'], [1.234, 5.678], False),
+        (['3.50', '2.75'], ['0.234', '5.678'], [0.234, 5.678], False),
+        (['a', 'b'], ['1.234', '5.678'], [1.234, 5.678], True),
+        (['a', 'b'], ['1.234', '999'], [1234, 999], True),
+    ],
+)
+@pytest.mark.parametrize('separator', [';', '\t'])
+def test_a_column_that_can_be_read_either_way_follows_those_that_cannot(
+    sure, unsure, right, told, separator
+):
+    lines = ['a;b', *(f'{one};{other}' for one, other in zip(sure, unsure, strict=True))]
+    table, said = read('\n'.join(lines).replace(';', separator))
+    assert cells(table)['b'] == right
+    assert any('--decimal' in line for line in said) == told
+
+
+def test_commas_that_could_be_decimal_signs_or_separators_are_said():
+    table, said = read('price\n1,5\n2,75\n')
+    assert said[1] == "'price' is read as one column of numbers. --separator , cuts at commas."
+    assert cells(read('price\n1,5\n2,75\n', separator=',')[0]) == {
+        'Unnamed: 0': [1, 2],
+        'price': [5, 75],
+    }
+    table, said = read('price,n\n1,5,7\n2,75,8\n')
+    assert cells(table) == {'Unnamed: 0': [1, 2], 'price': [5, 75], 'n': [7, 8]}
+    assert said[1].startswith('Lines have one cell more than the header; the first is read as the')
+    assert len(read('a\n1\n2\n')[1]) == len(read('a,b\nx,5\ny,7\n')[1]) == 1
 
 
 def test_a_comma_file_has_thousands_in_quotes_where_nothing_else_is_said():

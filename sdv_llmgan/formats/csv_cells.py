@@ -187,7 +187,8 @@ def choose_sign(column: Column, usual: str | None, told: str | None, separator: 
 
     Args:
         column: Gets ``sign`` and ``sure``.
-        usual: The sign of those columns of the file where only one fits; ``None``: there is none.
+        usual: The sign that all columns of the file have where only one fits; ``None``: there is
+            none, or they differ.
         told: What the user says of columns where both fit.
         separator: Of the file.
     """
@@ -207,9 +208,10 @@ def choose_sign(column: Column, usual: str | None, told: str | None, separator: 
     # Cells such as 1,234 alone: three decimals, or thousands. Thousands also have cells without.
     used = '.' if any(number.fraction for number in column.read['.'].values()) else ','
     usual = usual or ('.' if separator == ',' else None)
-    column.sure = usual == used == '.'
-    mixed = not all(n.fraction or n.grouped for n in column.read[used].values())
-    if usual == used or not (mixed or (usual and used == ',')):
+    column.sure = usual == used
+    if usual is not None:
+        column.sign = usual
+    elif all(number.fraction or number.grouped for number in column.read[used].values()):
         column.sign = used
     else:
         column.sign = ',' if used == '.' else '.'

@@ -87,8 +87,8 @@ def parse_csv(
     missing = _missing(columns, known, like)
     told = _told(form.decimal, columns, path)
     numbers = {name: column for name, column in columns.items() if column.kind == 'numbers'}
-    signs = Counter(next(iter(c.read)) for c in numbers.values() if len(c.read) == 1)
-    usual = signs.most_common(1)[0][0] if signs else None
+    signs = {next(iter(column.read)) for column in numbers.values() if len(column.read) == 1}
+    usual = signs.pop() if len(signs) == 1 else None
     for name, column in numbers.items():
         choose_sign(column, usual, told.get(name, told.get('')), layout.separator)
     table = pd.DataFrame({

@@ -2,7 +2,8 @@
 
     text -> sep= line -> each separator cuts the first rows -> titles, header, rows, footers
 
-The separator that leaves the fewest of the first rows with another number of cells is taken.
+Of the separators that stand in the header, that is taken which leaves the fewest of the first rows
+with another number of cells. Commas and spaces below a single name are those of its numbers.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from sdv_llmgan.formats.csv_cells import look_at
 from sdv_llmgan.formats.words import and_list, plural
 
 SEPARATORS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars', ' ': 'spaces'}
+#: Of a file of one column: in no text, so that nothing is cut.
+NOWHERE = '\x1f'
 ROWS_READ = 200
 DECLARED = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n', re.IGNORECASE)
 TOTALS = re.compile(r'\W*(grand |sub)?(total|summe|gesamt|somme|totale|suma|итого|合計)\W*', re.I)
@@ -40,7 +44,7 @@ class Layout:
     Attributes:
         names: Of the columns; a nameless one is ``Unnamed: <index>``, as of pandas.
         columns: The cells of each, shape (n_columns, n_rows).
-        separator: One character.
+        separator: One character; ``NOWHERE`` where nothing is cut.
         found: What is not plain, in words.
         notes: Sentences on what was left out.
     """
@@ -87,7 +91,8 @@ def lay_out(
     end = _footers(rows, width) if skip_footer is None else len(rows) - skip_footer
     above, below = rows[:start], [row for row in rows[end:] if _filled(row)]
     empty = [row for row in rows[end:] if row[1] and not _filled(row)]
-    names, columns, dropped = _columns(rows[start:end], separator, path)
+    header, body = _named(rows[start:end], separator, path)
+    names, columns, dropped = _columns(header, body)
     return Layout(
         names,
         columns,
@@ -96,6 +101,7 @@ def lay_out(
         [
             *_left_out('above the header', '--skip-rows', [row for row in above if _filled(row)]),
             *_left_out('below the last row', '--skip-footer', below or empty),
+            *_commas_notes(separator, rows[start][1], header, body),
         ],
     )
 
@@ -103,7 +109,7 @@ def lay_out(
 def _notes(text: str, separator: str, quotes: int, dropped: int) -> list[str]:
     """What is unusual of how the cells are written."""
     said = {
-        f'separated by {SEPARATORS.get(separator, repr(separator))}': separator != ',',
+        f'separated by {SEPARATORS.get(separator, repr(separator))}': separator not in (',', NOWHERE),
         'with spaces beside separators': separator != ' ' and _is_spaced(text, separator),
         'with backslashes before quotes': quotes == 1,
         'with quotes as plain signs': quotes == 2,
@@ -118,6 +124,24 @@ def _left_out(where: str, option: str, rows: Sequence[Row]) -> list[str]:
     first = next((cell.strip() for cell in rows[0][1] if cell.strip()), '')
     said = f'{plural(len(rows), "line")} {where} left out, from line {rows[0][0]}'
     return [f'{said}{f" ({first[:40]!r})" if first else " (empty)"}. {option} 0 keeps all.']
+
+
+def _commas_notes(
+    separator: str, written: Sequence[str], header: Sequence[str], body: Sequence[Row]
+) -> list[str]:
+    """What commas were taken for, where they could be decimal signs or separators."""
+    if separator == NOWHERE and any(',' in cell for _, cells in body for cell in cells):
+        return [f'{header[0]!r} is read as one column of numbers. --separator , cuts at commas.']
+    if separator != ',' or header[1:] != list(written):
+        return []
+    columns = zip(*(cells for _, cells in body), strict=True)
+    beside = ([f'{a},{b}' for a, b in zip(*pair, strict=True)] for pair in pairwise(columns))
+    if all(look_at(cells).kind != 'numbers' for cells in beside):
+        return []
+    return [
+        'Lines have one cell more than the header; the first is read as the name of its row. If '
+        'commas are decimal signs here, the file needs another separator, or quotes.'
+    ]
 
 
 def _is_spaced(text: str, separator: str) -> bool:
@@ -221,7 +245,9 @@ def _footers(rows: Sequence[Row], width: int) -> int:
 
 def _separator(text: str, with_titles: bool) -> str:
     """The separator that cuts the first lines into the same number of cells, and into the most."""
-    best, rank = ',', (0.0, 0)
+    if _is_one_column(text):
+        return NOWHERE
+    best, rank = ',', (False, 0.0, 0)
     for separator in SEPARATORS:
         try:
             rows = list(islice(_reader(text, separator), ROWS_READ))
@@ -232,18 +258,33 @@ def _separator(text: str, with_titles: bool) -> str:
         cut = [cells for _, cells in rows[start:] if cells]
         if width < 2 or len(cut[0]) not in (width, width - 1):
             continue
-        if separator == ' ' and (rank[1] or not _heads(cut[0], cut[1:])):
+        names = len(cut[0]) > 1
+        if separator == ' ' and ((rank[2] and rank[0] >= names) or not _heads(cut[0], cut[1:])):
             continue  # words of a sentence
         alike = -sum(len(cells) != width for _, cells in rows if cells)
-        if not rank[1] or (alike, width) > rank:
-            best, rank = separator, (alike, width)
+        if not rank[2] or (names, alike, width) > rank:
+            best, rank = separator, (names, alike, width)
     return best
 
 
-def _columns(
-    rows: Sequence[Row], separator: str, path: Path
-) -> tuple[list[str], list[list[str]], int]:
-    """Names, cells by column, and how many columns were dropped that had neither.
+def _is_one_column(text: str) -> bool:
+    """Whether lines that commas or spaces cut are numbers as a whole: ``1,5``, ``1 234,50``."""
+    try:
+        lines, *cut = (
+            [cells for _, cells in islice(_reader(text, separator), ROWS_READ) if cells]
+            for separator in (NOWHERE, ',', ' ')
+        )
+    except csv.Error:
+        return False
+    if not lines or all(len(cells) == 1 for found in cut for cells in found[1:]):
+        return False
+    name, *rest = [cells[0] for cells in lines]
+    plain = not any(sign in name for sign in ',;\t|') and not any('\t' in line for line in rest)
+    return plain and look_at(rest).kind == 'numbers'
+
+
+def _named(rows: Sequence[Row], separator: str, path: Path) -> tuple[list[str], list[Row]]:
+    """A name for each cell of a line, which may be empty, and the lines below.
 
     Raises:
         ValueError: The header has a name twice, or a line is longer or shorter than it.
@@ -252,10 +293,11 @@ def _columns(
     body = [(number, cells) for number, cells in rows[1:] if cells]
     if twice := [n for n, times in Counter(filter(str.strip, header)).items() if times > 1]:
         raise ValueError(f'{path} has more than one column {and_list(twice)}; rename all but one.')
-    over = {len(cells) - len(header) for _, cells in body}
-    if over == {1}:  # R writes the names of rows without a name of their own
-        last = any(cells[-1].strip() for _, cells in body)
-        header = ['', *header] if last else [*header, '']
+    if {len(cells) - len(header) for _, cells in body} == {1}:
+        if not any(cells[-1].strip() for _, cells in body):
+            header = [*header, '']
+        elif len({cells[0] for _, cells in body}) == len(body):
+            header = ['', *header]  # R writes the names of rows without a name of their own
     for number, cells in body:
         if len(cells) != len(header):
             raise ValueError(
@@ -263,6 +305,11 @@ def _columns(
                 f'{len(header)}. Cells with {SEPARATORS.get(separator, repr(separator))} in them '
                 'need quotes. --separator, --skip-rows and --skip-footer say how it is cut.'
             )
+    return header, body
+
+
+def _columns(header: Sequence[str], body: Sequence[Row]) -> tuple[list[str], list[list[str]], int]:
+    """Names, cells by column, and how many columns were dropped that had neither."""
     columns = [[cells[index] for _, cells in body] for index in range(len(header))]
     kept = [
         index
