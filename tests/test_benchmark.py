@@ -437,7 +437,7 @@ def test_a_misspelt_setting_is_refused_before_the_run(text, words):
         (['few.csv'], 'few.csv needs at least 2 rows, found 1'),
         (['names.csv'], 'names.csv has 2 columns but no rows'),
         (['empty.csv'], 'empty.csv is empty'),
-        (['binary.csv'], 'binary.csv is not in utf-16'),
+        (['binary.csv'], 'binary.csv is no text file'),
         ([str(ADULT), '--metadata', str(ADULT)], "adult_100.csv needs to be SDV's metadata"),
         ([str(ADULT), '--metadata', 'none.json'], "none.json needs to be SDV's metadata"),
         ([str(ADULT), '--metadata', 'list.json'], "list.json needs to be SDV's metadata"),

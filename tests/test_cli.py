@@ -580,7 +580,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(desk):
         (b'age,job\n41,nurse\n30\n', 'line 3: 1 cell, where the header has 2'),
         (b'age,job\n41,' + b'x' * 200_000 + b'\n', 'line 2: field larger than field limit'),
         (b'age,age\n41,30\n', 'more than one column age'),
-        (b'\x80\x04\x95\x00\x00pickle', 'data.csv is no text file; a CSV file is needed'),
+        (b'\x80\x04\x95\x00\x00pickle', 'data.csv is no text file: it begins as a pickle'),
     ],
 )
 def test_files_that_are_no_tables_are_errors(tmp_path, raw, message):

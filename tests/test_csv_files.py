@@ -3,7 +3,11 @@
 # ruff: noqa: E501 - a file and its meaning stand on one line
 from __future__ import annotations
 
+import gzip
+import io
 import math
+import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +303,44 @@ def test_a_guess_of_the_encoding_shows_what_it_reads():
     assert said[1] == "Windows-1252 is a guess; it reads 'Gyõr'. --encoding names another."
     with pytest.raises(ValueError, match="cp1250: 'Źródło'"):
         read('a,b\nŹródło,1\n'.encode('cp1250'))
+
+
+def zipped(name: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, 'w') as archive:
+        archive.writestr(name, 'a,b')
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ('raw', 'found', 'remedy'),
+    [
+        (zipped('[Content_Types].xml'), 'begins as an Excel workbook does', 'Save a sheet as CSV.'),
+        (b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', 'an Excel workbook', 'Save a sheet as CSV.'),
+        (zipped('data.csv'), 'begins as an archive does', 'Unpack it.'),
+        (gzip.compress(b'a,b'), 'begins as an archive does', 'Unpack it.'),
+        (b'\x89PNG\r\n\x1a\n', 'begins as a picture does', 'A CSV file is needed.'),
+        (b'\xff\xd8\xff\xe0\0\x10JFIF', 'begins as a picture does', 'A CSV file is needed.'),
+        (b'%PDF-1.7\n%\xe2\xe3\x01', 'begins as a PDF does', 'A CSV file is needed.'),
+        (pickle.dumps(pd.DataFrame({'a': [1]})), 'begins as a pickle does', 'with to_csv.'),
+        (pickle.dumps([1, 2], protocol=2), 'begins as a pickle does', 'with to_csv.'),
+        (b'PAR1\x15\x04', 'begins as a binary table does', 'with to_csv.'),
+        (b'SQLite format 3\0', 'begins as a database does', 'with to_csv.'),
+        (b'\x7fELF\x02\x01\xf0\x9f', 'has control characters', 'A CSV file is needed.'),
+        (b'\xff\xfe\x00', 'begins as UTF-16 does, but', 'A CSV file is needed.'),
+        ('a,b\n1,2\n'.encode('utf-16-le'), 'has bytes of 0', '--encoding utf-16-le.'),
+    ],
+)
+def test_what_is_no_text_is_refused_by_what_it_is(raw, found, remedy):
+    with pytest.raises(ValueError, match='data.csv is no text file: it ') as caught:
+        read(raw)
+    assert found in str(caught.value)
+    assert str(caught.value).endswith(remedy)
+
+
+def test_text_that_begins_as_another_kind_of_file_is_text():
+    assert cells(read('PAR1,PAR2\n1,2\n')[0]) == {'PAR1': [1], 'PAR2': [2]}
+    assert cells(read('a,b\n1,2\n'.encode('utf-16-le'), encoding='utf-16-le')[0])['b'] == [2]
 
 
 def test_a_form_that_does_not_fit_is_an_error():

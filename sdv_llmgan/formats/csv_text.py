@@ -16,6 +16,19 @@ MARKS = (
     (codecs.BOM_UTF16_LE, 'utf-16', 'UTF-16'),
     (codecs.BOM_UTF16_BE, 'utf-16', 'UTF-16'),
 )
+#: How files begin that are no text, what they are, and how a table in them becomes a CSV file.
+NO_TEXT = (
+    (rb'PK\x03\x04.{26}(\[Content_Types\]|_rels|xl)', 'an Excel workbook', 'Save a sheet as CSV'),
+    (rb'\xd0\xcf\x11\xe0', 'an Excel workbook', 'Save a sheet as CSV'),
+    (rb'PK\x03\x04|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!', 'an archive', 'Unpack it'),
+    (rb'\x89PNG|\xff\xd8\xff|GIF8|RIFF|BM.{4}\0\0\0\0|II\*\0|MM\0\*', 'a picture', ''),
+    (rb'%PDF-', 'a PDF', ''),
+    (rb'\x80[\x02-\x05][\x95}\]c(K]', 'a pickle', 'Read it with pandas, and write it with to_csv'),
+    (rb'PAR1|ARROW1|\x89HDF', 'a binary table', 'Read it with pandas, and write it with to_csv'),
+    (rb'SQLite format 3\0', 'a database', 'Read it with pandas, and write it with to_csv'),
+)
+#: Text hardly has these, and no text that is in Windows-1252.
+CONTROLS = re.compile(rb'[\x00-\x08\x0e-\x1a]')
 #: What is shown to a user who has to name the encoding.
 OTHERS = ('cp1252', 'cp1250', 'cp1251', 'shift_jis', 'gb18030')
 #: Signs that stand alone or in rows in Western text, too.
@@ -43,16 +56,25 @@ def decode(raw: bytes, path: Path, encoding: str | None = None) -> tuple[str, li
     Raises:
         ValueError: The encoding is unknown, does not fit, or cannot be guessed, or this is no text.
     """
+    controlled = CONTROLS.search(raw)
+    for start, kind, remedy in NO_TEXT:
+        if controlled and re.match(start, raw, re.DOTALL):
+            raise _no_text(path, f'it begins as {kind} does', remedy)
     if encoding is not None:
         return _checked(_named(raw, path, encoding), path), [], ''
     for mark, codec, name in MARKS:
         if raw.startswith(mark):
             said = 'with a byte-order mark' if name == 'UTF-8' else f'in {name}, not UTF-8'
-            return _checked(_named(raw, path, codec), path), [said], ''
+            text = _decoded(raw, codec)
+            if text is None:
+                raise _no_text(path, f'it begins as {name} does, but does not go on so')
+            return _checked(text, path), [said], ''
     try:
         return _checked(raw.decode('utf-8'), path), [], ''
     except UnicodeDecodeError as error:
         odd = raw[error.start]
+    if controlled:
+        raise _no_text(path, 'it is not in UTF-8, and has control characters')
     text = _decoded(raw, 'cp1252')
     if text is None or FOREIGN.search(text) or WITHIN.search(text):
         shown = [(name, _decoded(raw, name)) for name in OTHERS]
@@ -91,8 +113,15 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 def _checked(text: str, path: Path) -> str:
     if '\0' in text:
-        raise ValueError(f'{path} is no text file; a CSV file is needed.')
+        raise _no_text(
+            path, 'it has bytes of 0', 'If it is UTF-16 without a mark, give --encoding utf-16-le'
+        )
     return text
+
+
+def _no_text(path: Path, found: str, remedy: str = '') -> ValueError:
+    end = f' {remedy}.' if remedy else ''
+    return ValueError(f'{path} is no text file: {found}. A CSV file is needed.{end}')
 
 
 def _example(text: str) -> str:
