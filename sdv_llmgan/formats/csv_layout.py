@@ -109,7 +109,8 @@ def lay_out(
 def _notes(text: str, separator: str, quotes: int, dropped: int) -> list[str]:
     """What is unusual of how the cells are written."""
     said = {
-        f'separated by {SEPARATORS.get(separator, repr(separator))}': separator not in (',', NOWHERE),
+        f'separated by {SEPARATORS.get(separator, repr(separator))}': separator
+        not in (',', NOWHERE),
         'with spaces beside separators': separator != ' ' and _is_spaced(text, separator),
         'with backslashes before quotes': quotes == 1,
         'with quotes as plain signs': quotes == 2,
