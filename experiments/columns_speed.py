@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import Column, TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
 
 
 def linked_columns(num_rows: int, num_columns: int) -> pd.DataFrame:
@@ -48,7 +49,7 @@ def main() -> None:
             learned = time.process_time()
             line = f'{num_columns} columns x {arguments.rows} rows: graph {learned - started:.1f} s'
             if not arguments.graph_only:
-                DistilledSampler.fit(table, schema, [graph])
+                DistilledSampler.fit(TrainingSet(table, schema), [graph])
                 line += f', local sampler {time.process_time() - learned:.1f} s'
         print(f'{line} ({len(graph.edges)} edges)', flush=True)
 

@@ -28,6 +28,7 @@ from sdv_llmgan.metrics import DCRShare, MLEfficacy
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
 
 POOL = 800
 SOURCES = {source.train: source for source in (*MALLM_GAN.sources, *SYNTHIA.sources)}
@@ -84,7 +85,7 @@ def drawn(
     schema = TableSchema.from_sdv(table.sdv_metadata(), fitted)
     plain = schema.to_plain(fitted)
     graph = learn_causal_graph(plain, schema)
-    sampler = DistilledSampler.fit(plain, schema, [graph], seed=seed, target=table.target)
+    sampler = DistilledSampler.fit(TrainingSet(plain, schema, seed, table.target), [graph])
     return [
         schema.from_plain(sampler.sample(len(fitted), np.random.default_rng([seed, number])))
         for number in range(samples)

@@ -21,6 +21,7 @@ from sdv.single_table import CTGANSynthesizer
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
 
 
 def metadata_of(table: pd.DataFrame) -> Metadata:
@@ -51,7 +52,7 @@ def main() -> None:
     schema = TableSchema.from_sdv(metadata, table)
 
     start = time.perf_counter()
-    sampler = DistilledSampler.fit(schema.to_plain(table), schema, [CausalGraph()])
+    sampler = DistilledSampler.fit(TrainingSet(schema.to_plain(table), schema), [CausalGraph()])
     print(f'distilled: fit on {len(table)} rows {time.perf_counter() - start:.1f} s')
     start = time.perf_counter()
     drawn = sum(len(chunk) for chunk in sampler.chunks(arguments.rows, np.random.default_rng(0)))

@@ -31,6 +31,7 @@ from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, DCRShare, MLEfficacy
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples, Piece
 from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.wanted import Wanted
 
 BASE = 'base'
 SCORES = ('mle', 'dcr_share', 'alpha_precision', 'beta_recall')
@@ -109,7 +110,7 @@ def seeded(
         name: [Allowed.exactly(trial.schema[name].to_json_value(value)) for value in drawn[name]]
         for name in settled(trial)
     }
-    return trial.write(rng, begun=pd.DataFrame(cells, drawn.index, dtype=object))
+    return trial.write(rng, wanted=Wanted(pd.DataFrame(cells, drawn.index, dtype=object)))
 
 
 def roots(trial: Trial) -> list[str]:

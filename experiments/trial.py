@@ -15,12 +15,15 @@ from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples
+from sdv_llmgan.samplers.base import Learned
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.samplers.llm import LLMSampler
-from sdv_llmgan.table.allowed import unconditioned
+from sdv_llmgan.samplers.rounds import Rounds
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import MAX_STRATA, find_strata
+from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
 #: The shortest loop that there is: one batch of a few rows. One row is asked for with each example.
 SHORTEST = {'optimize': False, 'max_batches': 1, 'batch_size': 5, 'rows_per_example': 1}
@@ -87,26 +90,26 @@ class Trial:
     def local(self) -> DistilledSampler:
         """The distilled sampler, fitted on the training rows."""
         graph = self.model.fitted.process.causal_graph
-        return DistilledSampler.fit(
-            self.training, self.schema, [graph], seed=self.seed, target=self.target
-        )
+        training = TrainingSet(self.training, self.schema, self.seed, self.target)
+        return DistilledSampler.fit(training, [graph])
 
     def write(
         self,
         rng: np.random.Generator,
         examples: Examples | None = None,
-        begun: pd.DataFrame | None = None,
+        wanted: Wanted | None = None,
     ) -> pd.DataFrame:
         """Have the language model write as many plain rows as were fitted on.
 
         Args:
             rng: Draws examples and seeds requests.
             examples: Where they come from; ``None``: training rows, at random.
-            begun: ``Allowed`` by cell, one line a row wanted; ``None``: nothing is settled.
+            wanted: What is settled of them; ``None``: nothing.
         """
         writer = replace(self.model.writer, examples=examples or self.examples)
-        begun = unconditioned(len(self.training)) if begun is None else begun
-        return LLMSampler(writer, self.model.fitted.process).sample(begun, rng)
+        sampler = LLMSampler(Learned(self.model.fitted.process, writer))
+        rounds = Rounds(sampler, writer.rules, self.model.fitted.max_top_ups)
+        return rounds.sample(wanted or Wanted.unconditioned(len(self.training)), rng)
 
     def real_odds(self, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Odds of training rows and of generated ones of being real, by a cross-fitted forest."""

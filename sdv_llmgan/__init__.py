@@ -38,8 +38,12 @@ from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import RangeCondition
+from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
+from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
 __version__ = '0.1.0'
 
@@ -60,8 +64,10 @@ __all__ = [
     'History',
     'LLMGANError',
     'LLMGANSynthesizer',
+    'Learned',
     'Message',
     'OpenAIProvider',
+    'ParsedRows',
     'PluginError',
     'Preview',
     'Prices',
@@ -72,13 +78,16 @@ __all__ = [
     'ReplyCache',
     'ReplyError',
     'Request',
+    'Sampler',
     'SamplingError',
     'ScriptedProvider',
     'Step',
     'TableSchema',
+    'TrainingSet',
     'TransientError',
     'Usage',
     'Verdict',
+    'Wanted',
     'hookimpl',
     'verdict_from_probabilities',
 ]

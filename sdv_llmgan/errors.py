@@ -17,7 +17,7 @@ class LLMGANError(Exception):
 
 
 class PluginError(LLMGANError):
-    """A provider or discriminator is unknown, registered twice, or cannot be loaded."""
+    """A plugin is unknown, offered twice, cannot be loaded, or returns what it may not."""
 
 
 class ProviderError(LLMGANError):

@@ -8,9 +8,11 @@ import pluggy
 
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.samplers.base import Sampler
 
 ProviderFactory = Callable[[str], Provider]
 DiscriminatorFactory = Callable[[], Discriminator]
+SamplerFactory = Callable[[], Sampler]
 
 NAME = 'sdv_llmgan'
 hookspec = pluggy.HookspecMarker(NAME)
@@ -33,4 +35,13 @@ def register_discriminators(register: Callable[[str, DiscriminatorFactory], None
 
     Call ``register('forest', ForestDiscriminator)``; users then write ``discriminator='forest'``,
     and ``ForestDiscriminator()`` is made.
+    """
+
+
+@hookspec
+def register_samplers(register: Callable[[str, SamplerFactory], None]) -> None:
+    """Offer samplers: where rows come from after the fit.
+
+    Call ``register('copula', CopulaSampler)``; users then write ``sampler='copula'``, and
+    ``CopulaSampler()`` is made, and fitted at the end of the fit. ``'auto'`` is no free name.
     """

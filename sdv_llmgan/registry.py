@@ -1,4 +1,4 @@
-"""Providers and discriminators by name: those of this package and those of installed plugins."""
+"""Providers, discriminators and samplers by name: those of this package and of plugins."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.discriminators.mlp import MLPDiscriminator
 from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.errors import PluginError
-from sdv_llmgan.hookspecs import DiscriminatorFactory, ProviderFactory, hookimpl
+from sdv_llmgan.hookspecs import DiscriminatorFactory, ProviderFactory, SamplerFactory, hookimpl
 from sdv_llmgan.providers.anthropic import AnthropicProvider
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.llm import LLMSampler
+from sdv_llmgan.samplers.local import LocalSampler
 
 LOGGER = logging.getLogger(__name__)
 
@@ -52,6 +55,11 @@ class _Core:
         register('analyzer', AnalyzerDiscriminator)
         register('llm', LLMDiscriminator)
 
+    @hookimpl
+    def register_samplers(self, register: Callable[[str, SamplerFactory], None]) -> None:
+        register('llm', LLMSampler)
+        register('distilled', LocalSampler)
+
 
 def providers() -> dict[str, ProviderFactory]:
     """Installed providers by name."""
@@ -61,6 +69,11 @@ def providers() -> dict[str, ProviderFactory]:
 def discriminators() -> dict[str, DiscriminatorFactory]:
     """Installed discriminators by name."""
     return _collect('discriminator')
+
+
+def samplers() -> dict[str, SamplerFactory]:
+    """Installed samplers by name."""
+    return _collect('sampler')
 
 
 def find_provider(llm: str | Provider | None) -> Provider:
@@ -113,6 +126,23 @@ def find_discriminator(
     return found[discriminator]()
 
 
+def find_sampler(sampler: str | Sampler) -> Sampler:
+    """The sampler that a user named, or the one given.
+
+    Raises:
+        PluginError: There is no such sampler.
+    """
+    if isinstance(sampler, Sampler):
+        return sampler
+    found = samplers()
+    if not isinstance(sampler, str) or sampler not in found:
+        raise PluginError(
+            f"Unknown sampler {sampler!r}. {_installed(found)} 'auto' chooses between 'llm' and "
+            "'distilled'."
+        )
+    return found[sampler]()
+
+
 @cache
 def _plugins() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.NAME)
@@ -154,7 +184,7 @@ def _installed(found: Mapping[str, object]) -> str:
 
 
 def _collect(kind: str) -> dict[str, Any]:
-    """What all plugins offer of a kind, ``'provider'`` or ``'discriminator'``, by name."""
+    """What all plugins offer of a kind, such as ``'provider'``, by name."""
     found: dict[str, Any] = {}
 
     def register(name: str, factory: ProviderFactory | DiscriminatorFactory) -> None:

@@ -265,7 +265,7 @@ def split(
 
 
 @app.command(
-    help='List what is installed: providers of models, and discriminators.',
+    help='List what is installed: providers of models, discriminators and samplers.',
     short_help='List installed providers of models.',
 )
 @command
@@ -277,7 +277,11 @@ def providers(*, as_json: Json = False, verbose: Verbose = False) -> None:
     if as_json:
         answer(found)
         return
-    for kind, options in (('providers', '--llm NAME/MODEL'), ('discriminators', '--discriminator')):
+    for kind, options in (
+        ('providers', '--llm NAME/MODEL'),
+        ('discriminators', '--discriminator'),
+        ('samplers', '--sampler'),
+    ):
         show(f'{kind} ({options})')
         for plugin in found[kind]:
             show(f'  {plugin["name"]:<12} {plugin["what"]} [{plugin["from"]}]')

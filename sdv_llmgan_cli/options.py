@@ -139,7 +139,7 @@ class FitOptions:
     sampler: Annotated[
         str | None,
         typer.Option(
-            metavar='NAME', help='Where rows come from: llm, distilled (no calls) or auto.'
+            metavar='NAME', help='Where rows come from: llm, distilled (no calls), auto, …'
         ),
     ] = None
     epochs: Annotated[int | None, typer.Option(help='Passes over the table.')] = None

@@ -23,7 +23,7 @@ from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
-from sdv_llmgan.registry import discriminators, providers
+from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
@@ -168,7 +168,7 @@ def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
 
 
 def list_plugins() -> dict[str, list[dict[str, str]]]:
-    """Installed providers and discriminators: name, what it is, and where it comes from."""
+    """What is installed, by kind: name, what it is, and where it comes from."""
     return {
         kind: [
             {
@@ -178,7 +178,11 @@ def list_plugins() -> dict[str, list[dict[str, str]]]:
             }
             for name, factory in sorted(found.items())
         ]
-        for kind, found in (('providers', providers()), ('discriminators', discriminators()))
+        for kind, found in (
+            ('providers', providers()),
+            ('discriminators', discriminators()),
+            ('samplers', samplers()),
+        )
     }
 
 

@@ -21,7 +21,7 @@ from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.loop.history import History
-from sdv_llmgan.loop.settings import SamplerName
+from sdv_llmgan.registry import samplers
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import Column, TableSchema
 from sdv_llmgan_cli import work
@@ -161,7 +161,7 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
 
 def test_help_names_every_choice():
     text = run('fit', '--help').stdout
-    for choice in (*get_args(SamplerName), *get_args(MetadataDetail), *work.PRESETS):
+    for choice in ('auto', *samplers(), *get_args(MetadataDetail), *work.PRESETS):
         assert choice in text
 
 

@@ -1,4 +1,4 @@
-"""What every provider and every discriminator keeps to, whoever wrote it.
+"""What every provider, discriminator and sampler keeps to, whoever wrote it.
 
 Those of this package, of any plugin that is installed, and of a plugin that nothing here knows
 (``third-party``) go through the same tests.
@@ -16,11 +16,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import sdv_lines
+from sdv.cag import Inequality
 from sdv.metadata import Metadata
 from servers import Server
 from tables import visits, visits_metadata
 
-from sdv_llmgan import LLMGANSynthesizer, hookimpl, registry
+from sdv_llmgan import (
+    EgressPolicy,
+    LLMGANSynthesizer,
+    ParsedRows,
+    RangeCondition,
+    Sampler,
+    hookimpl,
+    registry,
+)
 from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
@@ -68,6 +77,19 @@ class AcmeDiscriminator(LogisticDiscriminator):
     """Another name for a working one."""
 
 
+class AcmeSampler(Sampler):
+    """Each cell from any training row; knows nothing of conditions and rules."""
+
+    def fit(self, training, learned):
+        self.rows = training.rows
+
+    def sample(self, wanted, rng):
+        drawn = {
+            name: rng.choice(values.to_numpy(), len(wanted)) for name, values in self.rows.items()
+        }
+        return ParsedRows(pd.DataFrame(drawn).astype(self.rows.dtypes))
+
+
 class Acme:
     @hookimpl
     def register_providers(self, register):
@@ -76,6 +98,10 @@ class Acme:
     @hookimpl
     def register_discriminators(self, register):
         register('third-party', AcmeDiscriminator)
+
+    @hookimpl
+    def register_samplers(self, register):
+        register('third-party', AcmeSampler)
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +123,7 @@ every_provider = pytest.mark.parametrize('name', sorted([*registry.providers(), 
 every_discriminator = pytest.mark.parametrize(
     'name', sorted([*registry.discriminators(), 'third-party'])
 )
+every_sampler = pytest.mark.parametrize('name', sorted([*registry.samplers(), 'third-party']))
 
 
 @pytest.fixture
@@ -330,3 +357,111 @@ def test_a_pickled_discriminator_judges_and_learns_as_the_first(name):
     np.testing.assert_array_equal(
         discriminator.judge(real, synthetic).p_real, restored.judge(real, synthetic).p_real
     )
+
+
+LOW = np.random.default_rng(0).integers(0, 60, 60)
+BEDS = pd.DataFrame({
+    'ward': np.resize(['north', 'south', 'east'], 60),
+    'low': LOW,
+    'high': LOW + np.resize([1, 5, 20, 30], 60),
+})
+BEDS_METADATA = Metadata.load_from_dict({
+    'tables': {
+        'beds': {
+            'columns': {
+                'ward': {'sdtype': 'categorical'},
+                'low': {'sdtype': 'numerical'},
+                'high': {'sdtype': 'numerical'},
+            }
+        }
+    }
+})
+
+
+@pytest.fixture(scope='module')
+def sampled():
+    """A synthesizer fitted with each sampler, kept for all tests."""
+    return {}
+
+
+def with_sampler(name, sampled, **settings):
+    if settings or name not in sampled:
+        usual = {'llm': 'scripted', 'max_batches': 1, 'causal_graph': 'none', 'cache': False}
+        made = LLMGANSynthesizer(BEDS_METADATA, sampler=name, **usual, **settings)
+        made.add_constraints([Inequality('low', 'high')])
+        sdv_lines.fit(made, BEDS)
+        if settings:
+            return made
+        sampled[name] = made
+    sampled[name].reset_sampling()
+    return sampled[name]
+
+
+@every_sampler
+def test_a_sampler_is_made_by_its_name_and_says_what_it_is(name):
+    sampler = registry.find_sampler(name)
+    assert isinstance(sampler, Sampler)
+    for said in (sampler.asks_model, sampler.writes_text, sampler.meets_wishes):
+        assert isinstance(said, bool)
+
+
+@every_sampler
+def test_as_many_rows_as_wanted_are_drawn_in_the_tables_form_under_its_rules(name, sampled):
+    made = with_sampler(name, sampled)
+    rows = sdv_lines.sample(made, 50)
+    assert rows.dtypes.equals(BEDS.dtypes)
+    assert len(rows) == 50
+    assert (rows['low'] <= rows['high']).all()
+    assert rows['low'].between(BEDS['low'].min(), BEDS['low'].max()).all()
+    assert set(rows['ward']) <= set(BEDS['ward'])
+    assert made.get_info()['sampler'] == name
+
+
+@every_sampler
+def test_rows_are_drawn_under_conditions_and_in_their_order(name, sampled):
+    made = with_sampler(name, sampled)
+    conditions = [RangeCondition({'low': (10, 30)}, 5), RangeCondition({'ward': 'north'}, 4)]
+    rows = sdv_lines.sample_from_conditions(made, conditions)
+    assert rows['low'][:5].between(10, 30).all()
+    assert rows['ward'][5:].tolist() == ['north'] * 4
+    assert (rows['low'] <= rows['high']).all()
+
+
+@every_sampler
+def test_a_sampler_draws_the_same_after_the_same_seed_and_goes_on_with_others(name, sampled):
+    made = with_sampler(name, sampled)
+    first, other = sdv_lines.sample(made, 10), sdv_lines.sample(made, 10)
+    made.reset_sampling()
+    pd.testing.assert_frame_equal(sdv_lines.sample(made, 10), first)
+    assert not first.equals(other)
+    again = sdv_lines.sample(with_sampler(name, sampled, seed=0), 10)
+    pd.testing.assert_frame_equal(again, first)
+
+
+@every_sampler
+def test_a_saved_synthesizer_draws_as_the_first_and_reports_where_rows_come_from(
+    name, sampled, tmp_path
+):
+    made = with_sampler(name, sampled)
+    made.save(str(tmp_path / 'model.pkl'))
+    again = sdv_lines.load(tmp_path / 'model.pkl')
+    again.reset_sampling()
+    pd.testing.assert_frame_equal(sdv_lines.sample(again, 10), sdv_lines.sample(made, 10))
+    assert again.get_info()['sampler'] == name
+
+
+@every_sampler
+@pytest.mark.parametrize('policy', [{'low': 'withhold'}, {'low': 'bucket', 'ward': 'pseudonymize'}])
+def test_a_sampler_draws_all_columns_whatever_models_may_see(name, sampled, policy):
+    made = with_sampler(name, sampled, egress=EgressPolicy(policy, max_rows=10))
+    rows = sdv_lines.sample(made, 20)
+    assert rows.dtypes.equals(BEDS.dtypes)
+    assert (rows['low'] <= rows['high']).all()
+
+
+@every_sampler
+def test_only_a_sampler_that_asks_a_model_makes_calls(name, sampled):
+    made = with_sampler(name, sampled)
+    before = made.get_usage()['calls'].sum()
+    sdv_lines.sample(made, 5)
+    assert (made.get_usage()['calls'].sum() > before) == registry.find_sampler(name).asks_model

@@ -16,11 +16,13 @@ from tables import LOOP_SETTINGS
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
 from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.loop.choose_sampler import Distillation
+from sdv_llmgan.loop.choose_sampler import compare, learned_by, training_set
 from sdv_llmgan.loop.comparison import Comparison, chance
+from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.schema import TableSchema
 
@@ -222,32 +224,35 @@ def stripes(num_rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({'x': x, 'y': np.where(x.astype(int) % 2, 'odd', 'even')})
 
 
+def distilling(view: View, process: GenerationProcess, history: History) -> Distillation:
+    fitted = FittedModel(process, history, view, writer=None, max_top_ups=0)
+    return Distillation(
+        training_set(view, LOOP_SETTINGS, enforce_range=True),
+        learned_by(fitted, LogisticDiscriminator(), seed=0),
+    )
+
+
 def test_quick_models_settle_the_comparison_only_where_they_win(monkeypatch):
     tried = []
-    fit_rows = Distillation._rows
+    rows_of = Distillation.rows_of
 
-    def spy(self, training, num_rows, quick):
+    def spy(self, part, num_rows, *, quick):
         tried.append(quick)
-        return fit_rows(self, training, num_rows, quick)
+        return rows_of(self, part, num_rows, quick=quick)
 
-    monkeypatch.setattr(Distillation, '_rows', spy)
+    monkeypatch.setattr(Distillation, 'rows_of', spy)
     levels = Column('y', 'categorical', ('even', 'odd'))
     schema = TableSchema((Column('x', 'number', decimals=9), levels))
-    distillation = Distillation.of(
-        View.everything(stripes(400, seed=0), schema),
-        History(),
-        GenerationProcess('', schema, CausalGraph((('x', 'y'),))),
-        LogisticDiscriminator(),
-        LOOP_SETTINGS,
-        enforce_range=True,
-    )
+    view = View.everything(stripes(400, seed=0), schema)
+    process = GenerationProcess('', schema, CausalGraph((('x', 'y'),)))
+    distillation = distilling(view, process, History())
     shuffled = stripes(100, seed=1).assign(y=stripes(100, seed=2)['y'])
-    poor = distillation.compare(shuffled)
+    poor = compare(distillation, view, shuffled)
     assert (poor.chosen, tried) == ('distilled', [True])
 
     # Lines and smooth curves do not see stripes, trees do.
     tried.clear()
-    good = distillation.compare(stripes(100, seed=3))
+    good = compare(distillation, view, stripes(100, seed=3))
     assert (good.chosen, tried) == ('distilled', [True, False])
     assert good.llm + good.margin < poor.distilled
     assert good.distilled < poor.distilled
@@ -264,14 +269,7 @@ def test_held_out_rows_choose_between_the_graph_of_the_best_process_and_the_firs
         history = History()
         history.steps.append(Step(0, 0, GenerationProcess('', schema, first)))
         process = GenerationProcess('', schema, best)
-        chosen = Distillation.of(
-            View.everything(table, schema),
-            history,
-            process,
-            LogisticDiscriminator(),
-            LOOP_SETTINGS,
-            enforce_range=True,
-        ).fit()
+        chosen = distilling(View.everything(table, schema), process, history).fit()
         assert chosen.causal_graph == (good if good in (first, best) else bad)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sdv_llmgan.samplers.distilled.standoff import Standoff
 from sdv_llmgan.samplers.distilled.thinning import AIM, thin
 from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 
 def people(num_rows: int = 200, seed: int = 0) -> tuple[pd.DataFrame, TableSchema]:
@@ -52,8 +54,17 @@ def _plain(table: pd.DataFrame) -> tuple[pd.DataFrame, TableSchema]:
     return schema.to_plain(table), schema
 
 
-def fit(table: pd.DataFrame, schema: TableSchema, **arguments) -> DistilledSampler:
-    return DistilledSampler.fit(table, schema, [CausalGraph()], **arguments)
+def fit(
+    table: pd.DataFrame,
+    schema: TableSchema,
+    causal_graphs: Sequence[CausalGraph] = (CausalGraph(),),
+    *,
+    enforce_range: bool = True,
+    reject_copies: bool = True,
+    **arguments,
+) -> DistilledSampler:
+    training = TrainingSet(table, schema, enforce_range=enforce_range, reject_copies=reject_copies)
+    return DistilledSampler.fit(training, causal_graphs, **arguments)
 
 
 def claims(num_rows: int) -> tuple[pd.DataFrame, TableSchema]:
@@ -192,7 +203,7 @@ def test_extra_rows_count_by_their_weight():
     extra = pd.concat([table.assign(sex='f')] * 3, ignore_index=True)
 
     def share_of_women(weight: float) -> float:
-        sampler = fit(table, schema, extra=extra, extra_weights=np.full(len(extra), weight))
+        sampler = fit(table, schema, generated=GeneratedRows.of(extra, np.full(len(extra), weight)))
         return (sampler.sample(500, np.random.default_rng(0))['sex'] == 'f').mean()
 
     real = (table['sex'] == 'f').mean()
@@ -204,12 +215,15 @@ def test_rows_that_repeat_what_they_were_shown_help_nobody_and_fresh_ones_do():
     table, schema = people(40)
     alone = fit(table, schema).nats
     copies, shown = pd.concat([table] * 5, ignore_index=True), np.tile(np.arange(40), 5)[:, None]
-    assert fit(table, schema, extra=copies).nats < alone - 0.3  # each row is told by its copies
-    assert fit(table, schema, extra=copies, extra_shown=shown).nats > alone - 0.1
-    fresh, _ = people(300, seed=1)
-    assert fit(table, schema, extra=fresh).nats < alone - 0.05
+    told = GeneratedRows.of(copies)
+    assert fit(table, schema, generated=told).nats < alone - 0.3  # each row is told by its copies
+    honest = GeneratedRows(copies, told.weights, shown)
+    assert fit(table, schema, generated=honest).nats > alone - 0.1
+    fresh = GeneratedRows.of(people(300, seed=1)[0])
+    assert fit(table, schema, generated=fresh).nats < alone - 0.05
     others = np.random.default_rng(0).integers(0, 40, (300, 2))
-    assert fit(table, schema, extra=fresh, extra_shown=others).nats < alone - 0.05
+    after_others = GeneratedRows(fresh.rows, fresh.weights, others)
+    assert fit(table, schema, generated=after_others).nats < alone - 0.05
 
 
 def test_rows_of_another_kind_do_not_look_like_help():
@@ -217,13 +231,19 @@ def test_rows_of_another_kind_do_not_look_like_help():
     fresh, _ = people(200, seed=1)
     rng = np.random.default_rng(2)
     odd = fresh.assign(charges=rng.uniform(0, 90_000, 200), age=rng.uniform(18, 64, 200).round())
-    assert fit(table, schema, extra=odd).nats > fit(table, schema).nats
+    assert fit(table, schema, generated=GeneratedRows.of(odd)).nats > fit(table, schema).nats
 
 
 def test_weights_that_do_not_fit_are_an_error():
+    table, _ = people(20)
+    with pytest.raises(ValueError, match='got 5 rows and 4 weights'):
+        GeneratedRows.of(table.head(5), np.ones(4))
+
+
+def test_a_table_without_rows_is_an_error():
     table, schema = people(20)
-    with pytest.raises(ValueError, match='20 training rows, 5 extra rows and 4 weights'):
-        fit(table, schema, extra=table.head(5), extra_weights=np.ones(4))
+    with pytest.raises(ValueError, match='needs at least one training row'):
+        fit(table.head(0), schema)
 
 
 def test_choices_tell_model_score_and_predecessors(fitted):
@@ -369,11 +389,11 @@ def test_rows_nearer_to_training_rows_are_kept_less_often():
 def test_levels_come_before_numbers_where_held_out_rows_prefer_it():
     table, schema = people(150)
     backwards = CausalGraph((('charges', 'smoker'),))
-    sampler = DistilledSampler.fit(table, schema, [backwards])
+    sampler = fit(table, schema, [backwards])
     order = [link.name for link in sampler.chain]
     assert order.index('smoker') < order.index('charges')
     chain_of_numbers = CausalGraph((('age', 'charges'),))
-    kept = DistilledSampler.fit(table[['age', 'charges']], _part(schema), [chain_of_numbers])
+    kept = fit(table[['age', 'charges']], _part(schema), [chain_of_numbers])
     assert [link.name for link in kept.chain] == ['age', 'charges']
 
 
@@ -403,8 +423,8 @@ def test_held_out_rows_choose_among_graphs_in_tables_of_any_size(num_rows):
         CausalGraph(tuple(zip(order, order[1:], strict=False)))
         for order in itertools.permutations(names)
     ]
-    alone = [DistilledSampler.fit(table, schema, [graph]) for graph in chains]
-    best = DistilledSampler.fit(table, schema, chains)
+    alone = [fit(table, schema, [graph]) for graph in chains]
+    best = fit(table, schema, chains)
     assert [link.name for link in best.chain] == best.causal_graph.order(names)
     assert best.choices() in [sampler.choices() for sampler in alone]
     assert best.nats == pytest.approx(min(sampler.nats for sampler in alone), abs=0.02)
@@ -418,7 +438,7 @@ def test_an_interaction_is_seen_where_quick_models_compare_orders():
     table, schema = _plain(pd.DataFrame({'x': x, 'y': y, 'z': z}).round(3))
     backwards = CausalGraph((('z', 'x'), ('z', 'y'), ('x', 'y')))
     forwards = CausalGraph((('x', 'y'), ('y', 'z'), ('x', 'z')))
-    sampler = DistilledSampler.fit(table, schema, [backwards, forwards])
+    sampler = fit(table, schema, [backwards, forwards])
     assert sampler.causal_graph is forwards
     rows = sampler.sample(600, rng)
     assert np.corrcoef(rows['z'], rows['x'] * rows['y'])[0, 1] > 0.95

@@ -22,8 +22,8 @@ from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
-from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.wanted import Wanted
 
 TABLE = visits(60).drop(columns='patient')
 
@@ -248,10 +248,10 @@ def test_a_fit_is_repeatable():
 def test_samples_differ_until_the_random_state_is_set_again():
     model, _ = gan(max_batches=1)
     fit(model).set_random_state(1)
-    first, second = model.sample(unconditioned(10)), model.sample(unconditioned(10))
+    first, second = model.sample(Wanted.unconditioned(10)), model.sample(Wanted.unconditioned(10))
     model.set_random_state(1)
     assert not first.equals(second)
-    pd.testing.assert_frame_equal(model.sample(unconditioned(10)), first)
+    pd.testing.assert_frame_equal(model.sample(Wanted.unconditioned(10)), first)
 
 
 def test_rejected_rows_are_asked_for_again_within_bounds():
@@ -261,7 +261,7 @@ def test_rejected_rows_are_asked_for_again_within_bounds():
     model, provider = gan(half_is_nonsense, max_batches=1)
     fit(model)
     before = len(provider.requests)
-    assert len(model.sample(unconditioned(40))) == 40
+    assert len(model.sample(Wanted.unconditioned(40))) == 40
     assert 10 < len(provider.requests) - before < 60
 
 
@@ -271,7 +271,7 @@ def test_a_sample_that_cannot_be_had_is_an_error_with_the_reasons():
     provider.script = ['no']
     before = len(provider.requests)
     with pytest.raises(SamplingError, match=r"8 rows were wanted, 0 of .*'reply is not JSON'"):
-        model.sample(unconditioned(8))
+        model.sample(Wanted.unconditioned(8))
     assert len(provider.requests) - before < 100
 
 

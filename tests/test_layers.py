@@ -28,18 +28,18 @@ ROOMS = {
     'discriminators': 'errors formats table analysis providers roles',
     'samplers.distilled': 'table process',
     'samplers': 'errors table process rules egress calls roles samplers.distilled',
-    'hookspecs': 'providers discriminators',
-    'registry': 'errors providers discriminators hookspecs',
+    'hookspecs': 'providers discriminators samplers',
+    'registry': 'errors providers discriminators samplers hookspecs',
     'loop': 'errors formats table process rules egress providers calls roles discriminators '
-    'samplers.distilled samplers',
+    'samplers.distilled samplers registry',
     'report': 'formats table process rules egress analysis metrics loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
-    'registry loop report',
+    'samplers registry loop report',
     'plots': 'table process rules analysis metrics loop',
     'benchmark': 'formats table metrics synthesizer',
     '__main__': '',
-    '__init__': 'errors table process rules egress providers calls discriminators hookspecs loop '
-    'synthesizer',
+    '__init__': 'errors table process rules egress providers calls discriminators samplers '
+    'hookspecs loop synthesizer',
 }
 #: At the top of the package.
 MODULES = {'__init__', '__main__', 'errors', 'hookspecs', 'registry'}

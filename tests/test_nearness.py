@@ -10,6 +10,7 @@ from sdv_llmgan.metrics import CopiedRows, DCRShare
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
 
 
 class NoMetadata:
@@ -33,7 +34,9 @@ def answers(num_rows: int, seed: int, kinds: str) -> pd.DataFrame:
 
 def fit(table: pd.DataFrame) -> DistilledSampler:
     schema = TableSchema.from_sdv(NoMetadata, table)
-    return DistilledSampler.fit(schema.to_plain(table), schema, [CausalGraph()], quick=True)
+    return DistilledSampler.fit(
+        TrainingSet(schema.to_plain(table), schema), [CausalGraph()], quick=True
+    )
 
 
 @pytest.mark.parametrize('kinds', KINDS.values(), ids=KINDS)

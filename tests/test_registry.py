@@ -5,12 +5,15 @@ import logging
 import sys
 
 import pytest
+import sdv_lines
+from tables import visits, visits_metadata
 
-from sdv_llmgan import registry
+from sdv_llmgan import LLMGANSynthesizer, registry
 from sdv_llmgan.errors import PluginError
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.providers.openai import OpenAIProvider
 from sdv_llmgan.providers.scripted import ScriptedProvider
+from sdv_llmgan.samplers.local import LocalSampler
 
 
 @pytest.fixture
@@ -82,6 +85,48 @@ def test_without_the_local_plugin_and_without_a_name_the_error_shows_the_ways_on
         registry.find_provider(None)
     for way in ('pip install sdv-llmgan-local', "llm='openai/", 'base_url'):
         assert way in str(error.value)
+    registry._plugins.cache_clear()
+
+
+def test_an_unknown_sampler_names_those_installed_and_auto():
+    with pytest.raises(
+        PluginError, match="Unknown sampler 'tree'. Installed: distilled, llm. 'auto' chooses"
+    ):
+        registry.find_sampler('tree')
+    with pytest.raises(PluginError, match='Unknown sampler 7'):
+        registry.find_sampler(7)
+
+
+def test_a_sampler_object_is_taken_as_it_is():
+    sampler = LocalSampler()
+    assert registry.find_sampler(sampler) is sampler
+
+
+def test_a_sampler_is_found_in_an_installed_plugin(tmp_path, monkeypatch):
+    (tmp_path / 'sampler_plugin.py').write_text(
+        'from sdv_llmgan import ParsedRows, Sampler, hookimpl\n'
+        'class Repeating(Sampler):\n'
+        '    def fit(self, training, learned):\n'
+        '        self.rows = training.rows\n'
+        '    def sample(self, wanted, rng):\n'
+        '        rows = self.rows.sample(len(wanted), replace=True, random_state=rng)\n'
+        '        return ParsedRows(rows.reset_index(drop=True))\n'
+        '@hookimpl\n'
+        'def register_samplers(register):\n'
+        '    register("repeating", Repeating)\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = importlib.metadata.EntryPoint('repeating', 'sampler_plugin', 'sdv_llmgan')
+    monkeypatch.setattr(registry, 'entry_points', lambda group: [plugin])
+    registry._plugins.cache_clear()
+    made = LLMGANSynthesizer(
+        visits_metadata(), llm='scripted', max_batches=1, sampler='repeating', cache=False
+    )
+    table = visits(30)
+    sdv_lines.fit(made, table)
+    rows, known = sdv_lines.sample(made, 20), table.drop(columns='patient')
+    assert len(rows.drop(columns='patient').merge(known.drop_duplicates())) == 20
+    assert made.get_info()['sampler'] == 'repeating'
     registry._plugins.cache_clear()
 
 

@@ -26,6 +26,7 @@ from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.learn_column import learn_column
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 Told = Callable[[pd.Series], pd.Series]
 #: Microseconds of so many years are whole numbers as floats.
@@ -52,7 +53,7 @@ def schema_of(table: pd.DataFrame) -> TableSchema:
 def sampled(table: pd.DataFrame) -> pd.DataFrame:
     schema = schema_of(table)
     sampler = DistilledSampler.fit(
-        schema.to_plain(table), schema, [CausalGraph()], order=['ward', 'start', 'end']
+        TrainingSet(schema.to_plain(table), schema), [CausalGraph()], order=['ward', 'start', 'end']
     )
     return schema.from_plain(sampler.sample(64, np.random.default_rng(0)))
 
@@ -227,7 +228,11 @@ def test_rows_of_a_model_that_keep_no_step_do_not_undo_it():
     schema = schema_of(table)
     extra = schema.to_plain(table.assign(end=table['end'] + 123).head(5))
     sampler = DistilledSampler.fit(
-        schema.to_plain(table), schema, [CausalGraph()], order=[*table], quick=True, extra=extra
+        TrainingSet(schema.to_plain(table), schema),
+        [CausalGraph()],
+        order=[*table],
+        quick=True,
+        generated=GeneratedRows.of(extra),
     )
     assert set(sampler.sample(64, np.random.default_rng(0))['end'] % 500) == {0}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import pandas as pd
 
@@ -14,11 +13,15 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Rules
-from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.completing import CompletingSampler
 from sdv_llmgan.samplers.llm import LLMSampler
 from sdv_llmgan.samplers.local import LocalSampler
+from sdv_llmgan.samplers.rounds import Rounds
 from sdv_llmgan.table.schema import TableSchema
+
+#: Rounds in which missing rows are asked for again, where that costs nothing.
+TOP_UPS_WITHOUT_MODEL = 20
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class FittedModel:
         history: All steps of the fit so far.
         view: What models see of the table.
         writer: Has rows written after the fit.
-        max_top_ups: See ``Sampler``.
-        local: Draws rows, or completes the model's, without a model; ``None``: not asked for.
-        source: Where ``sampler`` takes rows from.
+        max_top_ups: See ``Rounds``; of a sampler that asks a model.
+        local: Completes the model's rows; ``None``: they are complete.
+        source: Where rows come from: the name of a registered sampler, or of a class.
+        chosen: Draws them; ``None``: the model does, under ``process``.
         comparison: How well the sources of rows were told from real ones; ``None`` where only one
             was asked for.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
@@ -45,23 +49,29 @@ class FittedModel:
     writer: Writer
     max_top_ups: int
     local: LocalSampler | None = None
-    source: Literal['llm', 'distilled'] = 'llm'
+    source: str = 'llm'
+    chosen: Sampler | None = None
     comparison: Comparison | None = None
     progress_of: Ledger | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
         """The same with rows that the model writes under this process."""
-        return replace(self, process=process, source='llm')
+        return replace(self, process=process, source='llm', chosen=None)
 
     @property
-    def sampler(self) -> Sampler:
+    def learned(self) -> Learned:
+        """What a sampler needs to have the model write rows."""
+        return Learned(self.process, self.writer, self.progress_of)
+
+    @property
+    def sampler(self) -> Rounds:
         """Where rows come from."""
-        if self.source == 'distilled' and self.local is not None:
-            return self.local
-        rows = LLMSampler(self.writer, self.process, self.max_top_ups, self.progress_of)
-        if self.view.is_whole:
-            return rows
-        return CompletingSampler(self.view, rows, self.local, rows.max_top_ups)
+        chosen = self.chosen or LLMSampler(self.learned)
+        if not chosen.asks_model:
+            return Rounds(chosen, self.rules, TOP_UPS_WITHOUT_MODEL)
+        if not self.view.is_whole:
+            chosen = CompletingSampler(self.view, chosen, self.local)
+        return Rounds(chosen, self.rules, self.max_top_ups)
 
     @property
     def schema(self) -> TableSchema:

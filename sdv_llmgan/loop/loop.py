@@ -38,11 +38,11 @@ from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Combinations
-from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import find_strata
+from sdv_llmgan.table.wanted import Wanted
 
 LOGGER = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class LLMGAN:
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
         pieces = self.writer.examples.pieces(rows, rng)
-        parsed = self.writer.write(step.process, unconditioned(len(rows)), pieces, rng)
+        parsed = self.writer.write(step.process, Wanted.unconditioned(len(rows)), pieces, rng)
         step.accepted, step.rejected = len(parsed.rows), parsed.rejected
         real = self.writer.examples.training.iloc[rows]
         if min(len(real), step.accepted) < MIN_ROWS_JUDGED:
@@ -193,11 +193,11 @@ class LLMGAN:
         learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
         self.discriminator.update(learn_real, learn_synthetic)
 
-    def sample(self, begun: pd.DataFrame) -> pd.DataFrame:
-        """Draw new rows, plain; see ``Sampler.sample``.
+    def sample(self, wanted: Wanted) -> pd.DataFrame:
+        """Draw new rows, plain; see ``Rounds.sample``.
 
         Args:
-            begun: What is settled of each row; ``unconditioned(num_rows)`` where nothing is.
+            wanted: The rows; ``Wanted.unconditioned(num_rows)`` where nothing is settled of them.
 
         Raises:
             SamplingError: None could be had.
@@ -206,7 +206,7 @@ class LLMGAN:
         """
         before = self._rng.bit_generator.state
         try:
-            return self.fitted.sampler.sample(begun, self._rng)
+            return self.fitted.sampler.sample(wanted, self._rng)
         except BaseException as error:
             # The same call again asks the same: what was answered is in the cache.
             self._rng.bit_generator.state = before

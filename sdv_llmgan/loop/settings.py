@@ -6,17 +6,13 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from sdv_llmgan.roles.examples import Selection
+from sdv_llmgan.samplers.base import Sampler
 
 LOGGER = logging.getLogger(__name__)
-
-#: Where rows come from after the fit: the language model, the local sampler distilled from the
-#: best process, or whichever of the two is harder to tell from real rows.
-SamplerName = Literal['auto', 'llm', 'distilled']
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,8 @@ class LoopSettings:
         patience: The fit stops when so many steps in a row found nothing better.
         max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
-        sampler: Where rows come from after the fit; see ``SamplerName``.
+        sampler: Where rows come from after the fit: a registered sampler's name, a ``Sampler``, or
+            ``'auto'`` for ``'llm'`` or ``'distilled'``, whichever is harder to tell from real rows.
         seed: Makes the loop repeatable where the provider is.
         verbose: Whether progress bars are shown, and a line at the end of a fit.
     """
@@ -51,7 +48,7 @@ class LoopSettings:
     patience: int
     max_top_ups: int
     reject_copies: bool
-    sampler: SamplerName
+    sampler: str | Sampler
     seed: int
     verbose: bool
 

@@ -111,14 +111,18 @@ def process(synthesizer: FittedSynthesizer) -> Section:
     """The section on the generation process: in words, and its graph."""
     found: GenerationProcess = synthesizer.get_generation_process()
     info = synthesizer.get_info()
-    from_model = info['sampler'] == 'llm'
-    lead = (
-        f'The rows were written by the language model {info["llm"]}, which followed the text below.'
-        if from_model
-        else 'The rows were drawn by a local sampler that was fitted on the training rows at the '
-        'end; it draws the columns in the order of the graph below. The text is what the language '
-        f'model {info["llm"]} was told while the process was searched for.'
+    told = (
+        f'The text is what the language model {info["llm"]} was told while the process was '
+        'searched for.'
     )
+    leads = {
+        'llm': f'The rows were written by the language model {info["llm"]}, which followed the '
+        'text below.',
+        'distilled': 'The rows were drawn by a local sampler that was fitted on the training rows '
+        f'at the end; it draws the columns in the order of the graph below. {told}',
+    }
+    of_a_plugin = f'The rows were drawn by the sampler {info["sampler"]}, fitted at the end. {told}'
+    lead = leads.get(info['sampler'], of_a_plugin)
     edges = found.causal_graph.edges
     linked = [name for name in found.schema.names if any(name in edge for edge in edges)]
     alone = [name for name in found.schema.names if name not in linked]

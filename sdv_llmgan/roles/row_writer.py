@@ -1,6 +1,6 @@
 """From a model's complete rows to rows as the table has them.
 
-begun rows -> rules settle more -> generator -> missing values -> copies and broken rules rejected
+wanted rows -> rules settle more -> generator -> missing values -> copies and broken rules rejected
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.roles.examples import Examples, Piece
@@ -19,6 +18,7 @@ from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE
 from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,19 @@ class Writer:
     def write(
         self,
         process: GenerationProcess,
-        begun: pd.DataFrame,
+        wanted: Wanted,
         pieces: Sequence[Piece],
         rng: np.random.Generator,
     ) -> ParsedRows:
-        """Rows for begun ones, at most one each and with its index; see ``Generator.write``.
+        """Rows for those wanted, at most one each and with its number; see ``Generator.write``.
 
         Raises:
             ValueError: A condition contradicts a rule.
             ProviderError: The model could not be reached.
         """
-        labels, begun = begun.index, begun.reset_index(drop=True)
-        num_settled = len(begun.columns)
+        num_settled = len(wanted.columns)
         is_known = num_settled > MAX_SETTLED_SHARE * len(process.schema.columns)
-        begun = self.rules.begin(begun, rng)
+        begun = self.rules.begin(wanted.cells, rng)
         for combinations in self.unlisted:
             begun = combinations.settle(begun, rng)
         parsed = self.generator.write(process, begun, pieces, rng)
@@ -67,4 +66,4 @@ class Writer:
         parsed = self.rules.reject(ParsedRows(rows, parsed.rejected), begun)
         if self.copies is not None and not is_known:
             parsed = self.copies.reject(parsed, num_settled)
-        return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), parsed.rejected)
+        return parsed

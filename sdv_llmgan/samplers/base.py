@@ -1,130 +1,85 @@
-"""What a sampler is: a source of as many rows as asked for, after the fit.
+"""What a sampler is: learned at the end of a fit, it draws rows from then on.
 
-begun rows -> draw -> rules and copies rejected -> what is missing drawn again, a few rounds long
+training set, what the loop has learned -> fit -> sampler
+wanted rows, random generator -> sample -> rows; ``rounds`` checks them and asks again
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import warnings
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.table.allowed import alike
-from sdv_llmgan.table.rows import ParsedRows, concat
+from sdv_llmgan.calls.budget import Ledger
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.roles.row_writer import Writer
+from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
-APART = 'a rule for the table as a whole'
-LOGGER = logging.getLogger(__name__)
 
-#: A round asks for no more than so many times the rows missing, however few are accepted.
-MAX_OVERSAMPLING = 10
+@dataclass(frozen=True)
+class Learned:
+    """What the adversarial loop has learned, for a sampler that uses it.
+
+    Attributes:
+        process: The best generation process, in the columns that models see.
+        writer: Has a model write rows; metered, under the budget.
+        shown: Whose calls a progress bar shows while rows are drawn; ``None``: there is none.
+        causal_graphs: The graph of the process, and the first one where that is another.
+        generated: Returns the rows that the model wrote in the loop; ``None`` where they are easily
+            told from real ones. Takes seconds. A sampler that asks a model gets none.
+        on_model: To be called as each part of a long fit is done: a progress bar shows it.
+    """
+
+    process: GenerationProcess
+    writer: Writer
+    shown: Ledger | None = None
+    causal_graphs: Sequence[CausalGraph] = ()
+    generated: Callable[[], GeneratedRows | None] = lambda: None
+    on_model: Callable[[], object] = lambda: None
 
 
 class Sampler(ABC):
-    """Rows on demand; a subclass writes ``draw``.
+    """Where rows come from after the fit; a subclass writes ``fit`` and ``sample``.
+
+    Conditions, rules and missing rows are seen to outside (see ``Rounds``), so a sampler need know
+    nothing of them.
 
     Attributes:
-        max_top_ups: Rounds after the first in which missing rows are asked for again, >= 0.
+        asks_model: Whether it has a model write rows. Then it is given what the egress policy lets
+            models see, its rows are completed where that is not all, and it has to keep the rules
+            itself, as ``Learned.writer`` does.
+        writes_text: Whether it can fill columns of free text.
+        meets_wishes: Whether its rows always are as wanted; otherwise those that are not are
+            rejected, and asked for again.
     """
 
-    max_top_ups: int = 3
+    asks_model: bool = False
+    writes_text: bool = False
+    meets_wishes: bool = False
 
     @abstractmethod
-    def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
-        """Try once for each begun row.
+    def fit(self, training: TrainingSet, learned: Learned) -> None:
+        """Forget everything, and learn to draw rows.
 
         Args:
-            begun: See ``sample``; its index may repeat itself.
-            rng: All randomness comes from here.
-
-        Returns:
-            Plain rows that may be handed out, at most one for each begun row and with its index,
-            and rejected ones by reason.
+            training: The real rows, their schema, the seed, the target.
+            learned: What the loop has learned; a sampler of the training set alone leaves it.
         """
 
-    def agree(self, rows: pd.DataFrame) -> np.ndarray:
-        """Which plain rows go together in one table, shape (n_rows,); all, unless overridden."""
-        return np.ones(len(rows), dtype=bool)
-
-    def sample(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-        """Draw rows, those that were rejected again, sized by the share accepted so far.
+    @abstractmethod
+    def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
+        """Try once for each wanted row.
 
         Args:
-            begun: ``Allowed`` by cell, one line a row wanted, shape (n_rows, n_settled_columns);
-                without columns where nothing is settled.
-            rng: All randomness comes from here.
+            wanted: Rows numbered from 0; ``wanted.cells`` has what is settled of them.
+            rng: All randomness comes from here; the synthesizer seeds it.
 
         Returns:
-            Plain rows, each with the index of the begun row that it completes, in their order; a
-            begun row for which none could be had is left out, with a warning.
-
-        Raises:
-            SamplingError: None could be had at all.
-            ValueError: A condition contradicts a rule.
+            Plain rows, at most one for each wanted row and with its number as index, and how many
+            were rejected, by reason.
         """
-        kinds = _kinds(begun)
-        labels, begun = begun.index, begun.reset_index(drop=True)
-        parts: list[ParsedRows] = []
-        left, asked, accepted = begun, 0, 0
-        for _ in range(1 + self.max_top_ups):
-            share = accepted / asked if asked else 1.0
-            wanted = math.ceil(len(left) * min(1 / share if share else math.inf, MAX_OVERSAMPLING))
-            parsed = self.draw(left.iloc[np.arange(wanted) % len(left)], rng)
-            asked, accepted = asked + wanted, accepted + len(parsed.rows)
-            parts.append(ParsedRows(_dealt(parsed.rows, left, kinds), parsed.rejected))
-            parts = [self._agreeing(concat(parts))]
-            left = begun.drop(parts[0].rows.index)
-            if not len(left):
-                break
-        [parsed] = parts
-        LOGGER.info('Rejected while sampling: %s.', dict(parsed.rejected))
-        if len(left):
-            _report(len(parsed.rows), len(begun), asked, parsed.rejected)
-        rows = parsed.rows.sort_index()
-        return rows.set_axis(labels[rows.index])
-
-    def _agreeing(self, parsed: ParsedRows) -> ParsedRows:
-        agreed = self.agree(parsed.rows) if len(parsed.rows) else np.ones(0, dtype=bool)
-        apart = Counter({APART: int((~agreed).sum())})
-        return ParsedRows(parsed.rows[agreed], parsed.rejected + apart)
-
-
-def _report(found: int, wanted: int, asked: int, rejected: Counter[str]) -> None:
-    """Say that there are too few rows, and why."""
-    message = (
-        f'{wanted} rows were wanted, {found} of {asked} generated ones could be used. Rejected: '
-        f'{dict(rejected.most_common(5))}. Try a stronger model, more rounds (max_top_ups), '
-        'another instruction, or fewer rules (enforce_min_max_values=False, reject_copies=False).'
-    )
-    if not found:
-        raise SamplingError(message)
-    warnings.warn(message, stacklevel=1)
-
-
-def _kinds(begun: pd.DataFrame) -> np.ndarray:
-    """Which begun rows are alike, as numbers, shape (n_rows,)."""
-    if not len(begun.columns):
-        return np.zeros(len(begun), dtype=int)
-    kinds = np.empty(len(begun), dtype=int)
-    for number, places in enumerate(alike(map(tuple, begun.to_numpy())).values()):
-        kinds[places] = number
-    return kinds
-
-
-def _dealt(rows: pd.DataFrame, left: pd.DataFrame, kinds: np.ndarray) -> pd.DataFrame:
-    """Rows dealt to the begun rows that are left, like to like; rows past those are dropped."""
-    places = pd.Series(left.index, index=[kinds[left.index], _turns(kinds[left.index])])
-    turns = pd.MultiIndex.from_arrays([kinds[rows.index], _turns(kinds[rows.index])])
-    dealt = places.reindex(turns).to_numpy()
-    fits = ~np.isnan(dealt)
-    return rows[fits].set_axis(dealt[fits].astype(int))
-
-
-def _turns(kinds: np.ndarray) -> np.ndarray:
-    """For each entry how many of its kind came before."""
-    return pd.Series(kinds).groupby(kinds).cumcount().to_numpy()

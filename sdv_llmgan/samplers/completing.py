@@ -1,6 +1,6 @@
 """Rows of a view made whole: what the model may not see is filled in here.
 
-begun rows -> in the view's terms -> model -> back in real terms -> local sampler -> real rows
+wanted rows -> in the view's terms -> model -> back in real terms -> local sampler -> real rows
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.samplers.base import Sampler
-from sdv_llmgan.samplers.llm import LLMSampler
-from sdv_llmgan.samplers.local import LocalSampler
-from sdv_llmgan.table.rows import ParsedRows, concat
+from sdv_llmgan.samplers.base import Learned, Sampler
+from sdv_llmgan.samplers.rounds import draw
+from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
 #: A row that the model wrote is completed anew so often where a rule is broken.
 MAX_TRIES = 5
@@ -28,42 +29,41 @@ class CompletingSampler(Sampler):
 
     Attributes:
         view: What the model sees.
-        model: Asks it.
+        model: Asks it; fitted.
         local: Completes its rows; ``None`` where they are complete.
-        max_top_ups: See ``Sampler``.
     """
 
+    asks_model = True
+    writes_text = True
+
     view: View
-    model: LLMSampler
-    local: LocalSampler | None
-    max_top_ups: int = 3
+    model: Sampler
+    local: Sampler | None
 
-    def agree(self, rows: pd.DataFrame) -> np.ndarray:
-        """Which rows go together by the rules; see ``Sampler.agree``."""
-        return self.view.rules.agree(rows)
+    def fit(self, training: TrainingSet, learned: Learned) -> None:
+        """Both samplers are fitted already; see ``Sampler.fit``."""
 
-    def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
-        """Ask once for each begun row; see ``Sampler.draw``."""
-        labels, begun = begun.index, begun.reset_index(drop=True)
-        written = self.model.draw(self.view.begin(begun), rng)
-        told = self.view.back(written.rows, begun)
+    def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
+        """Ask once for each wanted row; see ``Sampler.sample``."""
+        written = self.model.sample(Wanted(self.view.begin(wanted.cells)), rng)
+        told = self.view.back(written.rows, wanted.cells)
         if self.local is None:
-            parsed = self.view.rules.reject(ParsedRows(self.view.plain(told.rows)), begun)
+            parsed = self.view.rules.reject(ParsedRows(self.view.plain(told.rows)), wanted.cells)
         else:
             parsed = self._completed(told.rows, self.local, rng)
-        rejected = written.rejected + told.rejected + parsed.rejected
-        return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), rejected)
+        return ParsedRows(parsed.rows, written.rejected + told.rejected + parsed.rejected)
 
     def _completed(
-        self, known: pd.DataFrame, local: LocalSampler, rng: np.random.Generator
+        self, known: pd.DataFrame, local: Sampler, rng: np.random.Generator
     ) -> ParsedRows:
         """Rows completed, those that broke a rule again; a few are given up at last."""
         left = known[self.view.rules.in_order(known)]
-        parts = [ParsedRows(self.view.training.iloc[:0])]
+        parts = [self.view.training.iloc[:0]]
         for _ in range(MAX_TRIES):
             if not len(left):
                 break
-            parts.append(ParsedRows(local.draw(left, rng).rows))
-            left = left.drop(parts[-1].rows.index)
-        rows = concat(parts).rows
+            rows = draw(local, self.view.rules, Wanted(left.reset_index(drop=True)), rng).rows
+            parts.append(rows.set_axis(left.index[rows.index]))
+            left = left.drop(parts[-1].index)
+        rows = pd.concat([part for part in parts if len(part)] or parts[:1])
         return ParsedRows(rows, +Counter({NOT_COMPLETED: len(known) - len(rows)}))

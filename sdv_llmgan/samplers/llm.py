@@ -8,38 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.calls.progress import rows_bar
-from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.roles.row_writer import Writer
-from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
 
 @dataclass
 class LLMSampler(Sampler):
-    """Asks the model.
+    """The language model: each row is paid for.
 
     Attributes:
-        writer: Who writes.
-        process: What to follow.
-        max_top_ups: See ``Sampler``.
-        shown: Whose calls a progress bar shows; ``None``: there is none.
+        learned: Who writes, and what to follow; ``None`` before ``fit``.
     """
 
-    writer: Writer
-    process: GenerationProcess
-    max_top_ups: int = 3
-    shown: Ledger | None = None
+    asks_model = True
+    writes_text = True
 
-    def agree(self, rows: pd.DataFrame) -> np.ndarray:
-        """Which rows go together by the rules; see ``Sampler.agree``."""
-        return self.writer.rules.agree(rows)
+    learned: Learned | None = None
 
-    def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
-        """Ask once for each begun row; see ``Sampler.draw``."""
-        pieces = self.writer.examples.draw(len(begun), rng)
-        with rows_bar(len(begun), len(self.process.parts(tuple(begun.columns))), self.shown):
-            return self.writer.write(self.process, begun, pieces, rng)
+    def fit(self, training: TrainingSet, learned: Learned) -> None:
+        """Take what the loop has learned; see ``Sampler.fit``."""
+        self.learned = learned
+
+    def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
+        """Ask once for each wanted row; see ``Sampler.sample``."""
+        if self.learned is None:
+            raise RuntimeError('sample needs a fit before it.')
+        writer, process = self.learned.writer, self.learned.process
+        pieces = writer.examples.draw(len(wanted), rng)
+        with rows_bar(len(wanted), len(process.parts(tuple(wanted.columns))), self.learned.shown):
+            return writer.write(process, wanted, pieces, rng)

@@ -1,4 +1,4 @@
-"""Rows from the distilled sampler, under the same conditions and rules as the model's rows."""
+"""Rows from the distilled sampler, under the same conditions as the model's rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.rules.constraints import Rules
-from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.samplers.base import Learned, Sampler
+from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.allowed import Allowed, alike, choices
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.rows import ParsedRows, plain_rows
+from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.wanted import Wanted
 
 #: Rows drawn to find some in a range: for each row wanted, at a time, and in all.
 POOL_ROWS = 20
@@ -25,78 +27,53 @@ MAX_POOL = 100_000
 
 @dataclass
 class LocalSampler(Sampler):
-    """Draws from a distilled sampler; no model is asked.
+    """A local sampler fitted to the table: no model is asked.
 
     Attributes:
-        distilled: What is drawn from.
-        rules: What every row keeps to.
-        max_top_ups: See ``Sampler``; a round costs nothing here.
+        distilled: What is drawn from; ``None`` before ``fit``.
     """
 
-    distilled: DistilledSampler
-    rules: Rules
-    max_top_ups: int = 20
+    meets_wishes = True
 
-    def agree(self, rows: pd.DataFrame) -> np.ndarray:
-        """Which rows go together by the rules; see ``Sampler.agree``."""
-        return self.rules.agree(rows)
+    distilled: DistilledSampler | None = None
 
-    def draw(self, begun: pd.DataFrame, rng: np.random.Generator) -> ParsedRows:
-        """Draw once for each begun row; see ``Sampler.draw``."""
-        labels, begun = begun.index, begun.reset_index(drop=True)
-        begun = self.rules.begin(begun, rng)
+    def fit(self, training: TrainingSet, learned: Learned) -> None:
+        """Distil what the loop has learned; see ``Sampler.fit``."""
+        self.distilled = Distillation(training, learned).fit()
+
+    def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
+        """Draw once for each wanted row; see ``Sampler.sample``."""
+        if self.distilled is None:
+            raise RuntimeError('sample needs a fit before it.')
         rows = (
-            self.distilled.complete(self._known(begun, rng), rng)
-            if len(begun.columns)
-            else self.distilled.sample(len(begun), rng)
+            self.distilled.complete(_known(self.distilled, wanted, rng), rng)
+            if wanted.columns
+            else self.distilled.sample(len(wanted), rng)
         )
         stepped = {
             column.name: _in_steps(rows[column.name], column)
             for column in self.distilled.schema
-            if column.step > 1 and column.name not in begun
+            if column.step > 1 and column.name not in wanted.columns
         }
-        parsed = self.rules.reject(ParsedRows(rows.assign(**stepped)), begun)
-        return ParsedRows(parsed.rows.set_axis(labels[parsed.rows.index]), parsed.rejected)
+        return ParsedRows(rows.assign(**stepped))
 
-    def _known(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-        """One value for each settled cell, plain; those in ranges and choices are drawn."""
-        drawn = begun.copy()
-        kinds = alike(map(choices, begun.to_numpy()))
-        chosen = {place for kind in kinds for place, cell in enumerate(kind) if cell is not None}
-        pool = self._pool([str(begun.columns[place]) for place in sorted(chosen)], len(begun), rng)
-        for choice, places in kinds.items():
-            allowed = {str(n): c for n, c in zip(begun, choice, strict=True) if c is not None}
-            if allowed:
-                values = self._values(allowed, pool, len(places), rng)
-                for name in allowed:
-                    cells = [Allowed.exactly(value) for value in values[name]]
-                    drawn.iloc[places, drawn.columns.get_loc(name)] = cells
-        return plain_rows(drawn, self.distilled.schema)
 
-    def _pool(self, names: list[str], num_rows: int, rng: np.random.Generator) -> _Pool:
-        pool = _Pool(self.distilled, names, rng)
-        if names:
-            pool.grow(min(POOL_STEP, POOL_ROWS * num_rows + 1_000))
-        return pool
-
-    def _values(
-        self, allowed: Mapping[str, Allowed], pool: _Pool, num_rows: int, rng: np.random.Generator
-    ) -> dict[str, list[Any]]:
-        """JSON values in ranges and choices, together as in own rows that happen to meet them."""
-        together = pool.places(allowed, num_rows)
-        if len(together):
-            places = rng.choice(together, num_rows, replace=len(together) < num_rows)
-            return {name: [pool.values[name][place] for place in places] for name in allowed}
-        # Where no row meets all of them, each is met by itself.
-        values = {}
-        for name, cell in allowed.items():
-            alone = pool.places({name: cell}, num_rows)
-            values[name] = (
-                [pool.values[name][place] for place in rng.choice(alone, num_rows)]
-                if len(alone)
-                else _spread(self.distilled.schema[name], cell, num_rows, rng)
-            )
-        return values
+def _known(distilled: DistilledSampler, wanted: Wanted, rng: np.random.Generator) -> pd.DataFrame:
+    """One value for each settled cell, plain; those in ranges and choices are drawn."""
+    drawn, names = wanted.cells.copy(), wanted.columns
+    kinds = alike(map(choices, drawn.to_numpy()))
+    chosen = {place for kind in kinds for place, cell in enumerate(kind) if cell is not None}
+    pool = _Pool(distilled, [names[place] for place in sorted(chosen)], rng)
+    if chosen:
+        pool.grow(min(POOL_STEP, POOL_ROWS * len(wanted) + 1_000))
+    for choice, places in kinds.items():
+        allowed = {name: cell for name, cell in zip(names, choice, strict=True) if cell is not None}
+        if allowed:
+            values = pool.draw(allowed, len(places))
+            for name in allowed:
+                cells = [Allowed.exactly(value) for value in values[name]]
+                drawn.iloc[places, drawn.columns.get_loc(name)] = cells
+    return plain_rows(drawn, distilled.schema)
 
 
 @dataclass
@@ -109,6 +86,23 @@ class _Pool:
     values: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     size: int = 0
     _met: dict[tuple[str, Allowed], np.ndarray] = field(default_factory=dict)
+
+    def draw(self, allowed: Mapping[str, Allowed], num_rows: int) -> dict[str, list[Any]]:
+        """JSON values in ranges and choices, together as in own rows that happen to meet them."""
+        together = self.places(allowed, num_rows)
+        if len(together):
+            places = self.rng.choice(together, num_rows, replace=len(together) < num_rows)
+            return {name: [self.values[name][place] for place in places] for name in allowed}
+        # Where no row meets all of them, each is met by itself.
+        values = {}
+        for name, cell in allowed.items():
+            alone = self.places({name: cell}, num_rows)
+            values[name] = (
+                [self.values[name][place] for place in self.rng.choice(alone, num_rows)]
+                if len(alone)
+                else _spread(self.distilled.schema[name], cell, num_rows, self.rng)
+            )
+        return values
 
     def grow(self, num_rows: int) -> None:
         """Draw so many rows more."""

@@ -13,12 +13,12 @@ from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy, check_settings
 from sdv_llmgan.loop.callbacks import check_callbacks
-from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.examples import Selection
+from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import RowFormat
 
@@ -58,7 +58,7 @@ class Arguments:
     top_k: int
     row_format: RowFormat | None
     reject_copies: bool
-    sampler: SamplerName
+    sampler: str | Sampler
     batch: bool
     budget: Budget | None
     cache: bool | str | os.PathLike[str] | ReplyCache
@@ -78,7 +78,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
 
     Raises:
         EgressError: The settings would send rows that the egress policy lets no model see.
-        PluginError: There is no such provider or discriminator.
+        PluginError: There is no such provider, discriminator or sampler.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
     _check_numbers(arguments)
@@ -137,7 +137,6 @@ def _check_choices(arguments: Mapping[str, Any]) -> None:
         'row_format': (None, *get_args(RowFormat)),
         'metadata_detail': get_args(MetadataDetail),
         'example_selection': get_args(Selection),
-        'sampler': get_args(SamplerName),
     }
     for name, allowed in choices.items():
         if arguments[name] not in allowed:
@@ -146,11 +145,21 @@ def _check_choices(arguments: Mapping[str, Any]) -> None:
             )
     if arguments['batch'] not in (True, False):
         raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
+    may_ask_model(arguments['sampler'])
     if arguments['batch'] and arguments['sampler'] != 'llm':
         raise ValueError(
             "batch=True sends sampling through the provider's batch API, so it needs "
             f"sampler='llm', got {arguments['sampler']!r}."
         )
+
+
+def may_ask_model(sampler: str | Sampler) -> bool:
+    """Whether rows may come from a model.
+
+    Raises:
+        PluginError: There is no such sampler.
+    """
+    return sampler == 'auto' or find_sampler(sampler).asks_model
 
 
 def _check_safeguards(arguments: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ from sdv_llmgan.process.generation_process import (
 )
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.registry import find_discriminator, find_provider
+from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules
@@ -62,7 +62,7 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
 
     Raises:
         EgressError: The egress policy and the table contradict each other.
-        PluginError: There is no such provider or discriminator.
+        PluginError: There is no such provider, discriminator or sampler.
         ValueError: An argument names what the table does not have.
     """
     check_descriptions(given.column_descriptions, [*declared_names(given.metadata), *table.columns])
@@ -73,9 +73,9 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         given.column_descriptions,
         enforce_rounding=given.enforce_rounding,
     )
-    if schema.texts and given.sampler == 'distilled':
+    if schema.texts and given.sampler != 'auto' and not find_sampler(given.sampler).writes_text:
         raise ValueError(
-            f"sampler='distilled' cannot write free text ({', '.join(schema.texts)}): "
+            f'sampler={given.sampler!r} cannot write free text ({", ".join(schema.texts)}): '
             "only a model can. Take sampler='llm' or 'auto', or mark the columns as pii."
         )
     training = schema.to_plain(table)

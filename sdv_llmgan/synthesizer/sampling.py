@@ -27,9 +27,9 @@ from sdv_llmgan.rules.conditions import (
     to_allowed,
 )
 from sdv_llmgan.synthesizer.results import Fitted
-from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.types import SDVData
+from sdv_llmgan.table.wanted import Wanted
 
 LOGGER = logging.getLogger(__name__)
 
@@ -63,12 +63,12 @@ class Conditional(Fitted):
     def _sample(self, num_rows: int, conditions: Mapping[str, Any] | None = None) -> pd.DataFrame:
         if conditions:
             raise NotImplementedError  # SDV then draws rows until enough of them match
-        return self._draw(unconditioned(num_rows))
+        return self._draw(Wanted.unconditioned(num_rows))
 
-    def _draw(self, begun: pd.DataFrame) -> pd.DataFrame:
+    def _draw(self, wanted: Wanted) -> pd.DataFrame:
         model = self._loop()
         model.ledger.budget = self.budget or Budget()
-        return model.fitted.schema.from_plain(model.sample(begun))
+        return model.fitted.schema.from_plain(model.sample(wanted))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: object) -> pd.DataFrame:
         # Rejected rows are asked for again by the sampler, within its bound. SDV's own loop would
@@ -157,7 +157,7 @@ class Conditional(Fitted):
 
     def _complete(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """Rows for wishes, each with the index of the one that it meets."""
-        drawn = self._draw(self._begin(wishes))
+        drawn = self._draw(Wanted(self._begin(wishes)))
         wishes = wishes.loc[drawn.index].reset_index(drop=True)
         rows = self._data_processor.reverse_transform(drawn.reset_index(drop=True))
         for name in wishes:

@@ -23,7 +23,6 @@ from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
-from sdv_llmgan.loop.settings import SamplerName
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
@@ -31,15 +30,16 @@ from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import check_constraints
-from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
+from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments, may_ask_model
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.synthesizer.sampling import Conditional
-from sdv_llmgan.table.allowed import unconditioned
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
 from sdv_llmgan.table.types import SDVData, SDVMetadata
+from sdv_llmgan.table.wanted import Wanted
 
 #: Rows that ``estimate`` has written; it counts on from there.
 REHEARSED_ROWS = 200
@@ -101,7 +101,8 @@ class LLMGANSynthesizer(Conditional):
         sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
-            real rows; the local one in doubt). Free text is written by the model only.
+            real rows; the local one in doubt), the name of another registered sampler, or a
+            ``Sampler``. Free text is written by the model only.
         batch: Whether sampling goes through the provider's batch API, with ``sampler='llm'``: half
             the price, minutes to a day of waiting, and a process that was killed goes on waiting
             when it samples the same again. The fit's calls follow one another and do not.
@@ -120,7 +121,7 @@ class LLMGANSynthesizer(Conditional):
 
     Raises:
         EgressError: The egress policy and the other settings contradict each other.
-        PluginError: There is no such provider or discriminator.
+        PluginError: There is no such provider, discriminator or sampler.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
 
@@ -172,7 +173,7 @@ class LLMGANSynthesizer(Conditional):
         top_k: int = 3,
         row_format: RowFormat | None = None,
         reject_copies: bool = True,
-        sampler: SamplerName = 'auto',
+        sampler: str | Sampler = 'auto',
         batch: bool = False,
         budget: Budget | None = None,
         cache: bool | str | os.PathLike[str] | ReplyCache = True,
@@ -354,9 +355,9 @@ class LLMGANSynthesizer(Conditional):
             twin.fit(data)
             model = twin._loop()
             fitted = model.ledger.total()
-            drawn = min(num_rows, REHEARSED_ROWS) if self.sampler != 'distilled' else 0
+            drawn = min(num_rows, REHEARSED_ROWS) if may_ask_model(self.sampler) else 0
             if drawn:
-                model.sample(unconditioned(drawn))
+                model.sample(Wanted.unconditioned(drawn))
         sampled = model.ledger.total() - fitted
         price = BATCH_PRICE if self.batch else 1.0
         return Estimate(

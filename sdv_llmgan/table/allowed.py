@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from sdv_llmgan.formats.saved_json import Json
 
 
@@ -77,8 +75,3 @@ def alike(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[int]]:
     for place, row in enumerate(rows):
         places.setdefault(row, []).append(place)
     return places
-
-
-def unconditioned(num_rows: int) -> pd.DataFrame:
-    """So many rows of which nothing is settled, shape (num_rows, 0)."""
-    return pd.DataFrame(index=pd.RangeIndex(num_rows))

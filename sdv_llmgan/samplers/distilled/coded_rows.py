@@ -1,0 +1,172 @@
+"""The rows that models of columns are fitted on, and the chains of models fitted on them.
+
+real rows + generated rows -> floats, weights, what each row tells of
+    -> for each order of columns: a model of each column given those before it -> the best order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
+
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS, LevelConditional
+from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
+from sdv_llmgan.samplers.distilled.coding import LevelCoding, TableCoding
+from sdv_llmgan.samplers.distilled.evidence import (
+    Booleans,
+    Conditional,
+    Evidence,
+    Floats,
+    Integers,
+    stacked,
+)
+from sdv_llmgan.samplers.distilled.numerical import NumberConditional
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+
+#: Orders of columns are compared by all models on up to so many real rows, by quick ones on more:
+#: these mostly prefer the same orders, in a third of the time.
+ROWS_FOR_ALL_MODELS = 400
+
+#: A graph to follow, and the modelled columns in the order in which they are drawn.
+Order = tuple[CausalGraph, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class CodedRows:
+    """Training rows, then generated rows, as floats.
+
+    Attributes:
+        coding: Columns as floats and as features.
+        codes: The rows by column, each of shape (n_rows,).
+        weights: How much each row counts, shape (n_rows,).
+        is_real: Which of them are training rows, shape (n_rows,).
+        tells_of: Which training rows each of them tells of; see ``Evidence``.
+        seed: Seeds every fit.
+        target: The column to be predicted later, if there is one.
+    """
+
+    coding: TableCoding
+    codes: Codes
+    weights: Floats
+    is_real: Booleans
+    tells_of: Integers
+    seed: int
+    target: str | None
+
+    @classmethod
+    def of(cls, training: TrainingSet, generated: GeneratedRows) -> CodedRows:
+        """Code rows, without generated ones that do not count."""
+        num_real, counted = len(training.rows), generated.counted()
+        rows = pd.concat([training.rows, counted.rows], ignore_index=True)
+        weights = np.concatenate([np.ones(num_real), counted.weights])
+        coding = TableCoding.fit(rows, weights, training.schema, training.enforce_range, num_real)
+        return cls(
+            coding,
+            coding.encode(rows),
+            weights,
+            np.arange(len(rows)) < num_real,
+            stacked([np.arange(num_real)[:, None], counted.shown]),
+            training.seed,
+            training.target,
+        )
+
+    @property
+    def real(self) -> Codes:
+        """The training rows alone."""
+        return {name: values[self.is_real] for name, values in self.codes.items()}
+
+    @property
+    def num_real(self) -> int:
+        """How many training rows there are."""
+        return int(self.is_real.sum())
+
+    def orders(self, causal_graphs: Sequence[CausalGraph], names: Sequence[str]) -> list[Order]:
+        """What may be followed: each graph's order and, in small tables, levels before numbers."""
+        orders: list[Order] = []
+        for graph in causal_graphs:
+            by_graph = [name for name in graph.order(names) if name in self.codes]
+            levels_first = sorted(
+                by_graph, key=lambda name: not isinstance(self.coding.codings[name], LevelCoding)
+            )
+            orders.append((graph, by_graph))
+            if levels_first != by_graph and len(self.weights) <= MANY_ROWS:
+                orders.append((graph, levels_first))
+        return orders
+
+    def best_chain(
+        self, orders: Sequence[Order], on_model: Callable[[], object], *, quick: bool
+    ) -> Chain:
+        """Of the order that held-out rows prefer; the first one of equals."""
+        many = len(orders) > 1 and self.num_real > ROWS_FOR_ALL_MODELS
+        chains = [self.chain(order, on_model, quick=quick or many) for order in orders]
+        best = min(range(len(orders)), key=lambda place: chains[place].nats)
+        return self.chain(orders[best], on_model) if many and not quick else chains[best]
+
+    def chain(self, order: Order, on_model: Callable[[], object], *, quick: bool = False) -> Chain:
+        """A model of each column given those before it.
+
+        Args:
+            order: The columns in order, and the graph whose causes are favoured.
+            on_model: Called when a column's model is fitted.
+            quick: Whether only models that are fitted quickly are tried, on ``MANY_ROWS`` rows at
+                most.
+        """
+        graph, names = order
+        max_rows = MANY_ROWS if quick else len(self.weights)
+        links = []
+        for place, name in enumerate(names):
+            links.append(self.link(name, names[:place], graph, max_rows, quick=quick))
+            on_model()
+        return Chain(self.coding, graph, links)
+
+    def link(
+        self,
+        name: str,
+        predecessors: Sequence[str],
+        graph: CausalGraph,
+        max_rows: int,
+        *,
+        quick: bool = False,
+    ) -> Link:
+        """A model of one column, fitted on at most ``max_rows`` rows."""
+        # A generator for each column: what one draws does not change the next one's folds.
+        rng = np.random.default_rng([self.seed, *map(ord, name), len(predecessors)])
+        rows = np.arange(len(self.weights))
+        if len(rows) > max_rows:
+            rows = np.sort(rng.choice(rows, max_rows, replace=False))
+        names = list(predecessors)
+        codes = {column: self.codes[column][rows] for column in [*names, name]}
+        causes = {cause for cause, effect in graph.edges if effect == name}
+        evidence = Evidence(
+            self.coding.features(codes, names, len(rows)),
+            codes[name],
+            self.weights[rows],
+            self.is_real[rows],
+            self.tells_of[rows],
+            np.array([owner in causes for owner in self.coding.owners(names)], dtype=bool),
+            self.coding.for_trees(names),
+            name == self.target,
+            quick,
+        )
+        coding = self.coding.codings[name]
+        # Many small models: threads that wait for each other take longer than one that works.
+        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
+            if isinstance(coding, LevelCoding):
+                conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
+            else:
+                conditional = NumberConditional.fit(evidence, coding.marginal, coding.heaps, rng)
+        return Link(name, tuple(predecessors), conditional)
+
+    def has_many_values(self, names: Sequence[str]) -> bool:
+        """Whether a number among these columns takes many values, so that rows can be new."""
+        return any(
+            not isinstance(self.coding.codings[name], LevelCoding)
+            and len(np.unique(self.codes[name])) > max(10, 0.05 * len(self.weights))
+            for name in names
+        )

@@ -1,0 +1,74 @@
+"""What a sampler learns from, each as one value: real rows, and rows that a model wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sdv_llmgan.table.schema import TableSchema
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Real rows, and what is wanted of rows like them.
+
+    Attributes:
+        rows: Plain real rows, shape (n_rows, n_columns), n_rows >= 1.
+        schema: Their columns.
+        seed: Makes a fit repeatable, >= 0.
+        target: The column to be predicted later, if there is one.
+        enforce_range: Whether values stay within the range of the rows.
+        reject_copies: Whether rows that repeat one of these should not be drawn, where that can be
+            avoided; see ``Repeats``.
+    """
+
+    rows: pd.DataFrame
+    schema: TableSchema
+    seed: int = 0
+    target: str | None = None
+    enforce_range: bool = True
+    reject_copies: bool = True
+
+    def with_rows(self, rows: pd.DataFrame) -> TrainingSet:
+        """The same with other rows, such as a part of these."""
+        return replace(self, rows=rows)
+
+
+@dataclass(frozen=True)
+class GeneratedRows:
+    """Rows that a model wrote, to learn from beside real ones.
+
+    Attributes:
+        rows: Plain rows in the columns of the training set, shape (n_rows, n_columns).
+        weights: How real each of them looks, in [0, 1], shape (n_rows,).
+        shown: Numbers of the training rows that each was written after, filled up with -1, shape
+            (n_rows, n_shown): what is learned from it is not judged by these.
+    """
+
+    rows: pd.DataFrame
+    weights: npt.NDArray[np.float64]
+    shown: npt.NDArray[np.int_]
+
+    def __post_init__(self) -> None:
+        """Check that there is a weight for each row."""
+        if len(self.weights) != len(self.rows):
+            raise ValueError(
+                'Generated rows need one weight each, got '
+                f'{len(self.rows)} rows and {len(self.weights)} weights.'
+            )
+
+    @classmethod
+    def of(
+        cls, rows: pd.DataFrame, weights: npt.NDArray[np.float64] | None = None
+    ) -> GeneratedRows:
+        """Rows that were written after no training row; each counts 1 unless weights say less."""
+        given = np.ones(len(rows)) if weights is None else weights
+        return cls(rows, given, np.full((len(rows), 1), -1))
+
+    def counted(self) -> GeneratedRows:
+        """Those of a weight above 0."""
+        kept = self.weights > 0
+        return GeneratedRows(self.rows[kept], self.weights[kept], self.shown[kept])
