@@ -118,6 +118,19 @@ class Ledger:
         if watch is not None:
             watch(answered, self._asked)
 
+    def allow(self, budget: Budget | None) -> None:
+        """Set what may be used at most, of all that was used so far and will be."""
+        self.budget = budget or Budget()
+
+    @contextmanager
+    def counted_for(self, step: int) -> Iterator[None]:
+        """Count what is used in here for a step of the fit."""
+        self.step = step
+        try:
+            yield
+        finally:
+            self.step = None
+
     def ask(self, num_calls: int) -> None:
         """Begin with so many calls, which are answered together."""
         self._answered, self._asked = 0, num_calls

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,7 @@ class Number:
     fraction: bool
 
 
-@dataclass
+@dataclass(frozen=True)
 class Column:
     """What the cells of a column could be.
 
@@ -100,28 +100,26 @@ def look_at(cells: list[str], is_missing: Callable[[str], bool] | None = None) -
     may_be = is_missing or (lambda word: word in SURE or word.lower() in DOUBTFUL)
     words = {word for word in distinct if may_be(word)}
     rest = [word for word in distinct if word not in words]
-    column = Column(cells, words)
     if not rest:
-        column.kind = 'empty' if words <= SURE or is_missing else 'text'
-    elif all(word in TRUTHS for word in rest):
-        column.kind = 'truths'
-    elif all(map(DATE.fullmatch, rest)):
-        column.kind = 'dates'
-    elif all(map(FORMULA.fullmatch, rest)):
-        column.kind = 'codes'
-    else:
-        found = {sign: {word: _number(word, sign) for word in rest} for sign in FORMS}
-        column.read = {
-            sign: read  # type: ignore[misc]
-            for sign, read in found.items()
-            if all(read.values()) and len({number.unit for number in read.values() if number}) == 1
-        }
-        if not column.read:
-            column.odd = _odd(found, distinct)
-        else:
-            gaps = bool(words) or any(not cell.strip() for cell in cells)
-            column.kind = 'codes' if _are_codes(rest, column, gaps) else 'numbers'
-    return column
+        return Column(cells, words, 'empty' if words <= SURE or is_missing else 'text')
+    if all(word in TRUTHS for word in rest):
+        return Column(cells, words, 'truths')
+    if all(map(DATE.fullmatch, rest)):
+        return Column(cells, words, 'dates')
+    if all(map(FORMULA.fullmatch, rest)):
+        return Column(cells, words, 'codes')
+    found = {sign: {word: _number(word, sign) for word in rest} for sign in FORMS}
+    read: dict[str, dict[str, Number]] = {
+        sign: numbers  # type: ignore[misc]
+        for sign, numbers in found.items()
+        if all(numbers.values())
+        and len({number.unit for number in numbers.values() if number}) == 1
+    }
+    if not read:
+        return Column(cells, words, odd=_odd(found, distinct))
+    gaps = bool(words) or any(not cell.strip() for cell in cells)
+    kind = 'codes' if _are_codes(rest, next(iter(read.values())), gaps) else 'numbers'
+    return Column(cells, words, kind, read)
 
 
 def _number(word: str, sign: str) -> Number | None:
@@ -148,13 +146,12 @@ def _number(word: str, sign: str) -> Number | None:
     )
 
 
-def _are_codes(rest: Sequence[str], column: Column, gaps: bool) -> bool:
+def _are_codes(rest: Sequence[str], read: Mapping[str, Number], gaps: bool) -> bool:
     """Whether digits are names: with leading zeros, too many, or of telephones."""
     if any(map(CODE.fullmatch, rest)) or all(map(ARTICLE.fullmatch, rest)):
         return True
     if all(map(TWO_BY_TWO.fullmatch, rest)) and any(re.match(r'0\d', word) for word in rest):
         return True
-    read = next(iter(column.read.values()))
     whole = not any(number.fraction for number in read.values())
     signed = any(number.plain.startswith('-') for number in read.values())
     if whole and not signed and any(map(TELEPHONE.fullmatch, rest)):
@@ -182,39 +179,31 @@ def _odd(found: dict[str, dict[str, Number | None]], distinct: Counter[str]) -> 
     return best
 
 
-def choose_sign(column: Column, usual: str | None, told: str | None, separator: str) -> None:
-    """Take the decimal sign of a column of numbers.
+def choose_sign(column: Column, usual: str | None, told: str | None, separator: str) -> Column:
+    """A column of numbers with the decimal sign that is taken, and whether that is sure.
 
     Args:
-        column: Gets ``sign`` and ``sure``.
+        column: The numbers.
         usual: The sign that all columns of the file have where only one fits; ``None``: there is
             none, or they differ.
         told: What the user says of columns where both fit.
         separator: Of the file.
     """
     if len(column.read) == 1:
-        column.sign = next(iter(column.read))
-        return
+        return replace(column, sign=next(iter(column.read)))
     same = all(
         column.read['.'][word].plain == read.plain for word, read in column.read[','].items()
     )
     if same:
-        column.sign = usual or '.'
-        return
-    column.sure = told is not None
+        return replace(column, sign=usual or '.')
     if told is not None:
-        column.sign = told
-        return
+        return replace(column, sign=told, sure=True)
     # Cells such as 1,234 alone: three decimals, or thousands. Thousands also have cells without.
     used = '.' if any(number.fraction for number in column.read['.'].values()) else ','
     usual = usual or ('.' if separator == ',' else None)
-    column.sure = usual == used
-    if usual is not None:
-        column.sign = usual
-    elif all(number.fraction or number.grouped for number in column.read[used].values()):
-        column.sign = used
-    else:
-        column.sign = ',' if used == '.' else '.'
+    mixed = not all(n.fraction or n.grouped for n in column.read[used].values())
+    other = ',' if used == '.' else '.'
+    return replace(column, sign=usual or (other if mixed else used), sure=usual == used)
 
 
 def values_of(column: Column, missing: set[str]) -> pd.Series:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,14 +83,17 @@ def parse_csv(
     texts = [] if like is None else [str(name) for name in like if _is_text(like[name])]
     for name in columns.keys() & set(texts):
         if columns[name].kind in ('numbers', 'truths'):
-            columns[name].kind = 'codes'
+            columns[name] = replace(columns[name], kind='codes')
     missing = _missing(columns, known, like)
     told = _told(form.decimal, columns, path)
     numbers = {name: column for name, column in columns.items() if column.kind == 'numbers'}
     signs = {next(iter(column.read)) for column in numbers.values() if len(column.read) == 1}
     usual = signs.pop() if len(signs) == 1 else None
-    for name, column in numbers.items():
-        choose_sign(column, usual, told.get(name, told.get('')), layout.separator)
+    numbers = {
+        name: choose_sign(column, usual, told.get(name, told.get('')), layout.separator)
+        for name, column in numbers.items()
+    }
+    columns |= numbers
     table = pd.DataFrame({
         name: values_of(column, missing[name]) for name, column in columns.items()
     })

@@ -66,10 +66,10 @@ def tell_step(callbacks: Sequence[Any], step: Step, history: History) -> bool:
             if on_step := getattr(callback, 'on_step', None):
                 stops += [_name(callback)] * bool(on_step(step, history))
         except BaseException:
-            history.stopped = f'interrupted by {_name(callback)}'
+            history.stop(f'interrupted by {_name(callback)}')
             raise
     if stops:
-        history.stopped = f'callback: {", ".join(stops)}'
+        history.stop(f'callback: {", ".join(stops)}')
     return bool(stops)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import index
 
 import pandas as pd
@@ -33,13 +33,14 @@ FOR_PROGRAMS = 'For History.from_markdown'
 class History:
     """All steps of a fit in order, counted from 0.
 
-    Attributes:
+    Args:
+        steps: Those there are.
         stopped: Why the fit ended; empty while it runs.
     """
 
-    def __init__(self) -> None:
-        self.steps: list[Step] = []
-        self.stopped = ''
+    def __init__(self, steps: Iterable[Step] = (), stopped: str = '') -> None:
+        self.steps = list(steps)
+        self.stopped = stopped
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -49,6 +50,10 @@ class History:
         """Go over the steps in order."""
         return iter(self.steps)
 
+    def stop(self, reason: str) -> None:
+        """Note why the fit ended; empty: it runs again."""
+        self.stopped = reason
+
     def add(self, step: Step, discriminator: Discriminator) -> None:
         """Add a step, and judge every step on its own held-out rows with the newest discriminator.
 
@@ -56,10 +61,8 @@ class History:
         """
         for judged in [*self.steps, step]:
             if judged.real is not None and judged.synthetic is not None:
-                judged.verdict = verdict_of(discriminator, judged.real, judged.synthetic)
-        if step.verdict is not None:
-            step.first_score = step.verdict.score
-            step.add_note(step.verdict.note)
+                verdict = verdict_of(discriminator, judged.real, judged.synthetic)
+                judged.judge(verdict, is_first=judged is step)
         self.steps.append(step)
         LOGGER.info(
             'Step %d: score %s, accepted %d, rejected %s. %s',
@@ -194,9 +197,7 @@ class History:
                 'steps': a_list(Step.from_dict),
             },
         )
-        made = cls()
-        made.steps, made.stopped = read['steps'], read['stopped']
-        return made
+        return cls(read['steps'], read['stopped'])
 
     def to_markdown(self) -> str:
         """The story for a person to read: all steps, and how the best process came about.

@@ -123,7 +123,7 @@ class LLMGAN:
         process, begun = self.fitted.process, len(self.history)
         num_rows = len(self.writer.examples.training)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
-        self.history.stopped = ''
+        self.history.stop('')
         started = time.monotonic()
         try:
             for epoch, batch, rows in self._batches(num_rows, rng):
@@ -131,18 +131,13 @@ class LLMGAN:
                 with self._accounted(step):
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.optimizer is not None and self.history.has_judged(process):
-                        step.process, step.note = self.optimizer.rewrite(
-                            self.history.tried(),
-                            self.history.feedback(),
-                            rng,
-                            self._optimizer_examples(process, rng),
-                        )
+                        step.rewrite(*self._rewritten(self.optimizer, process, rng))
                     self._try_process(step, rows, rng)
                     self.history.add(step, self.discriminator)
                 if tell_step(callbacks, step, self.history) or self._is_done(step, begun):
                     break
         except BudgetError as error:
-            self.history.stopped = 'budget'
+            self.history.stop('budget')
             warnings.warn(
                 f'The fit ended in step {len(self.history) + 1}, and keeps the best process so '
                 f'far. {error}',
@@ -155,7 +150,7 @@ class LLMGAN:
             raise
         finally:
             best = self.history.best()
-            self.fitted = self.fitted.following(best.process if best else process)
+            self.follow(best.process if best else process)
         self.fitted = with_sampler(
             self.fitted,
             self.discriminator,
@@ -175,22 +170,26 @@ class LLMGAN:
             )
         tell_end(callbacks, self.history)
 
+    def follow(self, process: GenerationProcess) -> None:
+        """Have the language model write rows as a process says; see ``FittedModel.following``."""
+        self.fitted = self.fitted.following(process)
+
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
         pieces = self.writer.examples.pieces(rows, rng)
         parsed = self.writer.write(step.process, Wanted.unconditioned(len(rows)), pieces, rng)
-        step.accepted, step.rejected = len(parsed.rows), parsed.rejected
-        real = self.writer.examples.training.iloc[rows]
-        if min(len(real), step.accepted) < MIN_ROWS_JUDGED:
+        step.count_rows(len(parsed.rows), parsed.rejected)
+        real, synthetic = self.writer.examples.training.iloc[rows], parsed.rows
+        if min(len(real), len(synthetic)) < MIN_ROWS_JUDGED:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
-        step.rows = parsed.rows
-        step.shown = shown_with(pieces, parsed.rows.index.to_numpy())
+        shown = shown_with(pieces, synthetic.index.to_numpy())
         if not self.discriminator.learns:
-            step.real, step.synthetic = real, parsed.rows
+            step.keep_rows(synthetic, shown, real, synthetic)
             return
-        learn_real, step.real = _hold_out(real, rng)
-        learn_synthetic, step.synthetic = _hold_out(parsed.rows, rng)
+        learn_real, real = _hold_out(real, rng)
+        learn_synthetic, held_out = _hold_out(synthetic, rng)
+        step.keep_rows(synthetic, shown, real, held_out)
         self.discriminator.update(learn_real, learn_synthetic)
 
     def sample(self, wanted: Wanted) -> pd.DataFrame:
@@ -244,48 +243,46 @@ class LLMGAN:
                     yield first + epoch, batch, rows
                 finally:  # reached too where the loop ends with this batch
                     show(epoch)
-        self.history.stopped = settings.last_reason(num_rows)
+        self.history.stop(settings.last_reason(num_rows))
 
     def _is_done(self, step: Step, begun: int) -> bool:
         """Whether the fit may stop before its last batch; the history then says why."""
         if step.verdict is not None and step.verdict.is_real:
-            self.history.stopped = 'verdict: real'
+            self.history.stop('verdict: real')
         elif (
             min(self.history.steps_since_best(), len(self.history) - begun)
             >= self.settings.patience
         ):
-            self.history.stopped = f'no better process in {self.settings.patience} steps'
+            self.history.stop(f'no better process in {self.settings.patience} steps')
         else:
             return False
         return True
 
-    def _optimizer_examples(
-        self, process: GenerationProcess, rng: np.random.Generator
-    ) -> list[list[Any]]:
-        """Real rows for the optimizer: SYNTHIA's X_sub."""
-        if not self.settings.optimizer_examples:
-            return []
-        shown = self.writer.examples.sample(self.settings.optimizer_examples, rng)
-        return process.schema.to_json_rows(shown)
+    def _rewritten(
+        self, optimizer: Optimizer, process: GenerationProcess, rng: np.random.Generator
+    ) -> tuple[GenerationProcess, str]:
+        """The next process and a note; the optimizer may see real rows, SYNTHIA's X_sub."""
+        tried, feedback, examples = self.history.tried(), self.history.feedback(), []
+        if self.settings.optimizer_examples:
+            rows = self.writer.examples.sample(self.settings.optimizer_examples, rng)
+            examples = process.schema.to_json_rows(rows)
+        return optimizer.rewrite(tried, feedback, rng, examples)
 
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:
         """Note on a step what is used in the meantime."""
         started, before = time.monotonic(), self.ledger.total()
-        self.ledger.step = len(self.history)
         try:
-            yield
+            with self.ledger.counted_for(len(self.history)):
+                yield
         finally:
-            self.ledger.step = None
-            step.usage = self.ledger.total() - before
-            step.seconds = time.monotonic() - started
+            step.count_usage(self.ledger.total() - before, time.monotonic() - started)
 
     def _interrupted(self, error: BaseException) -> str:
         """Note how far the fit came; what there is to say of it."""
         # A callback that failed has said so itself.
-        self.history.stopped = (
-            self.history.stopped or f'interrupted in step {len(self.history) + 1}'
-        )
+        if not self.history.stopped:
+            self.history.stop(f'interrupted in step {len(self.history) + 1}')
         said = str(error).strip() or 'Interrupted.'
         said += '' if said[-1] in '.?!' else '.'
         return (

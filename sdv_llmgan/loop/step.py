@@ -81,6 +81,36 @@ class Step:
         """The newest discriminator's score, in [0, 1]; 0 is chance, lower is better."""
         return self.verdict.score if self.verdict else None
 
+    def rewrite(self, process: GenerationProcess, note: str) -> None:
+        """Try another process than the one that the step began with."""
+        self.process = process
+        self.add_note(note)
+
+    def count_rows(self, accepted: int, rejected: Counter[str]) -> None:
+        """Note how many rows passed validation, and why the others did not."""
+        self.accepted, self.rejected = accepted, rejected
+
+    def keep_rows(
+        self,
+        rows: pd.DataFrame,
+        shown: np.ndarray,
+        real: pd.DataFrame,
+        synthetic: pd.DataFrame,
+    ) -> None:
+        """Keep rows that can be judged; see the attributes."""
+        self.rows, self.shown, self.real, self.synthetic = rows, shown, real, synthetic
+
+    def count_usage(self, usage: Usage, seconds: float) -> None:
+        """Note what the step took."""
+        self.usage, self.seconds = usage, seconds
+
+    def judge(self, verdict: Verdict | None, *, is_first: bool) -> None:
+        """Take the newest verdict; of the first one, score and note stay."""
+        self.verdict = verdict
+        if is_first and verdict is not None:
+            self.first_score = verdict.score
+            self.add_note(verdict.note)
+
     def add_note(self, note: str) -> None:
         """Put a note behind those there are; an empty one changes nothing."""
         self.note = '; '.join(filter(None, [self.note, note]))

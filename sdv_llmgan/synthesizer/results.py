@@ -72,7 +72,7 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         if not model.view.is_whole:
             shown = model.process.schema.reordered(process.schema.names)
             process = replace(process, schema=shown)
-        self._loop().fitted = model.following(process)
+        self._loop().follow(process)
 
     def get_causal_graph(self) -> nx.DiGraph:
         """The best process's causal graph, with all columns that the model sees as nodes."""

@@ -15,7 +15,6 @@ from rdt.transformers import FloatFormatter
 from sdv.single_table.base import FIXED_RNG_SEED
 from tqdm.auto import tqdm
 
-from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.roles.interpreter import interpret
@@ -67,7 +66,7 @@ class Conditional(Fitted):
 
     def _draw(self, wanted: Wanted) -> pd.DataFrame:
         model = self._loop()
-        model.ledger.budget = self.budget or Budget()
+        model.ledger.allow(self.budget)
         return model.fitted.schema.from_plain(model.sample(wanted))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: object) -> pd.DataFrame:

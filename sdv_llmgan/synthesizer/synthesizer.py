@@ -333,7 +333,7 @@ class LLMGANSynthesizer(Conditional):
                 'replies in the cache are not paid for twice.'
             )
         model = self._loop()
-        model.ledger.budget = self.budget or Budget()
+        model.ledger.allow(self.budget)
         model.go_on(self.callbacks)
         self.reset_sampling()
 
@@ -348,8 +348,7 @@ class LLMGANSynthesizer(Conditional):
             num_rows: Rows that ``sample`` would be asked for, >= 0.
         """
         check_num_rows(num_rows, least=0)
-        twin = self._twin(Rehearsal)
-        twin.sampler = 'llm'
+        twin = self._twin(Rehearsal, sampler='llm')
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             twin.fit(data)
@@ -367,9 +366,11 @@ class LLMGANSynthesizer(Conditional):
             max_steps=model.settings.planned_steps(len(model.fitted.training)),
         )
 
-    def _twin(self, stand_in: Callable[[Provider], Provider]) -> LLMGANSynthesizer:
+    def _twin(
+        self, stand_in: Callable[[Provider], Provider], **arguments: object
+    ) -> LLMGANSynthesizer:
         """An unfitted copy whose models are played by others: no budget, cache, log, callbacks."""
         twin = deepcopy(self, {id(self._model): None, id(self.callbacks): ()})
-        twin._stand_in, twin.verbose = stand_in, False
-        twin.budget, twin.cache, twin.audit_log, twin.batch = None, False, None, False
+        alone = {'budget': None, 'cache': False, 'audit_log': None, 'batch': False}
+        twin.__dict__.update(_stand_in=stand_in, verbose=False, **alone, **arguments)
         return twin
