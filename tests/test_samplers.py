@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,15 @@ def test_an_object_with_settings_draws_and_goes_by_its_class_and_stays_unfitted(
     assert len(training.rows) == 30
     assert training.schema.names == tuple(training.rows)
     assert learned.process == made.get_generation_process()
+
+
+@pytest.mark.parametrize('sampler', ['llm', Shuffling('north')])
+def test_what_a_sampler_keeps_of_the_loop_is_pickled_without_history_and_progress(sampler):
+    made = fitted(sampler, verbose=True)
+    again = pickle.loads(pickle.dumps(made))
+    made.reset_sampling()
+    again.reset_sampling()
+    pd.testing.assert_frame_equal(sdv_lines.sample(again, 5), sdv_lines.sample(made, 5))
 
 
 def test_what_cannot_be_drawn_is_rejected_and_counted_not_handed_out():

@@ -25,7 +25,7 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.progress import distill_bar
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.registry import find_sampler
-from sdv_llmgan.samplers.base import Learned, Sampler
+from sdv_llmgan.samplers.base import Learned, Sampler, nothing
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.distilled.evidence import stacked
 from sdv_llmgan.samplers.local import LocalSampler
@@ -58,8 +58,8 @@ def with_sampler(
     view, named = fitted.view, settings.sampler
     if named == 'auto' and view.whole.texts:
         named = 'llm'
-    quick = named == 'llm' and view.is_complete
-    with distill_bar(enabled=settings.verbose and not quick) as on_model:
+    is_fitted_already = named == 'llm' and view.is_complete
+    with distill_bar(enabled=settings.verbose and not is_fitted_already) as on_model:
         training = training_set(view, settings, enforce_range=enforce_range)
         learned = replace(learned_by(fitted, discriminator, settings.seed), on_model=on_model)
         distillation = Distillation(training, learned)
@@ -72,7 +72,7 @@ def with_sampler(
         if sampler is None:
             sampler = deepcopy(find_sampler(named))
             if sampler.asks_model:
-                training, learned = _seen(training, view), replace(learned, generated=lambda: None)
+                training, learned = _seen(training, view), replace(learned, generated=nothing)
             sampler.fit(training, learned)
         local = sampler if isinstance(sampler, LocalSampler) else None
         if local is None and not view.is_complete:

@@ -21,9 +21,16 @@ from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 from sdv_llmgan.table.wanted import Wanted
 
 
+def nothing() -> None:
+    """There are no generated rows; nobody watches a fit."""
+
+
 @dataclass(frozen=True)
 class Learned:
     """What the adversarial loop has learned, for a sampler that uses it.
+
+    A sampler may keep it. ``generated`` and ``on_model`` work during ``fit`` only: they are left
+    out of pickles.
 
     Attributes:
         process: The best generation process, in the columns that models see.
@@ -39,8 +46,12 @@ class Learned:
     writer: Writer
     shown: Ledger | None = None
     causal_graphs: Sequence[CausalGraph] = ()
-    generated: Callable[[], GeneratedRows | None] = lambda: None
-    on_model: Callable[[], object] = lambda: None
+    generated: Callable[[], GeneratedRows | None] = nothing
+    on_model: Callable[[], object] = nothing
+
+    def __getstate__(self) -> dict[str, object]:
+        """The history and the progress bar that they know of are not to be saved."""
+        return {**vars(self), 'generated': nothing, 'on_model': nothing}
 
 
 class Sampler(ABC):
