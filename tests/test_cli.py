@@ -624,6 +624,10 @@ def test_another_synthesizers_model_is_an_error(desk, tmp_path):
         (('sample', 'model.pkl', '--where', 'age'), "--where cannot read 'age'"),
         (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
         (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
+        (
+            ('fit', 'data.csv', '--llm', 'scripted', '--sampler', 'tree'),
+            'Installed: distilled, llm',
+        ),
         (('fit', 'data.csv', '--type', 'wage=id'), "--type must be COLUMN=TYPE, got 'wage=id'"),
         (('fit', 'data.csv', '--type', 'age=lamp'), '--type age=lamp: '),
         (('report', 'data.csv'), 'two or three files'),
