@@ -216,6 +216,21 @@ CASES: dict[str, Case] = {
         lambda: column(['9999-12-31', *written('%Y-%m-%d')[1:]]),
         dated('%Y-%m-%d'),
     ),
+    **{
+        f'a day in {day[:4]} in {unit}': (
+            lambda day=day, unit=unit: column(
+                np.array([day, *TIMES[1:]], f'datetime64[{unit}]'), f'datetime64[{unit}]'
+            ),
+            DATE,
+        )
+        for day in ('1066-10-14', '9999-12-31')
+        for unit in ('s', 'ms', 'us')
+    },
+    **{
+        form: (lambda form=form: column(written(form)), dated(form))
+        for form in ('%s', '%D', '%T', '%F', '%e.%m.%Y', '%G-%V', '%c', '%Y-%j', '%Y-%U-%w')
+    },
+    'whole seconds': (lambda: column([int(time.timestamp()) for time in TIMES]), dated('%s')),
     'an id': (lambda: column([f'P{i:03d}' for i in range(N)]), {'sdtype': 'id'}),
     'an id of a pattern': (
         lambda: column([f'P{i:03d}' for i in range(N)]),
@@ -315,7 +330,12 @@ def check_alike(real: pd.Series, drawn: pd.Series, declared: dict[str, Any]) -> 
 
 
 #: What SDV's own takes, and ours refuses on purpose: it makes other numbers of these.
-ON_PURPOSE = ('is modelled as', 'are modelled as float64', 'has infinite numbers')
+ON_PURPOSE = (
+    'from 1678 to 2261',
+    'is modelled as',
+    'are modelled as float64',
+    'has infinite numbers',
+)
 
 
 def check(cells: pd.Series, declared: dict[str, Any], sampler: str = 'llm') -> None:
@@ -490,6 +510,28 @@ def test_a_column_that_cannot_be_learned_is_named_when_it_is_validated():
     table = frame(column([[1]] * N, object))
     with pytest.raises(InvalidDataError, match='"z" must hold single values.*list'):
         made.validate(sdv_lines.given(made.metadata, table))
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('a day in 1066 in s', '"z" must hold dates, from 1678 to 2261, but .*1066-10-14'),
+        ('a day in 9999 in us', '"z" must hold dates, from 1678 to 2261, but .*9999-12-31'),
+        ('%T', '"z" has the datetime format \'%T\' in the metadata, but .* strptime reads'),
+        ('whole seconds', "\"z\" has the datetime format '%s' .* the sdtype 'numerical'"),
+    ],
+)
+def test_dates_that_cannot_be_read_are_named_with_what_to_do(name, words):
+    make, declared = CASES[name]
+    provider = ScriptedProvider()
+    made, table = ours(metadata_of(declared), provider), frame(make())
+    for attempt in (
+        lambda: made.validate(sdv_lines.given(made.metadata, table)),
+        lambda: sdv_lines.fit(made, table),
+    ):
+        with pytest.raises(InvalidDataError, match=words):
+            attempt()
+    assert provider.requests == []
 
 
 @pytest.mark.parametrize('num_rows', [-1, True, 2.5, '3'])

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import pandas as pd
-from sdv.errors import NotFittedError
+from sdv.errors import InvalidDataError, NotFittedError
 from sdv.single_table.ctgan import CTGANSynthesizer
 
 from sdv_llmgan.calls.audit import AuditLog
@@ -223,6 +223,24 @@ class LLMGANSynthesizer(Conditional):
         """
         return cls(metadata, **{**SYNTHIA, **overrides})
 
+    def validate(self, data: Any) -> None:  # noqa: ANN401 - of either SDV line
+        """See whether a table can be fitted, as every SDV synthesizer does.
+
+        Raises:
+            sdv.errors.InvalidDataError: It cannot; the message has a sentence for each reason.
+        """
+        try:
+            super().validate(data)
+        except InvalidDataError as error:
+            # SDV names no column whose dates or format pandas cannot read.
+            tables = data.values() if isinstance(data, dict) else [data]
+            ours = [text for table in tables for text in self._unlearnable(table)]
+            raise InvalidDataError(list(dict.fromkeys([*error.errors, *ours]))) from error
+
+    def _unlearnable(self, table: pd.DataFrame) -> list[str]:
+        handed_over = self._handed_over(self._original_metadata)
+        return unlearnable(table, handed_over, enforce_rounding=self.enforce_rounding)
+
     def _validate(self, table: pd.DataFrame) -> list[str]:
         """Errors that SDV reports together, before it fits."""
         errors = [
@@ -245,8 +263,7 @@ class LLMGANSynthesizer(Conditional):
                 f'The table has {plural(len(table), "row")}; at least {MIN_ROWS_JUDGED} are '
                 'needed, one to learn from and one to judge by.'
             )
-        handed_over = self._handed_over(self._original_metadata)
-        return errors + unlearnable(table, handed_over, enforce_rounding=self.enforce_rounding)
+        return errors + self._unlearnable(table)
 
     def _preprocess(self, table: pd.DataFrame) -> pd.DataFrame:
         processed: pd.DataFrame = super()._preprocess(table)

@@ -89,6 +89,15 @@ def _all_have(cells: pd.Series, stored_format: str) -> bool:
     return bool(pd.to_datetime(cells, format=readable, errors='coerce', utc=True).notna().all())
 
 
+def unreadable(stored_format: str) -> str:
+    """Why no date can be read by a format, in the words of pandas; empty: dates can."""
+    try:
+        pd.to_datetime(pd.Series(['']), format=_readable(stored_format), errors='coerce')
+    except ValueError as error:
+        return str(error).rstrip('.')
+    return ''
+
+
 def has_offset(stored_format: str) -> bool:
     """Whether a format writes an offset or a zone."""
     return any(directive in stored_format for directive in OFFSET_DIRECTIVES)

@@ -11,7 +11,14 @@ import pandas as pd
 from pandas.api.types import is_integer_dtype
 
 from sdv_llmgan.table.column import DATE, DATETIME, Column, quote
-from sdv_llmgan.table.dates import guess_format, has_format, has_offset, to_datetime, zone_of
+from sdv_llmgan.table.dates import (
+    guess_format,
+    has_format,
+    has_offset,
+    to_datetime,
+    unreadable,
+    zone_of,
+)
 from sdv_llmgan.table.plain import limits, to_categories, to_numbers
 
 #: Values, and their differences, are written with this many significant digits, but never with
@@ -123,7 +130,13 @@ def _check_cells(present: pd.Series) -> None:
 
 def _held_numbers(present: pd.Series) -> pd.Series:
     """Numbers as float64; ``ValueError`` where one is too large for that and its own dtype."""
-    numbers = to_numbers(present)
+    try:
+        numbers = to_numbers(present)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'Column {quote(str(present.name))} must hold numbers by the metadata, but {error}. '
+            'Mend or empty these cells, or give the column another sdtype.'
+        ) from error
     if is_integer_dtype(present):
         low, high = limits(present.dtype)
         if not numbers.between(low, high).all():
@@ -221,6 +234,12 @@ def _sizes(values: pd.Series) -> pd.Series:
 
 def _learn_datetime(values: pd.Series, nullable: bool, declared_format: str | None) -> Column:
     name, dtype = str(values.name), str(values.dtype)
+    if declared_format and (why := unreadable(declared_format)):
+        raise ValueError(
+            f'Column {quote(name)} has the datetime format {declared_format!r} in the metadata, '
+            f'but {why}. Give it one of the directives that strptime reads, such as '
+            "'%Y-%m-%d %H:%M:%S', or none; if it counts seconds or days, the sdtype 'numerical'."
+        )
     is_stored_so = values.dtype.kind == 'M'
     stored = None if is_stored_so else declared_format or guess_format(values)
     mixed = not (is_stored_so or declared_format or (stored and has_format(values, stored)))
