@@ -29,6 +29,8 @@ from sdv.single_table import GaussianCopulaSynthesizer, LLMGANSynthesizer
 
 from sdv_llmgan import RangeCondition, ScriptedProvider
 from sdv_llmgan.table.dates import to_datetime
+from sdv_llmgan.table.learn_column import learn_column
+from sdv_llmgan.table.plain import from_plain, to_plain
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -215,6 +217,18 @@ CASES: dict[str, Case] = {
     'a day in 9999': (
         lambda: column(['9999-12-31', *written('%Y-%m-%d')[1:]]),
         dated('%Y-%m-%d'),
+    ),
+    'milliseconds': (
+        lambda: column([f'{text}.{50 * i:03d}' for i, text in enumerate(written('%H:%M:%S'))]),
+        dated('%H:%M:%S.%f'),
+    ),
+    'milliseconds of a zone without a format': (
+        lambda: column([f'{text}.125Z' for text in written('%Y-%m-%dT%H:%M:%S')]),
+        DATE,
+    ),
+    'two-digit years of births': (
+        lambda: column([f'{day}{50 + 2 * i:02d}' for i, day in enumerate(written('%d.%m.')[:17])]),
+        dated('%d.%m.%y'),
     ),
     **{
         f'a day in {day[:4]} in {unit}': (
@@ -510,6 +524,52 @@ def test_a_column_that_cannot_be_learned_is_named_when_it_is_validated():
     table = frame(column([[1]] * N, object))
     with pytest.raises(InvalidDataError, match='"z" must hold single values.*list'):
         made.validate(sdv_lines.given(made.metadata, table))
+
+
+@pytest.mark.parametrize('sampler', ['llm', 'distilled'])
+def test_fractions_of_a_second_have_as_many_digits_as_in_training(sampler):
+    for name, form in (
+        ('milliseconds', r'\d\d:\d\d:\d\d\.\d{3}'),
+        ('milliseconds of a zone without a format', r'2021-.*T.*\.\d{3}Z'),
+        ('microseconds', r'.*\.\d{6}'),
+    ):
+        make, declared = CASES[name]
+        made = ours(metadata_of(declared), ScriptedProvider(), sampler=sampler)
+        sdv_lines.fit(made, frame(make()))
+        rows = sdv_lines.sample(made, 20)
+        assert rows['z'].map(lambda text, form=form: bool(re.fullmatch(form, text))).all(), name
+
+
+def test_two_digit_years_on_both_sides_of_1969_are_of_one_stretch_of_time():
+    make, declared = CASES['two-digit years of births']
+    made = ours(metadata_of(declared), ScriptedProvider(), sampler='distilled')
+    sdv_lines.fit(made, frame(make()))
+    held = made.history.steps[0].process.schema['z']
+    assert (held.minimum[:4], held.maximum[:4]) == ('1950', '1982')
+    years = sdv_lines.sample(made, 200)['z'].str[-2:].astype(int)
+    assert years.between(50, 82).all()
+    sixties = RangeCondition({'z': ('01.01.60', '31.12.75')}, 20)
+    years = sdv_lines.sample_from_conditions(made, [sixties])['z'].str[-2:].astype(int)
+    assert years.between(60, 75).all()
+
+
+@pytest.mark.parametrize(
+    ('years', 'first', 'last'),
+    [
+        (range(1935, 2011), '1935', '2010'),
+        (range(1960, 1980), '1960', '1979'),
+        (range(1975, 2031), '1975', '2030'),
+        (range(2030, 2061), '2030', '2060'),
+        (range(1925, 2024), '1969', '2068'),  # no gap tells where they begin: as Python reads them
+    ],
+)
+def test_two_digit_years_begin_after_the_years_that_have_no_date(years, first, last):
+    texts = pd.Series([f'01.02.{year % 100:02d}' for year in years], name='z')
+    learned = learn_column(texts, dated('%d.%m.%y'))
+    assert (learned.minimum[:4], learned.maximum[:4]) == (first, last)
+    plain = to_plain(texts, learned)
+    assert plain.dt.strftime('%y').tolist() == texts.str[-2:].tolist()
+    assert from_plain(plain, learned).tolist() == texts.tolist()
 
 
 @pytest.mark.parametrize(

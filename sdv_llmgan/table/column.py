@@ -77,7 +77,7 @@ class Column:
         bounded: Whether ``minimum`` and ``maximum`` are a condition, which holds in any case.
         coarse: Whether figures of it are told rounded only, so that none is a real record's.
         dtype: How the training table stores it.
-        stored_format: ``strftime`` format of datetimes that the table stores as text or numbers;
+        stored_format: Format (see ``dates``) of datetimes that the table stores as text or numbers;
             of those that have several formats, the one that most have.
         zone: Whose clock datetimes are told by, such as ``'Europe/Berlin'``; for text as it is
             written there: ``'Z'``, ``'+02:00'``. Empty where they have no zone.

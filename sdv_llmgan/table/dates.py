@@ -3,14 +3,18 @@
     text, 20210314, datetime64 with a zone or none, Arrow, objects -> datetime64[ns] -> text
 
 A column has one clock. Where values have offsets, it is that of the offset most of them have.
+
+Formats are those of ``strftime``; besides, ``%3f`` is a fraction of a second with three digits, and
+``%1930y`` two digits of a year in the hundred years from 1930.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from datetime import tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,8 +23,13 @@ from pandas.tseries.api import guess_datetime_format
 DateTimeErrorChoices = Literal['raise', 'coerce']
 #: So many different values are looked at for a format.
 GUESSED_VALUES = 100
+CENTURY = pd.DateOffset(years=100)
 #: An offset or a zone's name at the end of a text.
 OFFSET = r'(Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4})$'
+#: Two digits of a year fall to the years around these where no date does in so many others.
+LEAST_GAP = 10
+#: Python reads two digits as a year from here on.
+FIRST_OF_TWO_DIGITS = 1969
 #: What formats write an offset or a zone's name for.
 OFFSET_DIRECTIVES = ('%z', '%Z')
 
@@ -47,7 +56,10 @@ def to_datetime(
         if times is not values:
             times = times.dt.tz_convert(_clock(zone or zone_of(values)))
         times = times.dt.tz_localize(None)
-    return times.astype('datetime64[ns]')
+    times = times.astype('datetime64[ns]')
+    if stored_format and (first := re.search(r'%(\d+)y', stored_format)):
+        times = times.where(~(times.dt.year >= int(first[1]) + 100), times - CENTURY)
+    return times
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -65,8 +77,40 @@ def from_datetime(times: pd.Series, stored_format: str, zone: str) -> pd.Series:
     """A clock's datetimes as text in a format, missing ones as ``None``."""
     for directive in OFFSET_DIRECTIVES:
         stored_format = stored_format.replace(directive, zone)
-    written = times.dt.strftime(stored_format).astype(object)
-    return written.where(times.notna(), None)
+    before, *fraction = re.split(r'%(\d)f', re.sub(r'%\d+y', '%y', stored_format), maxsplit=1)
+    written = times.dt.strftime(before)
+    if fraction:
+        digits, after = fraction
+        written += times.dt.strftime('%f').str[: int(digits)] + times.dt.strftime(after)
+    return written.astype(object).where(times.notna(), None)
+
+
+def as_written(values: pd.Series, stored_format: str, zone: str) -> str:
+    """The format with what it leaves open: the digits of a fraction, the century of two digits.
+
+    Args:
+        values: Dates of this format, none missing, shape (n_rows,).
+        stored_format: As declared or guessed.
+        zone: See ``zone_of``.
+    """
+    texts = as_text(values.drop_duplicates()[:GUESSED_VALUES])
+    years = to_datetime(values, stored_format, zone).dt.year if '%y' in stored_format else None
+    first = None if years is None else _first_year(np.unique(years))
+    dated = stored_format.replace('%y', f'%{first}y') if first else stored_format
+    forms = [dated.replace('%f', f'%{digits}f') for digits in range(1, 6)] if '%f' in dated else []
+    for form in dict.fromkeys([*forms, dated]):
+        if (from_datetime(to_datetime(texts, form, zone), form, zone) == texts).all():
+            return form
+    return stored_format
+
+
+def _first_year(years: np.ndarray[Any, Any]) -> int | None:
+    """From which year on two digits are told, where these years lie at both ends otherwise."""
+    ends = np.sort(years % 100)
+    gaps = np.diff(ends, append=ends[0] + 100)
+    first = int(np.roll(ends, -1)[gaps.argmax()]) + 1900
+    split = first < FIRST_OF_TWO_DIGITS <= years.min() < 2000
+    return first if split and gaps.max() > LEAST_GAP else None
 
 
 def guess_format(values: pd.Series) -> str | None:
@@ -124,7 +168,7 @@ def _is_datetime64(values: pd.Series) -> bool:
 
 def _readable(stored_format: str) -> str:
     """The format that reads what this one writes: ``%-d`` and ``%#d`` write no leading zeros."""
-    return stored_format.replace('%-', '%').replace('%#', '%')
+    return re.sub(r'%(?:[-#]|\d+(?=[fy]))', '%', stored_format)
 
 
 def _parse(cells: pd.Series, stored_format: str | None, errors: DateTimeErrorChoices) -> pd.Series:

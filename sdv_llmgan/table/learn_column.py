@@ -12,6 +12,7 @@ from pandas.api.types import is_integer_dtype
 
 from sdv_llmgan.table.column import DATE, DATETIME, Column, quote
 from sdv_llmgan.table.dates import (
+    as_written,
     guess_format,
     has_format,
     has_offset,
@@ -245,6 +246,8 @@ def _learn_datetime(values: pd.Series, nullable: bool, declared_format: str | No
     mixed = not (is_stored_so or declared_format or (stored and has_format(values, stored)))
     zone = zone_of(values) if is_stored_so or stored is None or has_offset(stored) else ''
     try:
+        if stored and not mixed:
+            stored = as_written(values, stored, zone)
         times = to_datetime(values, None if mixed else stored, zone)
     except (ValueError, TypeError, OverflowError) as error:
         asked = f'of the format {declared_format!r}, ' if declared_format else ''
