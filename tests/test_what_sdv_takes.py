@@ -226,10 +226,6 @@ CASES: dict[str, Case] = {
         lambda: column([f'{text}.125Z' for text in written('%Y-%m-%dT%H:%M:%S')]),
         DATE,
     ),
-    'two-digit years of births': (
-        lambda: column([f'{day}{50 + 2 * i:02d}' for i, day in enumerate(written('%d.%m.')[:17])]),
-        dated('%d.%m.%y'),
-    ),
     **{
         f'a day in {day[:4]} in {unit}': (
             lambda day=day, unit=unit: column(
@@ -541,9 +537,9 @@ def test_fractions_of_a_second_have_as_many_digits_as_in_training(sampler):
 
 
 def test_two_digit_years_on_both_sides_of_1969_are_of_one_stretch_of_time():
-    make, declared = CASES['two-digit years of births']
-    made = ours(metadata_of(declared), ScriptedProvider(), sampler='distilled')
-    sdv_lines.fit(made, frame(make()))
+    births = column([f'{day}{50 + 2 * i:02d}' for i, day in enumerate(written('%d.%m.')[:17])])
+    made = ours(metadata_of(dated('%d.%m.%y')), ScriptedProvider(), sampler='distilled')
+    sdv_lines.fit(made, frame(births))
     held = made.history.steps[0].process.schema['z']
     assert (held.minimum[:4], held.maximum[:4]) == ('1950', '1982')
     years = sdv_lines.sample(made, 200)['z'].str[-2:].astype(int)
