@@ -28,6 +28,8 @@ from sdv.sampling import Condition
 from sdv.single_table import GaussianCopulaSynthesizer, LLMGANSynthesizer
 
 from sdv_llmgan import RangeCondition, ScriptedProvider
+from sdv_llmgan.report.inputs import Inputs
+from sdv_llmgan.report.likeness import likeness
 from sdv_llmgan.table.dates import to_datetime
 from sdv_llmgan.table.learn_column import learn_column
 from sdv_llmgan.table.plain import from_plain, to_plain
@@ -604,6 +606,64 @@ def test_a_number_of_rows_that_is_none_is_refused_in_words(num_rows):
 def test_a_range_condition_says_what_it_takes(value):
     with pytest.raises(ValueError, match=r'"z" must be one value, a pair \(low, high\)'):
         RangeCondition({'z': value})
+
+
+DATES = [name for name, (_, declared) in CASES.items() if declared['sdtype'] == 'datetime']
+#: One of each kind is enough of these.
+DATES = [name for name in DATES if not re.search(r' in (ms|us)$|%[DFTcs]|%Y-%j', name)]
+#: Forms that no date can be read of.
+UNREADABLE = {'no time of a zone', 'no date at all', 'words as dates', 'periods', 'whole seconds'}
+UNREADABLE |= {'%e.%m.%Y', '%G-%V'}
+
+
+@pytest.mark.parametrize('name', DATES)
+def test_a_report_compares_dates_of_every_form_or_says_why_not(name):
+    make, declared = CASES[name]
+    table = frame(make())
+    turned = table.assign(
+        z=table['z'][::-1].to_numpy()
+        if table['z'].dtype == object
+        else table['z'][::-1].reset_index(drop=True)
+    )
+    inputs = Inputs.of(table, turned, None, metadata_of(declared), None)
+    said = likeness(inputs)
+    figures = {score.key: score.value for score in said.scores}
+    assert figures['quality'] is not None
+    if name in UNREADABLE:
+        assert any(re.search(r'Not compared .*\bz\b', note) for note in said.notes), said.notes
+    else:
+        assert figures['column_shapes'] == 1.0
+        assert 0 <= figures['column_pair_trends'] < 1
+        assert inputs.dated().real['z'].dtype == 'datetime64[ns]'
+
+
+def test_a_report_of_a_fit_on_dates_of_many_forms_has_every_figure(tmp_path):
+    forms = ('unpadded', 'two offsets', '2021 with gaps', 'milliseconds', 'times with gaps')
+    table = pd.DataFrame({'group': WORDS, **{name: CASES[name][0]() for name in forms}})
+    columns = {'group': WORD, **{name: CASES[name][1] for name in forms}}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': columns}}})
+    made = ours(metadata, ScriptedProvider(), sampler='distilled')
+    sdv_lines.fit(made, table)
+    report = made.report(table, sdv_lines.sample(made, 40), path=tmp_path / 'report.html')
+    figures = {score.key: score for section in report.sections for score in section.scores}
+    for key in ('quality', 'column_shapes', 'column_pair_trends', 'diagnostic'):
+        assert figures[key].value is not None, figures[key].reason
+    assert not any('Not compared' in note for note in report.sections[0].notes)
+
+
+def test_a_report_reads_dates_of_all_its_tables_by_the_clock_of_the_real_one():
+    real = column(['2021-03-01T12:00:00+02:00', '2021-03-02T12:00:00+02:00'])
+    others = column(['2021-03-01T11:00:00+01:00', '2021-03-02T11:00:00+01:00'])
+    metadata = metadata_of(dated('%Y-%m-%dT%H:%M:%S%z'))
+    dates = Inputs.of(frame(real), frame(others), None, metadata, None).dated()
+    assert (
+        dates.real['z'].tolist()
+        == dates.synthetic['z'].tolist()
+        == [
+            pd.Timestamp('2021-03-01 12:00'),
+            pd.Timestamp('2021-03-02 12:00'),
+        ]
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.formats.words import and_list
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES, column_sdtypes, datetime_formats
 from sdv_llmgan.report.content import Score
-from sdv_llmgan.table.dates import to_datetime
+from sdv_llmgan.table.dates import to_datetime, unreadable, zone_of
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.types import Cell, SDVData, SDVMetadata
 
@@ -82,7 +82,10 @@ class Inputs:
         )
         formats = datetime_formats(metadata)
         for name, sdtype in list(sdtypes.items()):
-            if not _clean(real[name], sdtype, formats.get(name)).notna().any():
+            if sdtype == 'datetime' and (why := unreadable(formats.get(name) or '')):
+                del sdtypes[name]
+                left_out[name] = f'of a datetime format that cannot be read: {why}'
+            elif not _clean(real[name], sdtype, formats.get(name)).notna().any():
                 del sdtypes[name]
                 left_out[name] = 'no values in the real table that can be read as its type'
         if target is not None and target not in sdtypes:
@@ -104,6 +107,21 @@ class Inputs:
             if form is not None and self.sdtypes.get(name) == 'datetime':
                 columns[name]['datetime_format'] = form
         return {'columns': columns}
+
+    def dated(self) -> Inputs:
+        """The tables with dates as datetime64[ns]: of text, SDMetrics reads some forms only."""
+        dates = [name for name, sdtype in self.sdtypes.items() if sdtype == 'datetime']
+
+        def read(table: pd.DataFrame) -> pd.DataFrame:
+            return table.assign(**{name: self._cleaned(table, name) for name in dates})
+
+        holdout = None if self.holdout is None else read(self.holdout)
+        return replace(self, real=read(self.real), synthetic=read(self.synthetic), holdout=holdout)
+
+    def _cleaned(self, table: pd.DataFrame, name: str) -> pd.Series:
+        """A column of one of the tables; dates by the clock of the real one."""
+        form = datetime_formats(self.metadata).get(name)
+        return _clean(table[name], self.sdtypes[name], form, zone_of(self.real[name]))
 
     def schema(self) -> TableSchema:
         """The compared columns as the analyzer takes them, figures of them rounded."""
@@ -127,10 +145,8 @@ class Inputs:
         """
         if len(table) > MAX_ROWS:
             table = table.sample(MAX_ROWS, random_state=SEED)
-        formats = datetime_formats(self.metadata)
         return pd.DataFrame({
-            name: _clean(table[name], sdtype, formats.get(name))
-            for name, sdtype in self.sdtypes.items()
+            name: self._cleaned(table, name) for name in self.sdtypes
         }).reset_index(drop=True)
 
 
@@ -187,13 +203,13 @@ def _only_table(given: object, names: list[str], kind: str) -> pd.DataFrame:
     return given[names].reset_index(drop=True)
 
 
-def _clean(column: pd.Series, sdtype: str, stored_format: str | None) -> pd.Series:
+def _clean(column: pd.Series, sdtype: str, stored_format: str | None, zone: str = '') -> pd.Series:
     if sdtype == 'numerical':
         numbers = pd.to_numeric(column, errors='coerce').astype(float)
         return numbers.where(np.isfinite(numbers))
     if sdtype == 'datetime':
         return to_datetime(
-            column, None if column.dtype.kind == 'M' else stored_format, errors='coerce'
+            column, None if column.dtype.kind == 'M' else stored_format, zone, errors='coerce'
         )
     return column.astype(object).where(column.notna(), None).map(_as_text, na_action='ignore')
 

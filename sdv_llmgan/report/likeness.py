@@ -49,10 +49,12 @@ def likeness(inputs: Inputs) -> Section:
             'higher is better',
             'How alike single columns and pairs of columns are in both tables, on average.',
         ),
-        lambda: quality.read(evaluate_quality, inputs, inputs.synthetic),
+        lambda: quality.read(evaluate_quality, inputs.dated(), inputs.dated().synthetic),
     )
     if inputs.holdout is not None:
-        reference = attempt(lambda: of_holdout.read(evaluate_quality, inputs, inputs.holdout))
+        reference = attempt(
+            lambda: of_holdout.read(evaluate_quality, inputs.dated(), inputs.dated().holdout)
+        )
         overall = replace(overall, reference=reference)
     valid = measure(
         Score(

@@ -56,6 +56,8 @@ def to_datetime(
         if times is not values:
             times = times.dt.tz_convert(_clock(zone or zone_of(values)))
         times = times.dt.tz_localize(None)
+    if errors == 'coerce' and times.dtype != 'datetime64[ns]':
+        times = times.where(times.between(pd.Timestamp.min, pd.Timestamp.max))
     times = times.astype('datetime64[ns]')
     if stored_format and (first := re.search(r'%(\d+)y', stored_format)):
         times = times.where(~(times.dt.year >= int(first[1]) + 100), times - CENTURY)
@@ -182,6 +184,9 @@ def _parse(cells: pd.Series, stored_format: str | None, errors: DateTimeErrorCho
             if 'tz' not in str(error).lower():
                 raise
             times = cells
-        if times.dtype != object:
+        if times.dtype != object and errors == 'raise':
             return times
-        return pd.to_datetime(cells, format=form, errors=errors, utc=True)
+        instants = pd.to_datetime(cells, format=form, errors=errors, utc=True)
+        # Objects of another offset than the first are no dates to errors='coerce'.
+        fewer = times.dtype == object or times.notna().sum() < instants.notna().sum()
+        return instants if fewer else times
