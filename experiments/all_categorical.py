@@ -1,6 +1,6 @@
 """Tables without a continuous column: DCR share and ML efficacy with nearness and without.
 
-python benchmarks/all_categorical.py                    # 3 tables, 25 and 50 rows, 6 draws
+python benchmarks/all_categorical.py                    # 3 tables, 25 and 50 rows, 4 draws
 python benchmarks/all_categorical.py --tables fair --rows 50 --draws 20
 
 Each draw takes some rows to fit; the others of the table are held out, one half for ML efficacy,
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--tables', nargs='+', default=['asia', 'adult', 'fair'])
     parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
-    parser.add_argument('--draws', type=int, default=6)
+    parser.add_argument('--draws', type=int, default=4)
     parser.add_argument('--samples', type=int, default=2)
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
     arguments = parser.parse_args()
