@@ -1,7 +1,7 @@
 """Tables without a continuous column: DCR share and ML efficacy with nearness and without.
 
-python benchmarks/all_categorical.py                    # 3 tables, 25 and 50 rows, 4 draws
-python benchmarks/all_categorical.py --tables fair --rows 50 --draws 20
+python experiments/all_categorical.py                    # 3 tables, 25 and 50 rows, 4 draws
+python experiments/all_categorical.py --tables fair --rows 50 --draws 20
 
 Each draw takes some rows to fit; the others of the table are held out, one half for ML efficacy,
 one for the DCR share. ``as it is`` is the distilled sampler, ``off`` the same with a limit of ties
