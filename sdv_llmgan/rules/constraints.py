@@ -40,7 +40,7 @@ class Rules:
         self, constraints: Sequence[BaseConstraint], training: pd.DataFrame, schema: TableSchema
     ) -> None:
         self.schema = schema
-        stored = schema.from_plain(training)
+        stored = schema.from_plain(training) if constraints else training
         self.constraints = [rule for rule in constraints if can_check(rule, stored)]
         self.unchecked = len(constraints) - len(self.constraints)
         self.combinations = [
@@ -119,17 +119,21 @@ class Rules:
                 often than others.
         """
         rows, rejected = parsed.rows, Counter(parsed.rejected)
-        for rule in self.constraints:
+        checked = [
+            rule
+            for rule in self.constraints
+            if not complete or isinstance(rule, (Inequality, Range))
+        ]
+        stored = self.schema.from_plain(rows) if checked else rows
+        for rule in checked:
             if rows.empty:
                 break
-            if complete and not isinstance(rule, (Inequality, Range)):
-                continue
-            turned, stored = self._enforced(rule, rows)
+            turned, stored = self._enforced(rule, rows, stored)
             valid = np.asarray(rule.is_valid(stored), dtype=bool)
             if turned is not rows:
                 valid &= self._as_settled(turned, begun)
             rejected[f'rule: {_name(rule)}'] += int((~valid).sum())
-            rows = turned[valid]
+            rows, stored = turned[valid], stored[valid]
         return ParsedRows(rows, +rejected)
 
     def agree(self, rows: pd.DataFrame) -> np.ndarray:
@@ -138,9 +142,10 @@ class Rules:
         A rule may look at several rows: that no two have the same name, say.
         """
         agreed = np.ones(len(rows), dtype=bool)
-        for rule in self.constraints:
-            if isinstance(rule, ProgrammableConstraintHarness):
-                agreed &= np.asarray(rule.is_valid(self.schema.from_plain(rows)), dtype=bool)
+        in_code = [r for r in self.constraints if isinstance(r, ProgrammableConstraintHarness)]
+        stored = self.schema.from_plain(rows) if in_code else rows
+        for rule in in_code:
+            agreed &= np.asarray(rule.is_valid(stored), dtype=bool)
         return agreed
 
     def _as_settled(self, rows: pd.DataFrame, begun: pd.DataFrame) -> np.ndarray:
@@ -152,10 +157,9 @@ class Rules:
         return met
 
     def _enforced(
-        self, rule: BaseConstraint, rows: pd.DataFrame
+        self, rule: BaseConstraint, rows: pd.DataFrame, stored: pd.DataFrame
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rows, plain and stored; after a rule in code had its way with them."""
-        stored = self.schema.from_plain(rows)
         if not isinstance(rule, ProgrammableConstraintHarness):
             return rows, stored
         turned = _round_trip(rule, stored)
