@@ -195,18 +195,7 @@ def takes(**options: type) -> Callable[[Callable[..., None]], Callable[..., None
         options: By the command's parameter that gets the object; fields are annotated as typer
             wants parameters.
     """
-    own = {
-        name: [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=get_type_hints(kind, include_extras=True)[field.name],
-            )
-            for field in fields(kind)
-        ]
-        for name, kind in options.items()
-    }
+    own = {name: _parameters(kind) for name, kind in options.items()}
 
     def wrap(run: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(run)
@@ -231,3 +220,18 @@ def takes(**options: type) -> Callable[[Callable[..., None]], Callable[..., None
         return call
 
     return wrap
+
+
+@functools.cache  # typing reads annotations slowly, and --help waits for it
+def _parameters(kind: type) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters that are given by name."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(kind)
+    ]
