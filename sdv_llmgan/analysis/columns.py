@@ -1,4 +1,4 @@
-"""One column against itself: is the distribution alike, is all of it there, is there more?
+"""One column in both tables: distribution, coverage of the real values, values beyond them.
 
 KS from scipy, range coverage and boundary adherence from SDMetrics, as is category coverage.
 SDMetrics' CSTest is not used: it runs the chi-squared test on shares instead of counts, so its

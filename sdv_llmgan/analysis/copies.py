@@ -1,4 +1,4 @@
-"""Signs of copying: rows that repeat, rows too near, frequencies too exact."""
+"""Measures signs of copying: rows that repeat, rows too near, frequencies too exact."""
 
 from __future__ import annotations
 

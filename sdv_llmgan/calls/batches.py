@@ -1,4 +1,4 @@
-"""Many requests as one batch: half the price, hours of waiting, and no harm in a restart.
+"""Many requests as one batch: half the price, hours of waiting, safe to interrupt and go on.
 
 requests -> batches (claimed in the ledger, then sent) -> poll -> results -> completions
                ^                                                     |

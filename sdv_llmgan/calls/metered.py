@@ -1,4 +1,4 @@
-"""What stands around every provider.
+"""Cache, budget, limit of calls in flight, audit log and retries around any provider.
 
     request -> cache -> budget -> gate -> audit log -> provider -> reply -> cache, usage
                            ^                 |

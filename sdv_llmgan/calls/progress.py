@@ -1,4 +1,4 @@
-"""What a person sees while a model is asked for rows."""
+"""A progress bar while a model is asked for rows."""
 
 from __future__ import annotations
 

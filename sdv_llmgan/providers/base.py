@@ -1,6 +1,6 @@
 """What a provider is: a request goes in, a completion comes out.
 
-Retry, concurrency, budget, cache and accounting wrap any provider from outside (``metered.py``),
+Retry, concurrency, budget, cache and accounting wrap any provider from outside (``calls``),
 so a provider is one method long.
 """
 

@@ -1,4 +1,4 @@
-"""What stands between a vendor's SDK and the network: bounds that no server can talk it out of.
+"""What stands between a vendor's SDK and the network: bounds that hold whatever a server sends.
 
     request -> (no proxy for this machine) -> deadline -> reply: no redirect, so many bytes -> SDK
 

@@ -1,4 +1,4 @@
-"""How alike the tables are: SDMetrics, supports, a classifier's eye, and each column drawn."""
+"""How alike the tables are: SDMetrics, supports, a classifier, and each column drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks at whole rows: can a classifier tell them, are they typical, is all covered?"""
+"""Figures of whole rows: a classifier that tells them from real ones, typicality, coverage."""
 
 from __future__ import annotations
 

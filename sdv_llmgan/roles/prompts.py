@@ -1,4 +1,4 @@
-"""Every word that a model reads.
+"""The prompts of all roles. Columns, rules, findings and ranges bring words of their own.
 
 Pure functions from values to messages. What all calls of a step share stands first, and what
 differs (the examples) last, so that providers can reuse the work on the common part.

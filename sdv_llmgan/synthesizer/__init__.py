@@ -1,4 +1,4 @@
-"""The face that SDV sees."""
+"""What SDV sees: the synthesizer, its arguments, sampling and results."""
 
 from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
 

@@ -1,4 +1,4 @@
-"""The face that SDV's users see: its arguments, and what a fit of SDV becomes here."""
+"""The class that SDV's users see: its arguments, and what SDV's ``fit`` does here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated rows that repeat a training row, whole or in all cells but one, are taken out."""
+"""Rejects generated rows that repeat a training row, whole or in all cells but one."""
 
 from __future__ import annotations
 
