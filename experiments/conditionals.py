@@ -43,7 +43,7 @@ def told(table: TrainingTable, name: str, num_rows: int, draw: int) -> dict[str,
     order = np.random.default_rng([num_rows, draw]).permutation(len(table.rows))
     fitted = table.rows.iloc[order[:num_rows]].reset_index(drop=True)
     schema = TableSchema.from_sdv(table.sdv_metadata(), fitted)
-    coding = TableCoding.fit(schema.to_plain(fitted), np.ones(num_rows), schema, True)
+    coding = TableCoding.fit(schema.to_plain(fitted), schema, True)
     others = [other for other in coding.codings if other != name]
     codes = coding.encode(schema.to_plain(fitted))
     rest = coding.encode(schema.to_plain(table.rows.iloc[order[num_rows:]].reset_index(drop=True)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from sklearn.metrics import roc_auc_score
 from tables import LOOP_SETTINGS
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
-from sdv_llmgan.discriminators.logistic import LogisticDiscriminator
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.choose_sampler import compare, learned_by, training_set
 from sdv_llmgan.loop.comparison import Comparison, chance
@@ -196,19 +196,24 @@ def test_chance_is_what_two_alike_sources_of_rows_seldom_exceed(num_rows):
     assert (told_apart(1.5) > chance(num_rows)).mean() > 0.98
 
 
-def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
-    fresh = iter(beds(4_000, seed=1).to_dict('records'))
+def of_a_model(rows: pd.DataFrame) -> ScriptedProvider:
+    """One that writes these rows, and keeps its directions."""
+    fresh = iter(rows.to_dict('records'))
 
-    def real_rows(request) -> str:
+    def answer(request) -> str:
         if request.role != 'generator':
             return json.dumps({'add': [], 'remove': [], 'instruction': 'As before.'})
         count = request.json_schema['properties']['rows']['maxItems']
-        rows = [{**next(fresh)} for _ in range(count)]
-        return json.dumps({'rows': [{**row, 'day': f'{row["day"]:%Y-%m-%d}'} for row in rows]})
+        written = [next(fresh) for _ in range(count)]
+        return json.dumps({'rows': [{**row, 'day': f'{row["day"]:%Y-%m-%d}'} for row in written]})
 
+    return ScriptedProvider(script=answer)
+
+
+def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     made = LLMGANSynthesizer(
         METADATA,
-        llm=ScriptedProvider(script=real_rows),
+        llm=of_a_model(beds(4_000, seed=1)),
         row_format='objects',
         batch_size=200,
         max_batches=1,
@@ -219,16 +224,46 @@ def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     assert told_apart['llm'] < 0.3
 
 
+def learned_share(rows: pd.DataFrame) -> tuple[dict[str, float], str]:
+    made = LLMGANSynthesizer(
+        METADATA,
+        llm=of_a_model(rows),
+        row_format='objects',
+        batch_size=40,
+        max_batches=2,
+        causal_graph='none',
+        sampler='distilled',
+    )
+    fit(made, beds(40))
+    learned = made.get_info()['learned_from']
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in learned.values())
+    shares = {name: found['generated'] for name, found in learned.items()}
+    return shares, made.history.to_markdown()
+
+
+def test_what_a_model_knows_reaches_the_rows_and_what_it_does_not_does_not():
+    knowing, story = learned_share(beds(4_000, seed=1))
+    assert np.mean([*knowing.values()]) > 0.4
+    assert 'learned from rows of the model: ' in story
+    rows = beds(4_000, seed=1)
+    rng = np.random.default_rng(0)
+    guessing, _ = learned_share(
+        rows.assign(**{name: rng.permutation(rows[name]) for name in ('country', 'high', 'price')})
+    )
+    assert np.mean([*guessing.values()]) < np.mean([*knowing.values()]) - 0.2
+
+
 def stripes(num_rows: int, seed: int) -> pd.DataFrame:
     x = np.random.default_rng(seed).uniform(0, 8, num_rows)
     return pd.DataFrame({'x': x, 'y': np.where(x.astype(int) % 2, 'odd', 'even')})
 
 
 def distilling(view: View, process: GenerationProcess, history: History) -> Distillation:
-    fitted = FittedModel(process, history, view, writer=None, max_top_ups=0)
+    writer = SimpleNamespace(generator=SimpleNamespace(provider=ScriptedProvider()))
+    fitted = FittedModel(process, history, view, writer, max_top_ups=0)
     return Distillation(
         training_set(view, LOOP_SETTINGS, enforce_range=True),
-        learned_by(fitted, LogisticDiscriminator(), seed=0),
+        learned_by(fitted),
     )
 
 

@@ -89,6 +89,15 @@ def test_an_endless_instruction_is_cut():
     assert len(process.instruction) == MAX_INSTRUCTION
 
 
+@pytest.mark.parametrize('end', ['.', ''])
+def test_a_long_instruction_is_cut_at_a_sentence_or_at_a_word(end):
+    told = f'Older people earn more{end} '
+    process, _, _ = rewrite(json.dumps({**USEFUL, 'instruction': told * 60}), 0.5)
+    assert MAX_INSTRUCTION - len(told) < len(process.instruction) <= MAX_INSTRUCTION
+    last = process.instruction.split()[-1]
+    assert last == 'more.' if end else last in told.split()
+
+
 def test_the_request_is_the_optimizers_and_has_a_closed_schema():
     _, _, provider = rewrite(json.dumps(USEFUL), 0.5)
     request = provider.requests[0]

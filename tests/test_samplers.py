@@ -141,7 +141,7 @@ def test_a_sampler_that_asks_a_model_is_given_what_models_may_see_and_its_rows_a
     assert 'weight' not in training.rows
     assert len(training.rows) == 12
     assert training.schema.names == made.get_generation_process().schema.names
-    assert learned.generated() is None
+    assert learned.generated is None
     before = made.get_usage()['calls'].sum()
     rows = sdv_lines.sample(made, 10)
     assert made.get_usage()['calls'].sum() > before

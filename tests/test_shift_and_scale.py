@@ -232,8 +232,7 @@ def test_rows_of_a_model_that_keep_no_step_do_not_undo_it():
         [CausalGraph()],
         order=[*table],
         quick=True,
-        generated=GeneratedRows.of(extra),
-    )
+    ).learning_from(GeneratedRows.of(extra))
     assert set(sampler.sample(64, np.random.default_rng(0))['end'] % 500) == {0}
 
 

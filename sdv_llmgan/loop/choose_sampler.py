@@ -1,6 +1,6 @@
 """The end of a fit: the sampler that was asked for is fitted, or the better one chosen.
 
-real rows + accepted generated rows -> sampler
+real rows + generated rows -> sampler
 told apart from real rows: the model's rows | those of a sampler that saw half of the real ones
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from sdv_llmgan.discriminators.base import Discriminator, verdict_from_probabilities
+from sdv_llmgan.discriminators.base import verdict_from_probabilities
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import Comparison, chance
 from sdv_llmgan.loop.fitted_model import FittedModel
@@ -25,10 +26,11 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.progress import distill_bar
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.registry import find_sampler
-from sdv_llmgan.samplers.base import Learned, Sampler, nothing
+from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.distilled.evidence import stacked
 from sdv_llmgan.samplers.local import LocalSampler
+from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
@@ -42,7 +44,6 @@ FOLDS = 5
 
 def with_sampler(
     fitted: FittedModel,
-    discriminator: Discriminator,
     settings: LoopSettings,
     *,
     enforce_range: bool,
@@ -51,7 +52,6 @@ def with_sampler(
 
     Args:
         fitted: With rows from the model.
-        discriminator: Says how real generated rows look.
         settings: Say which sampler is wanted, and whether progress is shown.
         enforce_range: Whether numbers stay within the training table's range.
     """
@@ -61,7 +61,7 @@ def with_sampler(
     is_fitted_already = named == 'llm' and view.is_complete
     with distill_bar(enabled=settings.verbose and not is_fitted_already) as on_model:
         training = training_set(view, settings, enforce_range=enforce_range)
-        learned = replace(learned_by(fitted, discriminator, settings.seed), on_model=on_model)
+        learned = replace(learned_by(fitted), on_model=on_model)
         distillation = Distillation(training, learned)
         sampler: Sampler | None = None
         if named == 'auto':
@@ -72,13 +72,29 @@ def with_sampler(
         if sampler is None:
             sampler = deepcopy(find_sampler(named))
             if sampler.asks_model:
-                training, learned = _seen(training, view), replace(learned, generated=nothing)
+                training, learned = _seen(training, view), replace(learned, generated=None)
             sampler.fit(training, learned)
         local = sampler if isinstance(sampler, LocalSampler) else None
         if local is None and not view.is_complete:
             local = LocalSampler(distillation.fit())
     source = named if isinstance(named, str) else type(named).__name__
-    return replace(fitted, local=local, source=source, chosen=sampler)
+    fitted = replace(fitted, local=local, source=source, chosen=sampler)
+    best = fitted.history.best()
+    if best is not None and (words := learned_words(fitted.learned_from or {})):
+        best.add_note(words)
+    return fitted
+
+
+def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
+    """What the model's rows had a part in, for a person to read; empty: in nothing."""
+    shares = {name: found['generated'] for name, found in learned_from.items()}
+    if not any(shares.values()):
+        return ''
+    most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+    return (
+        f'learned from rows of the model: {np.mean([*shares.values()]):.0%}, most in {quote(most)} '
+        f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
+    )
 
 
 def training_set(view: View, settings: LoopSettings, *, enforce_range: bool) -> TrainingSet:
@@ -99,59 +115,28 @@ def _seen(training: TrainingSet, view: View) -> TrainingSet:
     return replace(training, rows=rows, schema=view.schema)
 
 
-def learned_by(fitted: FittedModel, discriminator: Discriminator, seed: int) -> Learned:
-    """What the loop has learned; ``discriminator`` says how real generated rows look."""
+def learned_by(fitted: FittedModel) -> Learned:
+    """What the loop has learned."""
     view, history = fitted.view, fitted.history
     graphs = [fitted.process.causal_graph]
     if history.steps and graphs[0].distance(first := history.steps[0].process.causal_graph):
         graphs.append(first)
-    return replace(
-        fitted.learned,
-        causal_graphs=graphs,
-        generated=lambda: _passed(_generated(view, history, discriminator), view, seed),
-    )
+    is_knowing = not fitted.writer.generator.provider.is_random and view.is_complete
+    generated = _generated(view, history) if is_knowing else None
+    return replace(fitted.learned, causal_graphs=graphs, generated=generated)
 
 
-def _generated(view: View, history: History, discriminator: Discriminator) -> GeneratedRows:
-    """What a fit generated, weighted by how real the discriminator finds it.
-
-    A row's weight is the odds p / (1 - p) of being real, at most 1: what makes generated rows stand
-    for real ones (Azadi et al., Discriminator Rejection Sampling, 2019). A discriminator that does
-    not learn is not asked again; its rows weigh 1 - score. Rows of a view that does not say all of
-    a row are left out.
-    """
-    parts, weights, shown = [view.training.iloc[:0]], [np.zeros(0)], [np.zeros((0, 0), int)]
-    for step in history if view.is_complete else []:
-        if step.rows is None or step.shown is None or step.real is None or not step.verdict:
-            continue
-        rows = step.rows.reset_index(drop=True)
-        if discriminator.learns:
-            p_real = np.clip(discriminator.judge(step.real, rows).p_real, 0, 0.999)
-            weight = np.minimum(p_real / (1 - p_real), 1)
-        else:
-            weight = np.full(len(rows), 1 - step.verdict.score)
-        rows = view.restored(rows)
-        parts.append(rows)
-        weights.append(weight[rows.index])
-        shown.append(step.shown[rows.index])
+def _generated(view: View, history: History) -> GeneratedRows:
+    """All valid rows that the model wrote, whatever the verdict on their process was."""
+    parts, shown = [view.training.iloc[:0]], [np.zeros((0, 0), int)]
+    for step in history:
+        if step.rows is not None and step.shown is not None:
+            rows = view.restored(step.rows.reset_index(drop=True))
+            parts.append(rows)
+            shown.append(step.shown[rows.index])
     filled = [part for part in parts if len(part)]
     rows = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    return GeneratedRows(rows, np.concatenate(weights), stacked(shown))
-
-
-def _passed(generated: GeneratedRows, view: View, seed: int) -> GeneratedRows | None:
-    """Generated rows that are told from real ones no better than by chance; else ``None``.
-
-    Neither this nor the gain that ``Distillation.fit`` asks for is a guard by itself where rows are
-    few.
-    """
-    rows = generated.counted().rows
-    num_rows = min(len(view.training), len(rows), MAX_COMPARED)
-    if num_rows < MIN_COMPARED:
-        return None
-    drawn = [one.sample(num_rows, random_state=seed) for one in (view.training, rows)]
-    told_apart = Forest(view, seed).told_apart(*map(view.table, drawn))
-    return generated if told_apart <= chance(num_rows) else None
+    return GeneratedRows(rows, stacked(shown))
 
 
 def _compared(distillation: Distillation, view: View, history: History) -> Comparison:

@@ -74,6 +74,17 @@ class FittedModel:
         return Rounds(chosen, self.rules, self.max_top_ups)
 
     @property
+    def learned_from(self) -> dict[str, dict[str, float]] | None:
+        """How much of each column was learned from ``real`` and from ``generated`` rows.
+
+        Shares add up to 1. ``None`` where rows are not drawn by the distilled sampler.
+        """
+        if not isinstance(self.chosen, LocalSampler) or self.chosen.distilled is None:
+            return None
+        shares = self.chosen.distilled.chain.generated
+        return {name: {'real': 1 - share, 'generated': share} for name, share in shares.items()}
+
+    @property
     def schema(self) -> TableSchema:
         """The columns of drawn rows."""
         return self.view.whole

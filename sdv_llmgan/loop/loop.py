@@ -153,7 +153,6 @@ class LLMGAN:
             self.follow(best.process if best else process)
         self.fitted = with_sampler(
             self.fitted,
-            self.discriminator,
             self.settings,
             enforce_range=self.generator.enforce_range,
         )

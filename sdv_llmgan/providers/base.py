@@ -168,6 +168,7 @@ class Provider(ABC):
         max_retries: How often a call that failed with ``TransientError`` is tried again.
         max_wait: Seconds for which a call that meets rate limits is tried again.
         cacheable: Whether its replies are worth keeping.
+        is_random: Whether it stands for a model that knows nothing: its rows teach nothing.
     """
 
     remote: bool = True
@@ -177,6 +178,7 @@ class Provider(ABC):
     max_retries: int = 4
     max_wait: float = 600.0
     cacheable: bool = True
+    is_random: bool = False
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -232,6 +234,7 @@ class WrappingProvider(Provider):
         super().__init__(provider.model)
         self.provider = provider
         self.row_format = provider.row_format
+        self.is_random = provider.is_random
         self.rows_per_reply = provider.rows_per_reply
         self.max_concurrency = provider.max_concurrency
 

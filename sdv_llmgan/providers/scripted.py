@@ -46,6 +46,7 @@ class ScriptedProvider(Provider):
     ) -> None:
         super().__init__(model)
         self.script = script
+        self.is_random = script is None
         self.requests: list[Request] = []
 
     def complete(self, request: Request) -> Completion:

@@ -136,6 +136,11 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         tables.append(Table('Which column affects which', ('Cause', 'Effect'), edges))
     else:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
+    learned_from = info['learned_from'] or {}
+    if any(shares['generated'] for shares in learned_from.values()):
+        lines = tuple((name, s['real'], s['generated']) for name, s in learned_from.items())
+        columns = ('Column', 'Share of real rows', 'Share of rows that the model wrote')
+        tables.append(Table('What each column was learned from', columns, lines))
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
     notes.append(
         f'Ranges are rounded here, and categories of fewer than {MIN_ROWS_TOLD} training rows are '

@@ -13,6 +13,7 @@ one unusable edge costs that edge, not the rewrite.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,8 +142,18 @@ def apply_reply(
         notes.append(f'{unknown} edges name unknown columns')
     if cyclic:
         notes.append(f'{cyclic} edges would close a cycle')
-    revised = process.revised(causal_graph=graph, instruction=instruction.strip()[:MAX_INSTRUCTION])
+    revised = process.revised(causal_graph=graph, instruction=_bounded(instruction.strip()))
     return revised, '; '.join(notes)
+
+
+def _bounded(instruction: str) -> str:
+    """At most ``MAX_INSTRUCTION`` characters, cut at the end of a sentence, else of a word."""
+    if len(instruction) <= MAX_INSTRUCTION:
+        return instruction
+    begun = instruction[: MAX_INSTRUCTION + 1]
+    ends = [found.end(1) for found in re.finditer(r'([.!?])\s', begun)]
+    words = [found.start() for found in re.finditer(r'\s', begun)]
+    return begun[: (ends or words or [MAX_INSTRUCTION])[-1]]
 
 
 def _edges(entries: Json, names: set[str]) -> tuple[list[Edge], int]:

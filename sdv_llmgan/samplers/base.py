@@ -21,24 +21,24 @@ from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 from sdv_llmgan.table.wanted import Wanted
 
 
-def nothing() -> None:
-    """There are no generated rows; nobody watches a fit."""
+def unwatched() -> None:
+    """Nobody watches a fit."""
 
 
 @dataclass(frozen=True)
 class Learned:
     """What the adversarial loop has learned, for a sampler that uses it.
 
-    A sampler may keep it. ``generated`` and ``on_model`` work during ``fit`` only: they are left
-    out of pickles.
+    A sampler may keep it. ``generated`` and ``on_model`` are for ``fit`` only: they are left out of
+    pickles.
 
     Attributes:
         process: The best generation process, in the columns that models see.
         writer: Has a model write rows; metered, under the budget.
         shown: Whose calls a progress bar shows while rows are drawn; ``None``: there is none.
         causal_graphs: The graph of the process, and the first one where that is another.
-        generated: Returns the rows that the model wrote in the loop; ``None`` where they are easily
-            told from real ones. Takes seconds. A sampler that asks a model gets none.
+        generated: The rows that the model wrote in the loop; ``None``: no whole rows, or no model
+            (``llm='scripted'``). A sampler that asks a model gets none.
         on_model: To be called as each part of a long fit is done: a progress bar shows it.
     """
 
@@ -46,12 +46,12 @@ class Learned:
     writer: Writer
     shown: Ledger | None = None
     causal_graphs: Sequence[CausalGraph] = ()
-    generated: Callable[[], GeneratedRows | None] = nothing
-    on_model: Callable[[], object] = nothing
+    generated: GeneratedRows | None = None
+    on_model: Callable[[], object] = unwatched
 
     def __getstate__(self) -> dict[str, object]:
-        """The history and the progress bar that they know of are not to be saved."""
-        return {**vars(self), 'generated': nothing, 'on_model': nothing}
+        """What the fit alone needs is not saved."""
+        return {**vars(self), 'generated': None, 'on_model': unwatched}
 
 
 class Sampler(ABC):

@@ -1,6 +1,6 @@
 """Local samplers of a table, and of what the loop has learned.
 
-real rows -> by the graph that held-out rows prefer | real and generated rows, where these help
+real rows -> by the graph that held-out rows prefer; real and generated rows -> in that order
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from sdv_llmgan.table.training_set import TrainingSet
 
 LOGGER = logging.getLogger(__name__)
 
-#: Generated rows add nothing to larger tables.
-MAX_ROWS_FOR_EXTRA = 2_000
-
 
 @dataclass(frozen=True)
 class Distillation:
@@ -35,30 +32,10 @@ class Distillation:
     learned: Learned
 
     def fit(self) -> DistilledSampler:
-        """Fit on all rows; on generated ones only where they surely help to predict real ones.
-
-        Real rows are predicted from generated ones that were not written after seeing them, column
-        by column; the mean gain must exceed two of its standard errors over columns.
-        """
-        alone = self.alone
-        if len(self.training.rows) > MAX_ROWS_FOR_EXTRA:
-            return alone
-        generated = self.learned.generated()
-        if generated is None:
-            return alone
-        helped = DistilledSampler.fit(
-            self.training,
-            [alone.causal_graph],
-            order=alone.chain.names,
-            generated=generated,
-            on_model=self.learned.on_model,
-        )
-        gains = [
-            without.conditional.nats - link.conditional.nats
-            for without, link in zip(alone.chain, helped.chain, strict=True)
-        ]
-        surely = len(gains) > 1 and np.mean(gains) > 2 * np.std(gains, ddof=1) / len(gains) ** 0.5
-        return helped if surely else alone
+        """Fit on real rows, and on what the model generated as far as held-out ones bear it out."""
+        if self.learned.generated is None:
+            return self.alone
+        return self.alone.learning_from(self.learned.generated, self.learned.on_model)
 
     @cached_property
     def alone(self) -> DistilledSampler:

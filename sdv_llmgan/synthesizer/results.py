@@ -100,8 +100,9 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         Adds ``llm`` (the model that writes rows), ``remote`` (whether any
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
-        ``sampler`` (where rows come from) and ``told_apart`` (what that was decided by; see
-        ``Comparison``).
+        ``sampler`` (where rows come from), ``told_apart`` (what that was decided by; see
+        ``Comparison``) and ``learned_from`` (for each column the shares of real and of generated
+        rows in what the distilled sampler draws; ``None`` for other samplers).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -119,6 +120,7 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'accuracy': verdict.accuracy if verdict else None,
             'sampler': self._model.fitted.source,
             'told_apart': asdict(comparison) if comparison else None,
+            'learned_from': self._model.fitted.learned_from,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

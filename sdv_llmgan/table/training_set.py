@@ -43,32 +43,14 @@ class GeneratedRows:
 
     Attributes:
         rows: Plain rows in the columns of the training set, shape (n_rows, n_columns).
-        weights: How real each of them looks, in [0, 1], shape (n_rows,).
         shown: Numbers of the training rows that each was written after, filled up with -1, shape
-            (n_rows, n_shown): what is learned from it is not judged by these.
+            (n_rows, n_shown): what it may have copied is no evidence for it.
     """
 
     rows: pd.DataFrame
-    weights: npt.NDArray[np.float64]
     shown: npt.NDArray[np.int_]
 
-    def __post_init__(self) -> None:
-        """Check that there is a weight for each row."""
-        if len(self.weights) != len(self.rows):
-            raise ValueError(
-                'Generated rows need one weight each, got '
-                f'{len(self.rows)} rows and {len(self.weights)} weights.'
-            )
-
     @classmethod
-    def of(
-        cls, rows: pd.DataFrame, weights: npt.NDArray[np.float64] | None = None
-    ) -> GeneratedRows:
-        """Rows that were written after no training row; each counts 1 unless weights say less."""
-        given = np.ones(len(rows)) if weights is None else weights
-        return cls(rows, given, np.full((len(rows), 1), -1))
-
-    def counted(self) -> GeneratedRows:
-        """Those of a weight above 0."""
-        kept = self.weights > 0
-        return GeneratedRows(self.rows[kept], self.weights[kept], self.shown[kept])
+    def of(cls, rows: pd.DataFrame) -> GeneratedRows:
+        """Rows that were written after no training row."""
+        return cls(rows, np.full((len(rows), 1), -1))

@@ -101,6 +101,8 @@ class LevelConditional(Conditional):
     choice: str
     score: float
     sharpened: Sharpened | None = None
+    claim: float = 0.0
+    cost: float = 0.0
 
     @classmethod
     def fit(cls, evidence: Evidence, num_levels: int, rng: np.random.Generator) -> LevelConditional:
@@ -116,22 +118,14 @@ class LevelConditional(Conditional):
         if num_levels == 1:
             return cls(marginal, np.ones(1), [], 'constant', 0.0)
         if len(evidence.values) > MANY_ROWS and evidence.features.shape[1]:
-            leaf_size, score = choose_leaf_size(
-                evidence,
-                lambda part, size: LeafShares.fit(part, num_levels, size, seed),
-                lambda model, part: _log_loss(
-                    0.99 * model(part.features) + 0.01 * marginal, part.values
-                ),
-                rng,
-            )
-            leaves = LeafShares.fit(evidence, num_levels, leaf_size, seed)
-            return cls(marginal, np.array([0.0, 1.0]), [leaves], f'leaves of {leaf_size}', score)
+            return cls._of_leaves(evidence, marginal, seed, rng)
         candidates = probability_members(evidence, num_levels)
         fits = list(candidates.values())
         shares, rows = _held_out_shares(evidence, num_levels, fits, rng)
         values = evidence.values[rows]
         given = np.maximum(shares[range(len(rows)), :, values.astype(int)], LEAST_SHARE)
-        weights = _mixture_weights(given)
+        counted, real = evidence.weights[rows], evidence.is_real[rows]
+        weights = _mixture_weights(given, counted)
         kept = [place for place, weight in enumerate(weights) if place and weight >= LEAST_WEIGHT]
         weights = weights[[0, *kept]] / weights[[0, *kept]].sum()
         names = ['marginal', *candidates]
@@ -141,18 +135,59 @@ class LevelConditional(Conditional):
             if weight >= 0.005
         )
         likely = np.log(given[:, [0, *kept]] @ weights)
-        score = float(-likely.mean())
+        score = float(-likely[real].mean())
         members = [fits[place - 1](evidence, seed) for place in kept]
-        model = cls(marginal, weights, members, choice, score)
+        unseen = np.tensordot(shares[real][:, [0, *kept]], weights, axes=(1, 0))
+        alone = np.log(given[:, 0])
+        model = cls(
+            marginal,
+            weights,
+            members,
+            choice,
+            score,
+            claim=float(1 - counted @ likely / min(counted @ alone, -1e-9)),
+            cost=float((unseen.argmax(1) != values[real]).mean()) / 2,
+        )
         # Where nothing before the column tells of it, all that is open is noise.
-        gain = likely - np.log(given[:, 0])
+        gain = (likely - alone)[real]
         if evidence.is_target and gain.mean() > gain.std() / np.sqrt(len(gain)):
-            seen = _log_loss(model.probabilities(evidence.features[rows]), values)
-            unseen = np.tensordot(shares[:, [0, *kept]], weights, axes=(1, 0))
-            model.sharpened = Sharpened.fit(unseen, noise_share(seen, score))
+            seen = model.probabilities(evidence.features[rows[real]])
+            noise = noise_share(_log_loss(seen, values[real]), score)
+            model.sharpened = Sharpened.fit(unseen, noise)
         if model.sharpened is not None:
             model.choice += f', to the power of {model.sharpened.power:.1f}'
         return model
+
+    @classmethod
+    def _of_leaves(
+        cls, evidence: Evidence, marginal: Floats, seed: int, rng: np.random.Generator
+    ) -> LevelConditional:
+        leaf_size, score = choose_leaf_size(
+            evidence,
+            lambda part, size: LeafShares.fit(part, len(marginal), size, seed),
+            lambda model, part: _log_loss(
+                0.99 * model(part.features) + 0.01 * marginal, part.values
+            ),
+            rng,
+        )
+        leaves = LeafShares.fit(evidence, len(marginal), leaf_size, seed)
+        return cls(marginal, np.array([0.0, 1.0]), [leaves], f'leaves of {leaf_size}', score)
+
+    @classmethod
+    def fused(cls, parts: Sequence[LevelConditional], trust: Floats) -> LevelConditional:
+        """Conditionals of one column, whose probabilities are averaged.
+
+        Args:
+            parts: With the same levels and features.
+            trust: Weight of each, >= 0; they add up to 1.
+        """
+        words = ' | '.join(
+            f'{share:.2f} [{part.choice}]' for share, part in zip(trust, parts, strict=True)
+        )
+        members: list[Member] = [part.probabilities for part in parts]
+        score = float(trust @ [part.score for part in parts])
+        weights = np.append(0.0, trust)
+        return cls(np.zeros_like(parts[0].marginal), weights, members, words, score)
 
     @property
     def nats(self) -> float:  # type: ignore[override]
@@ -193,9 +228,9 @@ def _held_out_shares(
 ) -> tuple[Floats, Integers]:
     """What each candidate, the marginal first, gave to each level of held-out rows, and which.
 
-    Shapes (n_real, 1 + n_candidates, n_levels) and (n_real,).
+    Shapes (n_rows, 1 + n_candidates, n_levels) and (n_rows,).
     """
-    folds = evidence.folds(num_folds(int(evidence.is_real.sum())), rng)
+    folds = evidence.folds(num_folds(len(evidence.values)), rng)
     parts = []
     for fold in folds:
         part = evidence.without(fold)
@@ -212,7 +247,7 @@ def num_folds(num_rows: int) -> int:
     return min(10 if num_rows <= 100 else 5 if num_rows <= 400 else 3, num_rows)
 
 
-def _mixture_weights(shares: Floats) -> Floats:
+def _mixture_weights(shares: Floats, counted: Floats) -> Floats:
     """Weights that give held-out rows the highest likelihood, by EM, held back from extremes.
 
     A prior as strong as one row for each candidate keeps 25 rows from electing one by luck; the
@@ -222,7 +257,7 @@ def _mixture_weights(shares: Floats) -> Floats:
     weights = np.full(shares.shape[1], 1 / shares.shape[1])
     for _ in range(EM_STEPS):
         joint = shares * weights
-        counts = (joint / joint.sum(1, keepdims=True)).sum(0) + prior
+        counts = counted @ (joint / joint.sum(1, keepdims=True)) + prior
         weights = counts / counts.sum()
     return weights
 

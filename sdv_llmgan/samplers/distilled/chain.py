@@ -19,11 +19,23 @@ Codes = dict[str, Floats]
 
 @dataclass(frozen=True)
 class Link:
-    """One column of the chain: what it is drawn from, and given which columns."""
+    """One column of the chain: what it is drawn from, and given which columns.
+
+    Attributes:
+        name: The column.
+        predecessors: The columns that it is drawn given.
+        conditional: Its distribution.
+        trust: How much each source of rows counts in it, adding up to 1, shape (n_sources,); real
+            rows alone come first, see ``fusion``.
+        share: Of rows that it is drawn for, in [0, 1]: a column that was drawn before stays as it
+            is in the others.
+    """
 
     name: str
     predecessors: tuple[str, ...]
     conditional: Conditional
+    trust: tuple[float, ...] = (1.0,)
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Chain:
     Attributes:
         coding: Columns as floats and as features.
         causal_graph: The graph that is followed.
-        links: The columns in order.
+        links: The columns in order; one may be drawn again at the end.
     """
 
     coding: TableCoding
@@ -46,13 +58,23 @@ class Chain:
 
     @property
     def names(self) -> list[str]:
-        """The columns in order."""
-        return [link.name for link in self.links]
+        """The columns in order, each once."""
+        return list(dict.fromkeys(link.name for link in self.links))
+
+    @property
+    def generated(self) -> dict[str, float]:
+        """For each column how much of its distribution generated rows had a part in, in [0, 1]."""
+        found: dict[str, float] = {}
+        for link in self.links:
+            before = found.get(link.name, 0.0)
+            found[link.name] = (1 - link.share) * before + link.share * (1 - link.trust[0])
+        return found
 
     @property
     def nats(self) -> float:
         """How badly the models predict held-out real rows, summed over columns; lower is better."""
-        return sum(link.conditional.nats for link in self.links)
+        first = {link.name: link.conditional.nats for link in reversed(self.links)}
+        return sum(first.values())
 
     def draw(self, given: Codes, num_rows: int, rng: np.random.Generator) -> Codes:
         """Rows as floats, the given columns as they are."""
@@ -61,6 +83,9 @@ class Chain:
         for link in self.links:
             before = [blocks[name] for name in link.predecessors]
             features = np.concatenate([np.zeros((num_rows, 0)), *before], axis=1)
-            codes[link.name] = link.conditional.draw(features, rng)
+            drawn = link.conditional.draw(features, rng)
+            if link.name in codes:
+                drawn = np.where(rng.random(num_rows) < link.share, drawn, codes[link.name])
+            codes[link.name] = drawn
             blocks[link.name] = self.coding.codings[link.name].features(codes[link.name])
         return codes

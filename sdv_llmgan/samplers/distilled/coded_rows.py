@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
@@ -24,14 +23,9 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Evidence,
     Floats,
     Integers,
-    stacked,
 )
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
-
-#: Orders of columns are compared by all models on up to so many real rows, by quick ones on more:
-#: these mostly prefer the same orders, in a third of the time.
-ROWS_FOR_ALL_MODELS = 400
 
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
 Order = tuple[CausalGraph, Sequence[str]]
@@ -44,34 +38,37 @@ class CodedRows:
     Attributes:
         coding: Columns as floats and as features.
         codes: The rows by column, each of shape (n_rows,).
-        weights: How much each row counts, shape (n_rows,).
         is_real: Which of them are training rows, shape (n_rows,).
-        tells_of: Which training rows each of them tells of; see ``Evidence``.
+        tells_of: Which rows each of them tells of; see ``Evidence``.
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one.
     """
 
     coding: TableCoding
     codes: Codes
-    weights: Floats
     is_real: Booleans
     tells_of: Integers
     seed: int
     target: str | None
 
     @classmethod
-    def of(cls, training: TrainingSet, generated: GeneratedRows) -> CodedRows:
-        """Code rows, without generated ones that do not count."""
-        num_real, counted = len(training.rows), generated.counted()
-        rows = pd.concat([training.rows, counted.rows], ignore_index=True)
-        weights = np.concatenate([np.ones(num_real), counted.weights])
-        coding = TableCoding.fit(rows, weights, training.schema, training.enforce_range, num_real)
+    def of(cls, training: TrainingSet, generated: GeneratedRows | None = None) -> CodedRows:
+        """Code rows as real ones are; generated ones of levels that they lack are left out."""
+        generated = generated or GeneratedRows.of(training.rows.iloc[:0])
+        coding = TableCoding.fit(training.rows, training.schema, training.enforce_range)
+        codes, more = coding.encode(training.rows), coding.encode(generated.rows)
+        known = np.ones(len(generated.rows), dtype=bool)
+        for name, values in more.items():
+            known &= coding.codings[name].knows(values)
+        codes = {name: np.append(values, more[name][known]) for name, values in codes.items()}
+        num_real, num_rows = len(training.rows), len(training.rows) + int(known.sum())
+        features = coding.features(codes, [*codes], num_rows)
+        nearest = _nearest(features[num_real:], features[:num_real], generated.shown[known])
         return cls(
             coding,
-            coding.encode(rows),
-            weights,
-            np.arange(len(rows)) < num_real,
-            stacked([np.arange(num_real)[:, None], counted.shown]),
+            codes,
+            np.arange(num_rows) < num_real,
+            np.column_stack([np.arange(num_rows), np.append(np.full(num_real, -1), nearest)]),
             training.seed,
             training.target,
         )
@@ -95,20 +92,28 @@ class CodedRows:
                 by_graph, key=lambda name: not isinstance(self.coding.codings[name], LevelCoding)
             )
             orders.append((graph, by_graph))
-            if levels_first != by_graph and len(self.weights) <= MANY_ROWS:
+            if levels_first != by_graph and len(self.is_real) <= MANY_ROWS:
                 orders.append((graph, levels_first))
         return orders
 
     def best_chain(
         self, orders: Sequence[Order], on_model: Callable[[], object], *, quick: bool
     ) -> Chain:
-        """Of the order that held-out rows prefer; the first one of equals."""
-        many = len(orders) > 1 and self.num_real > ROWS_FOR_ALL_MODELS
-        chains = [self.chain(order, on_model, quick=quick or many) for order in orders]
+        """Of the order that held-out rows prefer by quick models; the first one of equals."""
+        if len(orders) == 1:
+            return self.chain(orders[0], on_model, quick=quick)
+        chains = [self.chain(order, on_model, quick=True) for order in orders]
         best = min(range(len(orders)), key=lambda place: chains[place].nats)
-        return self.chain(orders[best], on_model) if many and not quick else chains[best]
+        return chains[best] if quick else self.chain(orders[best], on_model)
 
-    def chain(self, order: Order, on_model: Callable[[], object], *, quick: bool = False) -> Chain:
+    def chain(
+        self,
+        order: Order,
+        on_model: Callable[[], object],
+        *,
+        quick: bool = False,
+        generated: float = 0.0,
+    ) -> Chain:
         """A model of each column given those before it.
 
         Args:
@@ -116,12 +121,14 @@ class CodedRows:
             on_model: Called when a column's model is fitted.
             quick: Whether only models that are fitted quickly are tried, on ``MANY_ROWS`` rows at
                 most.
+            generated: How many real rows a generated one counts as, >= 0.
         """
         graph, names = order
-        max_rows = MANY_ROWS if quick else len(self.weights)
+        max_rows = MANY_ROWS if quick else len(self.is_real)
         links = []
         for place, name in enumerate(names):
-            links.append(self.link(name, names[:place], graph, max_rows, quick=quick))
+            before = names[:place]
+            links.append(self.link(name, before, graph, max_rows, quick=quick, generated=generated))
             on_model()
         return Chain(self.coding, graph, links)
 
@@ -133,11 +140,13 @@ class CodedRows:
         max_rows: int,
         *,
         quick: bool = False,
+        generated: float = 0.0,
     ) -> Link:
-        """A model of one column, fitted on at most ``max_rows`` rows."""
+        """A model of one column, fitted on at most ``max_rows`` rows; see ``chain``."""
         # A generator for each column: what one draws does not change the next one's folds.
         rng = np.random.default_rng([self.seed, *map(ord, name), len(predecessors)])
-        rows = np.arange(len(self.weights))
+        weights = np.where(self.is_real, 1.0, generated)
+        rows = np.flatnonzero(weights)
         if len(rows) > max_rows:
             rows = np.sort(rng.choice(rows, max_rows, replace=False))
         names = list(predecessors)
@@ -146,7 +155,7 @@ class CodedRows:
         evidence = Evidence(
             self.coding.features(codes, names, len(rows)),
             codes[name],
-            self.weights[rows],
+            weights[rows],
             self.is_real[rows],
             self.tells_of[rows],
             np.array([owner in causes for owner in self.coding.owners(names)], dtype=bool),
@@ -160,13 +169,26 @@ class CodedRows:
             if isinstance(coding, LevelCoding):
                 conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
             else:
-                conditional = NumberConditional.fit(evidence, coding.marginal, coding.heaps, rng)
+                conditional = NumberConditional.fit(evidence, coding.marginal, coding.special, rng)
         return Link(name, tuple(predecessors), conditional)
 
     def has_many_values(self, names: Sequence[str]) -> bool:
         """Whether a number among these columns takes many values, so that rows can be new."""
         return any(
             not isinstance(self.coding.codings[name], LevelCoding)
-            and len(np.unique(self.codes[name])) > max(10, 0.05 * len(self.weights))
+            and len(np.unique(self.codes[name])) > max(10, 0.05 * len(self.is_real))
             for name in names
         )
+
+
+def _nearest(features: Floats, real: Floats, shown: Integers) -> Integers:
+    """For each row the number of the nearest real one that it was written after; -1: of none.
+
+    A row may copy what its writer saw. Of the rows that it saw, the nearest alone is taken for what
+    it tells of: the others are no nearer than chance has it.
+    """
+    if not shown.shape[1]:
+        return np.full(len(features), -1)
+    squares = ((real[shown] - features[:, None]) ** 2).sum(2)
+    squares[shown < 0] = np.inf
+    return shown[np.arange(len(shown)), squares.argmin(1)]

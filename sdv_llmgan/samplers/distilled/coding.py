@@ -62,6 +62,11 @@ class LevelCoding:
             str(values.dtype),
         )
 
+    def knows(self, codes: Floats) -> Booleans:
+        """Which codes are of levels that the training table has."""
+        known: Booleans = codes >= 0
+        return known
+
     def encode(self, values: pd.Series) -> Floats:
         """Codes, shape (n_rows,); -1 for a value that the training table does not have."""
         # No lookup by pandas: to it 16-digit codes beside None are floats.
@@ -115,6 +120,7 @@ class NumberCoding:
         center: Mean of the counts.
         scale: Their standard deviation, > 0.
         heaps: Counts that many rows have.
+        special: What is drawn as levels are: NaN where some are missing, then heaps.
         has_missing: Whether some values are missing in training, and others not.
     """
 
@@ -123,31 +129,34 @@ class NumberCoding:
     center: float
     scale: float
     heaps: tuple[float, ...]
+    special: Floats
     has_missing: bool
 
     @classmethod
-    def fit(
-        cls, values: pd.Series, weights: Floats, column: Column, enforce_range: bool, num_real: int
-    ) -> NumberCoding:
-        """Learn it from a plain column, of which the first ``num_real`` values are real."""
-        grid = Grid.fit(values.iloc[:num_real], column)
+    def fit(cls, values: pd.Series, column: Column, enforce_range: bool) -> NumberCoding:
+        """Learn it from a plain column."""
+        grid = Grid.fit(values, column)
         counts = grid.encode(values)
         missing = np.isnan(counts)
-        present = ~missing & (weights > 0)
-        found, weights = counts[present], weights[present]
-        if not len(found):
-            found, weights = np.zeros(1), np.ones(1)
+        found = counts[~missing] if not missing.all() else np.zeros(1)
         levels, times = np.unique(found, return_counts=True)
         heaps = levels[(times >= HEAP_SHARE * len(found)) & (times >= 4)]
         bounds = (float(found.min()), float(found.max())) if enforce_range else None
+        flagged = tuple(heaps) if len(levels) > len(heaps) else tuple(heaps[1:])
         return cls(
             grid,
-            Marginal.fit(found, weights, bounds),
+            Marginal.fit(found, np.ones(len(found)), bounds),
             float(found.mean()),
             float(found.std()) or 1.0,
-            tuple(heaps) if len(levels) > len(heaps) else tuple(heaps[1:]),
+            flagged,
+            np.array([*([np.nan] * bool(missing.any())), *flagged]),
             bool(missing.any() and not missing.all()),
         )
+
+    def knows(self, codes: Floats) -> Booleans:
+        """Which codes can occur: all but missing ones where no training value is missing."""
+        known: Booleans = ~np.isnan(codes) | np.isnan(self.special).any()
+        return known
 
     def encode(self, values: pd.Series) -> Floats:
         """Counts, NaN where missing, shape (n_rows,)."""
@@ -193,17 +202,14 @@ class TableCoding:
     def fit(
         cls,
         training: pd.DataFrame,
-        weights: Floats,
         schema: TableSchema,
         enforce_range: bool,
-        num_real: int | None = None,
     ) -> TableCoding:
-        """Learn it from plain rows, of which the first ``num_real`` are real; default all."""
-        count = len(training) if num_real is None else num_real
+        """Learn it from plain rows."""
         return cls({
             column.name: LevelCoding.fit(training[column.name], column)
             if column.kind in ('categorical', 'boolean')
-            else NumberCoding.fit(training[column.name], weights, column, enforce_range, count)
+            else NumberCoding.fit(training[column.name], column, enforce_range)
             for column in schema
             if column.kind != 'text'
         })

@@ -26,9 +26,9 @@ class Evidence:
         features: Predecessors, encoded, shape (n_rows, n_features).
         values: The column to be modelled, shape (n_rows,).
         weights: How much each row counts, >= 0, shape (n_rows,). Real rows count 1.
-        is_real: Which rows are real: only they are held out to judge by, shape (n_rows,).
-        tells_of: Numbers of the real rows that each row tells of, filled up with -1, shape
-            (n_rows, n_told): itself first, if it is real; those that its writer was shown, if not.
+        is_real: Which rows are real, shape (n_rows,): only they judge.
+        tells_of: Numbers of the rows that each row tells of, filled up with -1, shape
+            (n_rows, n_told): its own first, then that of a real row that it may copy.
         parents: Which features stem from the column's causes, shape (n_features,).
         for_trees: Which features trees look at, shape (n_features,): the others repeat these on
             another scale.
@@ -63,11 +63,11 @@ class Evidence:
         return replace(self, values=values, is_target=False)
 
     def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
-        """Real rows cut at random into ``count`` parts of like size, as row numbers."""
-        return np.array_split(rng.permutation(np.flatnonzero(self.is_real)), count)
+        """Rows cut at random into ``count`` parts of like size, as row numbers."""
+        return np.array_split(rng.permutation(len(self.values)), count)
 
     def without(self, rows: Integers) -> Evidence:
-        """All rows that tell of none of these real ones."""
+        """All rows that tell of none of these."""
         told = np.isin(self.tells_of, self.tells_of[rows, 0]).any(axis=1)
         return self.rows(np.flatnonzero(~told))
 
@@ -107,11 +107,17 @@ class Conditional(ABC):
         nats: The score on a scale that adds up over columns: log loss, and for numbers the
             logarithm of the score (a normal distribution's entropy is the logarithm of its CRPS
             plus a constant).
+        claim: Share of what the column leaves open by itself that the model takes away in the rows
+            it was learned from, real or not, when they are held out; at most 1.
+        cost: What held-out real rows hold against it, in nats a row, where only the relation
+            counts: half the share that is guessed wrongly, or half of ``nats`` for numbers.
     """
 
     choice: str
     score: float
     nats: float
+    claim: float
+    cost: float
 
     @abstractmethod
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:

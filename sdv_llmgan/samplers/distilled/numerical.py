@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ from sdv_llmgan.samplers.distilled.marginal import Marginal
 from sdv_llmgan.samplers.distilled.stacking import LEVELS, AveragedQuantiles, crps, judge_of
 from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
-#: A better score than this counts as this good where scores are added up.
-LEAST_SKILL = 0.01
+#: Added to scores before they are added up: of how little a column leaves open there is no end.
+LEAST_SKILL = 0.1
 #: Values drawn from leaves move by up to so many ranks.
 MOVE = 2.0
 
@@ -73,19 +74,27 @@ class NumberConditional(Conditional):
     choice: str
     score: float
     nats: float
+    claim: float = 0.0
 
     @classmethod
     def fit(
         cls,
         evidence: Evidence,
         marginal: Marginal,
-        heaps: tuple[float, ...],
+        special: Floats,
         rng: np.random.Generator,
     ) -> NumberConditional:
-        """Fit the gate, then a model of all other values."""
+        """Fit the gate, then a model of all other values.
+
+        Args:
+            evidence: Rows with counts for values, NaN where missing.
+            marginal: The column by itself.
+            special: Values to draw as levels: NaN for missing, then heaps.
+            rng: Cuts folds and seeds models.
+        """
         missing = np.isnan(evidence.values)
         many = len(evidence.values) > MANY_ROWS
-        special = np.array([*([np.nan] * bool(missing.any())), *(() if many else heaps)])
+        special = special[np.isnan(special)] if many else special
         codes = np.full(len(missing), len(special), dtype=float)
         for code, value in enumerate(special):
             codes[missing if np.isnan(value) else evidence.values == value] = code
@@ -103,9 +112,40 @@ class NumberConditional(Conditional):
         alone = crps(np.tile(judge.values(LEVELS), (len(real), 1)), real, judge)
         model, words, score = _rest(rest, marginal, many, alone, rng)
         skill = score / alone if alone else 0.0
-        share = len(rest.values) / len(evidence.values)
-        nats = (gate.nats if gate else 0.0) + share * float(np.log(max(skill, LEAST_SKILL)))
-        return cls(special, gate, model, choice + words, skill, nats)
+        share = rest.is_real.sum() / evidence.is_real.sum()
+        known = float(np.log((skill + LEAST_SKILL) / (1 + LEAST_SKILL)))
+        nats = (gate.nats if gate else 0.0) + share * known
+        claim = (
+            max(one.claim for one in model.models) if isinstance(model, AveragedQuantiles) else 0.0
+        )
+        return cls(special, gate, model, choice + words, skill, nats, claim)
+
+    @classmethod
+    def fused(cls, parts: Sequence[NumberConditional], trust: Floats) -> NumberConditional:
+        """Conditionals of one column, whose quantiles, and shares of heaps, are averaged.
+
+        Args:
+            parts: Of small tables, with the same special values and features.
+            trust: Weight of each, >= 0; they add up to 1.
+        """
+        gates = [part.gate for part in parts if part.gate]
+        models = [part.model for part in parts if isinstance(part.model, AveragedQuantiles)]
+        words = ' | '.join(
+            f'{share:.2f} [{part.choice}]' for share, part in zip(trust, parts, strict=True)
+        )
+        return cls(
+            parts[0].special,
+            LevelConditional.fused(gates, trust) if gates else None,
+            AveragedQuantiles.fused(models, trust) if models else None,
+            words,
+            float(trust @ [part.score for part in parts]),
+            float(trust @ [part.nats for part in parts]),
+        )
+
+    @property
+    def cost(self) -> float:  # type: ignore[override]
+        """See ``Conditional``."""
+        return self.nats / 2
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row; see ``Conditional``."""

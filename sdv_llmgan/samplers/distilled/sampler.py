@@ -1,6 +1,6 @@
 """Rows without a language model: each column from a conditional model of those written before it.
 
-    real rows + accepted generated rows (weighted by how real they look)
+    real rows + generated rows (as much as held-out real rows bear them out; see ``fusion``)
         -> for each column in the causal graph's order: P(column | predecessors)
         -> draw column after column -> rows that repeat a training row are drawn anew
 
@@ -28,6 +28,7 @@ from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS
 from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.coding import TableCoding
+from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.standoff import Standoff
 from sdv_llmgan.samplers.distilled.thinning import aim, thin
@@ -58,6 +59,7 @@ class DistilledSampler:
         training: What it was fitted on. Free text is drawn from there.
         rows: Its rows and generated ones, as floats.
         chain: The columns in order, each with its model.
+        trust: In real rows alone, and in generated ones; ``None``: there were none.
         repeats: What drawn rows may repeat of the training rows.
         standoff: Which rows are too near to the training rows; only of large tables.
     """
@@ -65,6 +67,7 @@ class DistilledSampler:
     training: TrainingSet
     rows: CodedRows
     chain: Chain
+    trust: Trust | None
     repeats: Repeats
     standoff: Standoff | None
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
@@ -77,7 +80,6 @@ class DistilledSampler:
         *,
         order: Sequence[str] | None = None,
         quick: bool = False,
-        generated: GeneratedRows | None = None,
         on_model: Callable[[], object] = lambda: None,
     ) -> DistilledSampler:
         """Fit a model for each column.
@@ -92,7 +94,6 @@ class DistilledSampler:
             order: All modelled columns, to be drawn in this order, whatever would be better.
             quick: Whether only models that are fitted quickly are tried, on ``MANY_ROWS`` rows at
                 most.
-            generated: Rows to learn from, too.
             on_model: Called when a column's model is fitted.
 
         Raises:
@@ -100,7 +101,7 @@ class DistilledSampler:
         """
         if not len(training.rows):
             raise ValueError('A distilled sampler needs at least one training row; got none.')
-        rows = CodedRows.of(training, generated or GeneratedRows.of(training.rows.iloc[:0]))
+        rows = CodedRows.of(training)
         names = list(rows.coding.codings)
         if order is not None and sorted(order) != sorted(names):
             raise ValueError(
@@ -115,7 +116,26 @@ class DistilledSampler:
         chain = rows.best_chain(orders, on_model, quick=quick)
         repeats = _repeats(training, rows, chain)
         stands_off = rows.num_real > MANY_ROWS and rows.has_many_values(names)
-        return cls(training, rows, chain, repeats, _standoff(rows, chain) if stands_off else None)
+        standoff = _standoff(rows, chain) if stands_off else None
+        return cls(training, rows, chain, None, repeats, standoff)
+
+    def learning_from(
+        self, generated: GeneratedRows, on_model: Callable[[], object] = lambda: None
+    ) -> DistilledSampler:
+        """The same, learned from rows of a model too, as far as held-out real rows bear them out.
+
+        Not of more than ``MANY_ROWS`` rows, which say all that these could.
+
+        Args:
+            generated: Rows of the model.
+            on_model: Called when a column's model is fitted.
+        """
+        rows = CodedRows.of(self.training, generated)
+        if not self.rows.num_real < len(rows.is_real) <= MANY_ROWS or not self.chain.links:
+            return self
+        chain, trust = fuse(rows, self.chain, on_model)
+        repeats = _repeats(self.training, rows, chain)
+        return DistilledSampler(self.training, rows, chain, trust, repeats, self.standoff)
 
     @property
     def coding(self) -> TableCoding:
@@ -216,8 +236,13 @@ class DistilledSampler:
             if not set(before) <= set(link.predecessors):
                 key = (link.name, tuple(sorted(before)))
                 if key not in self._lazy:
-                    self._lazy[key] = self.rows.link(
-                        link.name, before, self.causal_graph, ROWS_FOR_CONDITIONS
+                    self._lazy[key] = fused_link(
+                        self.rows,
+                        self.trust,
+                        link.name,
+                        before,
+                        self.causal_graph,
+                        ROWS_FOR_CONDITIONS,
                     )
                 link = self._lazy[key]
             links.append(link)

@@ -96,6 +96,7 @@ class StackedMean:
         weights: Weight of each member, >= 0; with that of the mean they add up to 1.
         members: Fitted models.
         residuals: What is added to the mean.
+        claim: See ``Conditional``.
     """
 
     marginal: Marginal
@@ -104,6 +105,7 @@ class StackedMean:
     weights: Floats
     members: list[Member]
     residuals: LocalResiduals
+    claim: float
 
     @classmethod
     def fit(
@@ -118,9 +120,10 @@ class StackedMean:
         )
         candidates = mean_members(scaled)
         plain, means, rows = _held_out_means(scaled, candidates, rng)
-        observed = scaled.values[rows]
-        weights = _stack(means - plain[:, None], observed - plain)
-        intercept = float(np.mean(observed - means @ weights))
+        observed, counted, real = scaled.values[rows], scaled.weights[rows], scaled.is_real[rows]
+        root = np.sqrt(counted)
+        weights = _stack((means - plain[:, None]) * root[:, None], (observed - plain) * root)
+        intercept = float(np.average(observed - means @ weights, weights=counted))
         seed = int(rng.integers(2**31))
         kept = np.flatnonzero(weights)
         predicted = intercept + means @ weights
@@ -128,10 +131,15 @@ class StackedMean:
         members = [fits[place](scaled, seed) for place in kept]
         fitted = _weighted(members, weights[kept], intercept, scaled.features[rows])
         left = observed - predicted
-        left *= noise_share(_root_mean_square(observed - fitted), _root_mean_square(left))
-        residuals = LocalResiduals.fit(predicted, left)
-        model = cls(marginal, by_scores, intercept, weights[kept], members, residuals)
-        held_out = predicted[np.argsort(rows)]
+        open_ = np.average(left**2, weights=counted)
+        claim = float(1 - open_ / max(np.average((observed - plain) ** 2, weights=counted), 1e-12))
+        left *= noise_share(
+            _root_mean_square((observed - fitted)[real]), _root_mean_square(left[real])
+        )
+        again = _in_proportion(counted)
+        residuals = LocalResiduals.fit(predicted[again], left[again])
+        model = cls(marginal, by_scores, intercept, weights[kept], members, residuals, claim)
+        held_out = predicted[np.argsort(rows)][scaled.is_real]
         grid = np.column_stack([
             model.quantiles(held_out, np.full(len(held_out), level)) for level in LEVELS
         ])
@@ -186,6 +194,13 @@ class AveragedQuantiles:
         model = cls(marginal, [fitted[place][0] for place in kept], weights[kept])
         return model, ' + '.join(words), scores[best]
 
+    @classmethod
+    def fused(cls, parts: Sequence[AveragedQuantiles], trust: Floats) -> AveragedQuantiles:
+        """All models of these, weighted by the trust in each, which adds up to 1."""
+        shares = [share * part.weights for share, part in zip(trust, parts, strict=True)]
+        models = [model for part in parts for model in part.models]
+        return cls(parts[0].marginal, models, np.concatenate(shares))
+
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
         means = [model.means(features) for model in self.models]
@@ -236,9 +251,9 @@ def _held_out_means(
 ) -> tuple[Floats, Floats, Integers]:
     """Means of the rows that were fitted, each candidate's of held-out rows, and which these are.
 
-    Shapes (n_real,), (n_real, n_candidates) and (n_real,).
+    Shapes (n_rows,), (n_rows, n_candidates) and (n_rows,).
     """
-    folds = evidence.folds(num_folds(int(evidence.is_real.sum())), rng)
+    folds = evidence.folds(num_folds(len(evidence.values)), rng)
     means = []
     for fold in folds:
         part = evidence.without(fold)
@@ -259,6 +274,16 @@ def _weighted(members: list[Member], weights: Floats, intercept: float, features
     for weight, member in zip(weights, members, strict=True):
         means += weight * member(features)
     return means
+
+
+def _in_proportion(counted: Floats) -> Integers:
+    """Row numbers, each as often as it counts: about as many as the weights add up to."""
+    if (counted == 1).all():
+        return np.arange(len(counted))
+    total = max(1, round(counted.sum()))
+    places = (np.arange(total) + 0.5) / total
+    ends = np.cumsum(counted) / counted.sum()
+    return np.minimum(np.searchsorted(ends, places), len(counted) - 1)
 
 
 def _root_mean_square(residuals: Floats) -> float:
