@@ -90,6 +90,20 @@ def test_shift_and_scale_of_columns_change_a_large_tables_sample_by_just_that(mo
     assert_same_but_for_shift_and_scale(stays(150), TOLD[::2])
 
 
+@pytest.mark.parametrize('factor', [1e-12, 1e-3, 0.1, 10.0, 100.0, 1e3, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize('seed', range(5))
+def test_the_noise_of_a_product_changes_no_step(factor, seed):
+    dollars = pd.Series(np.random.default_rng(seed).gamma(2.0, 4.0, 60).round(2), name='v')
+    counts = [
+        Grid.fit(values, learn_column(values, {})).encode(values)
+        for values in (dollars, dollars * factor)
+    ]
+    assert counts[0].tolist() == counts[1].tolist()
+    cents = dollars * factor
+    grid = Grid.fit(cents, learn_column(cents, {}))
+    assert grid.decode(counts[1]).tolist() == pytest.approx(cents.tolist(), rel=1e-12)
+
+
 def test_gaps_and_heaps_are_shifted_and_scaled_too():
     table = stays().astype({'start': float, 'end': float})
     table.loc[::5, 'end'] = np.nan

@@ -28,6 +28,8 @@ from sdv_llmgan.table.plain import limits, to_categories, to_numbers
 SIGNIFICANT_DIGITS = 6
 #: Digits that all values but the smallest ones, this share of those that are not 0, are told with.
 SMALL_DIGITS, SMALL_SHARE = 2, 0.05
+#: Further from a whole number than this is no noise of a float's last digits.
+NOT_WHOLE = 0.25
 #: Numbers smaller than this reach down to are written as 0.
 MOST_DECIMALS = 307
 #: Larger numbers than this leave no room to square and add them.
@@ -179,17 +181,17 @@ def _learn_number(present: pd.Series, nullable: bool, dtype: str, rounded: bool)
             f'Column {quote(name)} has numbers as large as {max(-low, high):.3g}; at most '
             f'{LARGEST:.0e} can be modelled. Replace them, or give the column in other units.'
         )
-    if rounded and (finite == finite.round()).all():
+    decimals = _decimals(finite, rounded)
+    if decimals == 0:
         return Column(
             name,
             'integer',
-            minimum=int(low),
-            maximum=int(high),
+            minimum=round(low),
+            maximum=round(high),
             nullable=nullable,
-            examples=tuple(int(value) for value in _spread(finite)),
+            examples=tuple(round(value) for value in _spread(finite)),
             dtype=dtype,
         )
-    decimals = _decimals(finite, rounded)
     return Column(
         name,
         'number',
@@ -203,7 +205,7 @@ def _learn_number(present: pd.Series, nullable: bool, dtype: str, rounded: bool)
 
 
 def _decimals(values: pd.Series, rounded: bool) -> int:
-    """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``).
+    """Digits after the point that tell these values apart (see ``SIGNIFICANT_DIGITS``), >= 0.
 
     Typical is the median size, or how far values typically are from their median where that is
     less: where a column lies has no part in how finely it is told. The smallest values keep a few
@@ -224,8 +226,11 @@ def _decimals(values: pd.Series, rounded: bool) -> int:
         return enough
     # Sums and products are off by some of a float's last digits, and by little of what is told.
     off = 4 * np.finfo(float).eps * values.abs() + 1e-9 * min(spread, small)
+    # But whole numbers that are so large that their floats have no decimals have none.
+    whole = (values - values.round()).abs() <= np.minimum(off, NOT_WHOLE)
     fits = ((values - values.round(d)).abs() <= off for d in range(1, enough))
-    return next((d for d, found in enumerate(fits, 1) if found.all()), enough)
+    found = (d for d, fit in enumerate((whole, *fits)) if fit.all())
+    return next(found, enough)
 
 
 def _sizes(values: pd.Series) -> pd.Series:
