@@ -421,3 +421,26 @@ def test_codes_that_could_be_numbers_keep_their_text(words):
 def test_numbers_with_an_exponent_are_numbers():
     table, _ = read('p;n\n1.5e-07;1\n2.25E+03;2\n0.5;3\n')
     assert table['p'].tolist() == [1.5e-07, 2250.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ('cells', 'odd'),
+    [
+        (['1,5', '2.5', '3,75'], '2.5'),
+        (['12 kg', '800 g', '3 kg'], '800 g'),
+        (['$12.50', '€8.00', '$3.00'], '€8.00'),
+        (['<5', '12', '7', '9'], '<5'),
+        (['inf', '3', '4'], 'inf'),
+    ],
+)
+def test_what_keeps_a_small_column_from_being_numbers_is_said(cells, odd):
+    table, said = read('name;v\n' + ''.join(f'a;{cell}\n' for cell in cells))
+    assert table['v'].tolist() == cells
+    assert f'"v" holds numbers but for {odd!r}' in ' '.join(said)
+
+
+def test_a_table_without_names_is_told():
+    _, said = read('1,x\n2,y\n3,z\n')
+    assert "'1' is a number above numbers" in ' '.join(said)
+    _, said = read('age,x\n2,y\n3,z\n')
+    assert 'above numbers' not in ' '.join(said)

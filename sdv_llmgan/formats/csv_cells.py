@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+#: A column of which this share are numbers is told where others keep it from being numbers.
+MOSTLY = 0.5
 #: Floats hold whole numbers exactly up to here.
 WHOLE = 2**53
 LARGEST = 2**63 - 1
@@ -71,7 +73,7 @@ class Column:
         read: How each cell reads with a decimal point and with a comma, where all do.
         sign: The decimal sign that was taken.
         sure: Whether only one sign fits.
-        odd: Cells that are no number where nearly all are.
+        odd: Cells that are no number, or have another unit, where at least half are alike.
     """
 
     cells: list[str]
@@ -122,6 +124,11 @@ def look_at(cells: list[str], is_missing: Callable[[str], bool] | None = None) -
     return Column(cells, words, kind, read)
 
 
+def is_number(word: str) -> bool:
+    """Whether a cell is a number in either form."""
+    return any(_number(word.strip(), sign) is not None for sign in FORMS)
+
+
 def _number(word: str, sign: str) -> Number | None:
     found = FORMS[sign].fullmatch(word)
     if found is None or bool(found['open']) != bool(found['close']):
@@ -165,7 +172,7 @@ def _are_codes(rest: Sequence[str], read: Mapping[str, Number], gaps: bool) -> b
 
 
 def _odd(found: dict[str, dict[str, Number | None]], distinct: Counter[str]) -> list[str]:
-    """The cells that keep a column from being numbers, where at least four of five are."""
+    """The cells that keep a column from being numbers, where at least half are."""
     best: list[str] = []
     for read in found.values():
         units = Counter[str]()
@@ -173,7 +180,7 @@ def _odd(found: dict[str, dict[str, Number | None]], distinct: Counter[str]) -> 
             if number is not None:
                 units[number.unit] += distinct[word]
         unit, times = units.most_common(1)[0] if units else ('', 0)
-        if times >= 0.8 * sum(distinct[word] for word in read):
+        if times >= MOSTLY * sum(distinct[word] for word in read):
             odd = [w for w, number in read.items() if number is None or number.unit != unit]
             best = odd if not best or len(odd) < len(best) else best
     return best

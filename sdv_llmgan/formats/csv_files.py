@@ -15,7 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from sdv_llmgan.formats.csv_cells import SURE, Column, choose_sign, look_at, values_of
+from sdv_llmgan.formats.csv_cells import (
+    SURE,
+    Column,
+    choose_sign,
+    is_number,
+    look_at,
+    values_of,
+)
 from sdv_llmgan.formats.csv_layout import lay_out
 from sdv_llmgan.formats.csv_text import decode
 from sdv_llmgan.formats.words import and_list, plural
@@ -94,20 +101,19 @@ def parse_csv(
         for name, column in numbers.items()
     }
     columns |= numbers
-    table = pd.DataFrame({
-        name: values_of(column, missing[name]) for name, column in columns.items()
-    })
+    table = pd.DataFrame({name: values_of(c, missing[name]) for name, c in columns.items()})
     found += layout.found + _forms(columns, texts)
     notes = f' ({", ".join(found)})' if found else ''
     said = f'{plural(len(table), "row")}, {plural(len(table.columns), "column")}'
-    told_of = [
+    guesses = [
         *filter(None, [guess]),
         *layout.notes,
         *_sign_notes(numbers),
         *_missing_notes(columns, missing, known),
         *_odd_notes(columns, texts),
+        *_header_notes([*numbers]),
     ]
-    return table, [f'{path}: {said}{notes}.', *told_of]
+    return table, [f'{path}: {said}{notes}.', *guesses]
 
 
 def _missing(
@@ -227,6 +233,18 @@ def _odd_notes(columns: dict[str, Column], texts: Sequence[str]) -> list[str]:
         'text. --missing WORD reads a word as missing.'
         for name, column in columns.items()
         if column.odd and name not in texts
+    ]
+
+
+def _header_notes(numerical: Sequence[str]) -> list[str]:
+    """What there is to say of numbers above numbers: a row, where a table has no names."""
+    odd = [name for name in numerical if is_number(name)]
+    if not odd:
+        return []
+    return [
+        f'The first line was read as names of columns, and {", ".join(map(repr, odd[:SHOWN]))} '
+        f'{"is a number" if len(odd) == 1 else "are numbers"} above numbers. If it is a row, put a '
+        'line with names above it.'
     ]
 
 
