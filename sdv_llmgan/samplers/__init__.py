@@ -1,1 +1,1 @@
-"""Where rows come from after the fit."""
+"""Samplers: where rows come from after the fit."""

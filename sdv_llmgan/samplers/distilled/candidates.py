@@ -1,4 +1,4 @@
-"""The models that stand for election: each gives a mean, or probabilities, for a column of a row.
+"""Candidate models of a column: each gives a mean, or probabilities, for each row.
 
 Small tables: linear and logistic models on the causes alone and on all predecessors, the same on
 a radial basis (Nystroem) for smooth curves and interactions, and forests for steps.
@@ -26,7 +26,7 @@ LANDMARKS = 150
 TREES = 24
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 MAX_KERNEL_CLASSES = 8
-#: Members that stand alone where quick ones are asked for: lines, and smooth interactions.
+#: The only candidates of a quick fit: linear and logistic models, and a radial basis.
 QUICK = ('linear', 'logistic 0.3', 'logistic 1.0', 'radial basis')
 #: Features whose products are looked at.
 MULTIPLIED = 4

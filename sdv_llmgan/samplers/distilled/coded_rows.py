@@ -84,7 +84,7 @@ class CodedRows:
         return int(self.is_real.sum())
 
     def orders(self, causal_graphs: Sequence[CausalGraph], names: Sequence[str]) -> list[Order]:
-        """What may be followed: each graph's order and, in small tables, levels before numbers."""
+        """Candidate orders of columns: each graph's and, in small tables, levels before numbers."""
         orders: list[Order] = []
         for graph in causal_graphs:
             by_graph = [name for name in graph.order(names) if name in self.codes]
