@@ -67,7 +67,8 @@ class Chain:
         found: dict[str, float] = {}
         for link in self.links:
             before = found.get(link.name, 0.0)
-            found[link.name] = (1 - link.share) * before + link.share * (1 - link.trust[0])
+            share = (1 - link.share) * before + link.share * (1 - link.trust[0])
+            found[link.name] = float(share)
         return found
 
     @property
