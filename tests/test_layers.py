@@ -31,7 +31,7 @@ ROOMS = {
     'hookspecs': 'providers discriminators samplers',
     'registry': 'errors providers discriminators samplers hookspecs',
     'loop': 'errors formats table process rules egress providers calls roles discriminators '
-    'samplers.distilled samplers registry',
+    'samplers registry',
     'report': 'formats table process rules egress analysis metrics loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
     'samplers registry loop report',

@@ -28,7 +28,6 @@ from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.registry import find_sampler
 from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
-from sdv_llmgan.samplers.distilled.evidence import stacked
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.features import Features
@@ -128,15 +127,12 @@ def learned_by(fitted: FittedModel) -> Learned:
 
 def _generated(view: View, history: History) -> GeneratedRows:
     """All valid rows that the model wrote, whatever the verdict on their process was."""
-    parts, shown = [view.training.iloc[:0]], [np.zeros((0, 0), int)]
+    parts = [GeneratedRows(view.training.iloc[:0], np.zeros((0, 0), int))]
     for step in history:
         if step.rows is not None and step.shown is not None:
             rows = view.restored(step.rows.reset_index(drop=True))
-            parts.append(rows)
-            shown.append(step.shown[rows.index])
-    filled = [part for part in parts if len(part)]
-    rows = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    return GeneratedRows(rows, stacked(shown))
+            parts.append(GeneratedRows(rows, step.shown[rows.index]))
+    return GeneratedRows.joined(parts)
 
 
 def _compared(distillation: Distillation, view: View, history: History) -> Comparison:

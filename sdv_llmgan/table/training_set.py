@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,3 +55,15 @@ class GeneratedRows:
     def of(cls, rows: pd.DataFrame) -> GeneratedRows:
         """Rows that were written after no training row."""
         return cls(rows, np.full((len(rows), 1), -1))
+
+    @classmethod
+    def joined(cls, parts: Sequence[GeneratedRows]) -> GeneratedRows:
+        """The rows of all parts, at least one; ``shown`` is as wide as that of the widest."""
+        width = max(part.shown.shape[1] for part in parts)
+        shown = [
+            np.pad(part.shown, ((0, 0), (0, width - part.shown.shape[1])), constant_values=-1)
+            for part in parts
+        ]
+        filled = [part.rows for part in parts if len(part.rows)]
+        rows = pd.concat(filled, ignore_index=True) if filled else parts[0].rows
+        return cls(rows, np.concatenate(shown))

@@ -1,13 +1,13 @@
 """The rows that models of columns are fitted on, and the chains of models fitted on them.
 
-real rows + generated rows -> floats, weights, what each row tells of
+real rows, then generated rows -> floats, and what each row tells of
     -> for each order of columns: a model of each column given those before it -> the best order
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn import config_context
@@ -52,25 +52,37 @@ class CodedRows:
     target: str | None
 
     @classmethod
-    def of(cls, training: TrainingSet, generated: GeneratedRows | None = None) -> CodedRows:
-        """Code rows as real ones are; generated ones of levels that they lack are left out."""
-        generated = generated or GeneratedRows.of(training.rows.iloc[:0])
+    def of(cls, training: TrainingSet) -> CodedRows:
+        """Code training rows."""
+        count = len(training.rows)
         coding = TableCoding.fit(training.rows, training.schema, training.enforce_range)
-        codes, more = coding.encode(training.rows), coding.encode(generated.rows)
-        known = np.ones(len(generated.rows), dtype=bool)
-        for name, values in more.items():
-            known &= coding.codings[name].knows(values)
-        codes = {name: np.append(values, more[name][known]) for name, values in codes.items()}
-        num_real, num_rows = len(training.rows), len(training.rows) + int(known.sum())
-        features = coding.features(codes, [*codes], num_rows)
-        nearest = _nearest(features[num_real:], features[:num_real], generated.shown[known])
         return cls(
             coding,
-            codes,
-            np.arange(num_rows) < num_real,
-            np.column_stack([np.arange(num_rows), np.append(np.full(num_real, -1), nearest)]),
+            coding.encode(training.rows),
+            np.ones(count, dtype=bool),
+            np.arange(count)[:, None],
             training.seed,
             training.target,
+        )
+
+    def with_generated(self, generated: GeneratedRows) -> CodedRows:
+        """Training rows and generated ones, but for those of levels that the former lack."""
+        more, known = self.coding.encode(generated.rows), np.ones(len(generated.rows), dtype=bool)
+        for name, values in more.items():
+            known &= self.coding.codings[name].knows(values)
+        codes = {name: np.append(values, more[name][known]) for name, values in self.codes.items()}
+        num_rows = self.num_real + int(known.sum())
+        features = self.coding.features(codes, [*codes], num_rows)
+        real, others = np.split(features, [self.num_real])
+        nearest = _nearest(others, real, generated.shown[known])
+        return replace(
+            self,
+            codes=codes,
+            is_real=np.arange(num_rows) < self.num_real,
+            tells_of=np.column_stack([
+                np.arange(num_rows),
+                np.append(np.full(self.num_real, -1), nearest),
+            ]),
         )
 
     @property

@@ -7,7 +7,6 @@ A column's values are floats throughout: numbers as steps (NaN where missing; se
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,14 +86,6 @@ def noise_share(seen: float, unseen: float) -> float:
         In [0.5, 1].
     """
     return float(np.sqrt(np.clip(seen / max(unseen, 1e-300), 0.25, 1.0)))
-
-
-def stacked(parts: Sequence[Integers]) -> Integers:
-    """Rows of numbers of different width on each other, filled up with -1."""
-    width = max((part.shape[1] for part in parts), default=0)
-    return np.concatenate([
-        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1) for part in parts
-    ])
 
 
 class Conditional(ABC):

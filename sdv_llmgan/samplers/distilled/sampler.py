@@ -130,7 +130,7 @@ class DistilledSampler:
             generated: Rows of the model.
             on_model: Called when a column's model is fitted.
         """
-        rows = CodedRows.of(self.training, generated)
+        rows = self.rows.with_generated(generated)
         if not self.rows.num_real < len(rows.is_real) <= MANY_ROWS or not self.chain.links:
             return self
         chain, trust = fuse(rows, self.chain, on_model)
