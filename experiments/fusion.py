@@ -2,10 +2,15 @@
 
 python experiments/fusion.py --recorded ../shared/data/strong_model     # rows of a strong model
 python experiments/fusion.py --simulated magic insurance --rows 25 50 --seeds 3
+python experiments/fusion.py --simulated insurance --knowledge experiments/knowledge
 
 Simulated models write fresh rows of the source (``oracle``) or values drawn at random from each
 column's range (``junk``); both are kept out of training and test rows. A line for each table: ML
 efficacy and DCR share of 300 drawn rows and of as many as were fitted, without and with the rows.
+
+With ``--knowledge``, a folder with a JSON file a table of what a person knows of it, samplers that
+are told it stand beside those that are not: ``known`` without a model's rows, ``known fused`` with
+them, ``misled`` where every direction is turned round.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from design import TABLES, cut, design_rows
 
 from sdv_llmgan.metrics import DCRShare, MLEfficacy
 from sdv_llmgan.process.hill_climb import learn_causal_graph
+from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
@@ -118,8 +124,23 @@ def scores(case: Case, sampler: DistilledSampler, num_rows: int, draws: int) -> 
     return float(mle), float(share)
 
 
-def measured(case: Case, draws: int) -> dict[str, object]:
-    """A line; ``gain`` is ML efficacy with the model's rows less that without."""
+def known_of(case: Case, folder: Path | None) -> Knowledge:
+    """What a person wrote down of a table; nothing where there is no file."""
+    path = folder and folder / f'{case.name.split("_")[0].split()[0]}.json'
+    if path is None or not path.exists():
+        return Knowledge()
+    return Knowledge.from_json(path.read_text(encoding='utf-8')).within(case.training.schema)
+
+
+def turned(known: Knowledge) -> Knowledge:
+    """The same with every direction turned round."""
+    opposite = {'raises': 'lowers', 'lowers': 'raises', 'peaks': 'dips', 'dips': 'peaks'}
+    effects = (replace(e, direction=opposite[e.direction]) for e in known.effects)
+    return replace(known, effects=tuple(effects))
+
+
+def measured(case: Case, draws: int, known: Knowledge) -> dict[str, object]:
+    """A line; ``gain`` is ML efficacy less that of the sampler of real rows alone."""
     graph = learn_causal_graph(case.training.rows, case.training.schema)
     line: dict[str, object] = {'table': case.name}
     samplers = {}
@@ -128,13 +149,20 @@ def measured(case: Case, draws: int) -> dict[str, object]:
     line['alone_cpu_s'] = round(time.process_time() - started, 1)
     samplers['fused'] = samplers['alone'].learning_from(case.generated)
     line['fused_cpu_s'] = round(time.process_time() - started, 1)
+    if known:
+        informed = DistilledSampler.fit(case.training, [graph], knowledge=known)
+        samplers['known'] = informed
+        samplers['known fused'] = informed.learning_from(case.generated)
+        samplers['misled'] = DistilledSampler.fit(case.training, [graph], knowledge=turned(known))
     for size, num_rows in (('300', MANY), ('n', len(case.training.rows))):
         for name, sampler in samplers.items():
             mle, share = scores(case, sampler, num_rows, draws)
             line |= {f'{name}_{size}': round(mle, 3), f'{name}_{size}_dcr': round(share, 3)}
-        line[f'gain_{size}'] = round(line[f'fused_{size}'] - line[f'alone_{size}'], 3)  # type: ignore[operator]
-    shares = samplers['fused'].chain.generated
-    line['learned'] = round(float(np.mean([*shares.values()])), 2)
+        for name in [*samplers][1:]:
+            gain = line[f'{name}_{size}'] - line[f'alone_{size}']  # type: ignore[operator]
+            line[f'gain_{size}{"" if name == "fused" else f" {name}"}'] = round(gain, 3)
+    shares = samplers['fused'].chain.learned_from.values()
+    line['learned'] = round(float(np.mean([share['generated'] for share in shares])), 2)
     return line
 
 
@@ -143,6 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--recorded', type=Path, help='folder of recorded tables')
     parser.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
+    parser.add_argument('--knowledge', type=Path, help='folder of what is known, a file a table')
     parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--draws', type=int, default=8)
@@ -156,14 +185,15 @@ def main() -> None:
                 cases += simulated(name, num_rows, seed, arguments.data)
     lines = []
     for case in cases:
-        lines.append(measured(case, arguments.draws))
+        lines.append(measured(case, arguments.draws, known_of(case, arguments.knowledge)))
         print(*lines[-1].values(), flush=True)
         if arguments.out:
             pd.DataFrame(lines).to_csv(arguments.out, index=False)
     table = pd.DataFrame(lines)
     kinds = table['table'].str.extract(r'(no_rows|oracle|junk)')[0].fillna('recorded')
     print(table.to_string(index=False))
-    print(table.groupby(kinds)[['gain_300', 'gain_n']].agg(['mean', 'min', 'count']).round(3))
+    gains = [name for name in table if name.startswith('gain')]
+    print(table.groupby(kinds)[gains].agg(['mean', 'min', 'count']).round(3).T.to_string())
 
 
 if __name__ == '__main__':

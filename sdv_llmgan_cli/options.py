@@ -127,7 +127,14 @@ class FitOptions:
     causal_graph: Annotated[
         str | None,
         typer.Option(
-            metavar='NAME', help='hill-climb, none, or a JSON file of [cause, effect] pairs.'
+            metavar='NAME', help='hill-climb, ask, none, or a JSON file of [cause, effect] pairs.'
+        ),
+    ] = None
+    knowledge: Annotated[
+        str | None,
+        typer.Option(
+            metavar='NAME',
+            help='What is known of the subject: ask (a model), none, or a JSON file.',
         ),
     ] = None
     discriminator: Annotated[

@@ -212,8 +212,14 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     if len(judges) == 1:
         chosen['discriminator'] = judges[0]
     graph = chosen.get('causal_graph')
-    if graph not in (None, 'hill-climb', 'none'):
-        chosen['causal_graph'] = _read_graph(Path(graph))
+    if graph not in (None, 'hill-climb', 'ask', 'none'):
+        edges = _read_json('causal-graph', 'hill-climb, ask, none', 'of pairs', Path(graph))
+        if not isinstance(edges, list):
+            raise ValueError(f'{graph} must hold a list of [cause, effect] pairs.')
+        chosen['causal_graph'] = edges
+    knowledge = chosen.get('knowledge')
+    if knowledge not in (None, 'ask', 'none'):
+        chosen['knowledge'] = _read_json('knowledge', 'ask, none', 'of effects', Path(knowledge))
     return {'verbose': sys.stderr.isatty(), **chosen}
 
 
@@ -224,18 +230,13 @@ def _description(text: str) -> tuple[str, str]:
     return name, meaning
 
 
-def _read_graph(path: Path) -> list[list[str]]:
+def _read_json(option: str, names: str, holding: str, path: Path) -> Any:  # noqa: ANN401 - JSON
     if not path.is_file():
-        raise Misused(
-            f'--causal-graph must be hill-climb, none, or a JSON file of pairs; there is no {path}.'
-        )
+        raise Misused(f'--{option} must be {names}, or a JSON file {holding}; there is no {path}.')
     try:
-        edges: list[list[str]] = json.loads(path.read_text(encoding='utf-8'))
+        return json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(f'{path} is not JSON: {error}') from error
-    if not isinstance(edges, list):
-        raise ValueError(f'{path} must hold a list of [cause, effect] pairs.')
-    return edges
 
 
 def report(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 from sdv_llmgan.formats.words import visible
-from sdv_llmgan.providers.base import Completion, Request, WrappingProvider
+from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.table.column import quote
 
 
@@ -61,11 +61,18 @@ class Preview(Sequence[Request]):
 
 
 class Unsent(WrappingProvider):
-    """Stands in for a provider and stops at the first requests instead of sending them.
+    """Stands in for a provider and stops at the first requests for rows instead of sending them.
+
+    Questions for knowledge come before them, and are answered as if nothing was known.
 
     Args:
         provider: The provider in whose place it stands.
+        asked: Gets these questions.
     """
+
+    def __init__(self, provider: Provider, asked: list[Request]) -> None:
+        super().__init__(provider)
+        self.asked = asked
 
     def check(self) -> None:
         """Nothing stops a call that is not sent, not even a missing key."""
@@ -74,9 +81,12 @@ class Unsent(WrappingProvider):
         """Stop here."""
         return self.complete_many([request])[0]
 
-    def complete_many(self, requests: Sequence[Request]) -> NoReturn:
-        """Stop here."""
-        raise _Stopped(requests)
+    def complete_many(self, requests: Sequence[Request]) -> list[Completion]:
+        """Stop here, but for questions."""
+        if {request.role for request in requests} != {'expert'}:
+            raise _Stopped(requests)
+        self.asked.extend(requests)
+        return [Completion('{}') for _ in requests]
 
 
 class _Stopped(BaseException):
@@ -87,13 +97,18 @@ class _Stopped(BaseException):
         self.requests = requests
 
 
-def first_requests(fit: Callable[[], Any]) -> Preview:
-    """The requests at which a fit stops that asks ``Unsent`` providers only."""
+def first_requests(fit: Callable[[], Any], asked: Sequence[Request] = ()) -> Preview:
+    """The requests up to which a fit comes that asks ``Unsent`` providers only.
+
+    Args:
+        fit: Starts it.
+        asked: Has the questions for knowledge by then.
+    """
     try:
         fit()
     except _Stopped as stopped:
-        return Preview(tuple(stopped.requests))
-    return Preview(())
+        return Preview((*asked, *stopped.requests))
+    return Preview(tuple(asked))
 
 
 def _text(request: Request) -> str:

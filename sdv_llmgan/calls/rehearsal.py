@@ -23,6 +23,7 @@ class Rehearsal(ScriptedProvider):
         self.provider = provider
         self.row_format = provider.row_format
         self.rows_per_reply = provider.rows_per_reply
+        self.is_expert = provider.is_expert
 
     def usd(self, usage: Usage) -> float | None:
         """What the provider would cost."""

@@ -85,15 +85,19 @@ def with_sampler(
 
 
 def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
-    """What the model's rows had a part in, for a person to read; empty: in nothing."""
-    shares = {name: found['generated'] for name, found in learned_from.items()}
-    if not any(shares.values()):
-        return ''
-    most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
-    return (
-        f'learned from rows of the model: {np.mean([*shares.values()]):.0%}, most in {quote(most)} '
-        f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
-    )
+    """What knowledge and the model's rows had a part in, in words; empty: in nothing."""
+    sources = {'knowledge': 'what was known before', 'generated': 'rows of the model'}
+    words = []
+    for source, name in sources.items():
+        shares = {column: found[source] for column, found in learned_from.items()}
+        if not any(shares.values()):
+            continue
+        most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
+        words.append(
+            f'learned from {name}: {np.mean([*shares.values()]):.0%}, most in {quote(most)} '
+            f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
+        )
+    return '; '.join(words)
 
 
 def training_set(view: View, settings: LoopSettings, *, enforce_range: bool) -> TrainingSet:
@@ -118,8 +122,8 @@ def learned_by(fitted: FittedModel) -> Learned:
     """What the loop has learned."""
     view, history = fitted.view, fitted.history
     graphs = [fitted.process.causal_graph]
-    if history.steps and graphs[0].distance(first := history.steps[0].process.causal_graph):
-        graphs.append(first)
+    if graphs[0].distance(fitted.first_graph):
+        graphs.append(fitted.first_graph)
     is_knowing = not fitted.writer.generator.provider.is_random and view.is_complete
     generated = _generated(view, history) if is_knowing else None
     return replace(fitted.learned, causal_graphs=graphs, generated=generated)

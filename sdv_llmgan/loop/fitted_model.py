@@ -10,6 +10,7 @@ from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import Comparison
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Rules
@@ -40,6 +41,7 @@ class FittedModel:
         chosen: Draws them; ``None``: the model does, under ``process``.
         comparison: How well the sources of rows were told from real ones; ``None`` where only one
             was asked for.
+        first_graph: The causal graph that the loop began with, learned from rows or given.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
     """
 
@@ -52,6 +54,7 @@ class FittedModel:
     source: str = 'llm'
     chosen: Sampler | None = None
     comparison: Comparison | None = None
+    first_graph: CausalGraph = CausalGraph()
     progress_of: Ledger | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
@@ -75,14 +78,13 @@ class FittedModel:
 
     @property
     def learned_from(self) -> dict[str, dict[str, float]] | None:
-        """How much of each column was learned from ``real`` and from ``generated`` rows.
+        """How much of each column came from where; see ``Chain.learned_from``.
 
-        Shares add up to 1. ``None`` where rows are not drawn by the distilled sampler.
+        ``None`` where rows are not drawn by the distilled sampler.
         """
         if not isinstance(self.chosen, LocalSampler) or self.chosen.distilled is None:
             return None
-        shares = self.chosen.distilled.chain.generated
-        return {name: {'real': 1 - share, 'generated': share} for name, share in shares.items()}
+        return self.chosen.distilled.chain.learned_from
 
     @property
     def schema(self) -> TableSchema:

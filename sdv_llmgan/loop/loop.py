@@ -34,6 +34,7 @@ from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import Examples, shown_with
+from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.roles.row_writer import Writer
@@ -63,6 +64,7 @@ class LLMGAN:
         process: The process to begin with.
         ledger: Where the models' calls are counted.
         sampling: Writes rows after the fit; ``None``: ``generator`` does.
+        expert: Tells the process what is known of the subject, before any row is shown.
 
     Attributes:
         writer: Has rows written in the loop.
@@ -79,11 +81,13 @@ class LLMGAN:
         process: GenerationProcess,
         ledger: Ledger | None = None,
         sampling: Generator | None = None,
+        expert: Expert | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.optimizer = optimizer
         self.settings = settings
+        self.expert = expert or Expert()
         self.ledger = ledger or Ledger()
         self.writer = _writer(generator, view, process, settings)
         self.fitted = FittedModel(
@@ -92,6 +96,7 @@ class LLMGAN:
             view,
             replace(self.writer, generator=sampling or generator),
             settings.max_top_ups,
+            first_graph=process.causal_graph,
             progress_of=self.ledger if settings.verbose else None,
         )
         self.set_random_state(settings.seed)
@@ -120,14 +125,18 @@ class LLMGAN:
         Steps that there are stay, and are judged again with each new one. ``epochs``,
         ``max_batches`` and ``patience`` begin anew. Arguments and errors are those of ``fit``.
         """
-        process, begun = self.fitted.process, len(self.history)
+        process, begun, told = self.fitted.process, len(self.history), ''
         num_rows = len(self.writer.examples.training)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stop('')
         started = time.monotonic()
         try:
+            if not begun:
+                with self.ledger.counted_for(begun):
+                    process, told = self.expert.inform(process, self.settings.seed)
             for epoch, batch, rows in self._batches(num_rows, rng):
                 step = Step(epoch, batch, process)
+                step.add_note('' if len(self.history) else told)
                 with self._accounted(step):
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.optimizer is not None and self.history.has_judged(process):
@@ -225,6 +234,7 @@ class LLMGAN:
         """The models that any role asks, each once."""
         named = [self.generator.provider, self.discriminator.provider]
         named += [self.optimizer.provider] if self.optimizer else []
+        named += [self.expert.provider]
         return list({id(provider): provider for provider in named if provider}.values())
 
     def _batches(

@@ -2,5 +2,6 @@
 
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import Effect, Knowledge, Typical
 
-__all__ = ['CausalGraph', 'GenerationProcess']
+__all__ = ['CausalGraph', 'Effect', 'GenerationProcess', 'Knowledge', 'Typical']

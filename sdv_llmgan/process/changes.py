@@ -15,7 +15,7 @@ from sdv_llmgan.process.causal_graph import Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.table.column import quote
 
-Part = Literal['instruction', 'context', 'detail', 'rules', 'columns']
+Part = Literal['instruction', 'context', 'detail', 'rules', 'knowledge', 'columns']
 #: A run of words, and whether it was kept, removed or added.
 Words = tuple[Literal['kept', 'removed', 'added'], str]
 
@@ -36,7 +36,7 @@ class Change:
         edges_removed: Those that only the earlier one has.
         edges_reversed: Pairs that are turned round, as they are in the later graph.
         texts: Before and after, by part, where they differ: ``'instruction'``, ``'context'``,
-            ``'detail'``, ``'rules'`` (one a line) and ``'columns'`` (one a line, in words).
+            ``'detail'``, ``'rules'``, ``'knowledge'`` and ``'columns'`` (one a line, in words).
     """
 
     before: int
@@ -163,5 +163,6 @@ def _texts(process: GenerationProcess) -> dict[Part, str]:
         'context': process.context,
         'detail': process.detail,
         'rules': '\n'.join(process.rules),
+        'knowledge': '\n'.join(process.knowledge.lines()),
         'columns': '\n'.join(column.describe() for column in process.schema),
     }

@@ -1,6 +1,6 @@
 """The generation process: what a generator is told, and all that the loop optimizes.
 
-    context + schema (fixed)  ->  prompt  <-  causal graph + instruction (rewritten)
+    context + schema + knowledge (fixed)  ->  prompt  <-  causal graph + instruction (rewritten)
 
 It takes the place of a GAN's weights (Ling et al., MALLM-GAN, section 3): text that a person can
 read, edit, save and hand back.
@@ -21,8 +21,9 @@ from sdv_llmgan.formats.markdown import fenced, sections
 from sdv_llmgan.formats.saved_json import Json, a_list, one_of, parse, read_object, text
 from sdv_llmgan.formats.words import visible
 from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.table.allowed import Allowed
-from sdv_llmgan.table.column import MetadataDetail, quote
+from sdv_llmgan.table.column import MetadataDetail, dump, quote
 from sdv_llmgan.table.schema import TableSchema
 
 HOW_TO_EDIT = (
@@ -45,7 +46,7 @@ DEFAULT_INSTRUCTION = (
 
 @dataclass(frozen=True)
 class GenerationProcess:
-    """Context, schema, causal graph and instruction (the papers' theta).
+    """Context, schema, causal graph, knowledge and instruction (the papers' theta).
 
     Attributes:
         context: What the data is and how it was collected, in the user's words; may be empty.
@@ -54,6 +55,7 @@ class GenerationProcess:
         instruction: How rows are to be written.
         detail: How much of the schema the models are told.
         rules: What every row keeps to (SDV's constraints), in words.
+        knowledge: What is known of the subject beyond the rows; see ``Knowledge``.
     """
 
     context: str
@@ -62,13 +64,14 @@ class GenerationProcess:
     instruction: str = DEFAULT_INSTRUCTION
     detail: MetadataDetail = 'schema'
     rules: tuple[str, ...] = ()
+    knowledge: Knowledge = NOTHING_KNOWN
 
     def __post_init__(self) -> None:
         """Refuse what could not be put to a model.
 
         Raises:
             ValueError: The instruction is blank, the detail is none of those there are, or the
-                graph names a column that is not there.
+                graph or the knowledge is of something that is not there.
         """
         if self.detail not in get_args(MetadataDetail):
             raise ValueError(
@@ -77,6 +80,7 @@ class GenerationProcess:
         if not self.instruction.strip():
             raise ValueError('A generation process needs an instruction; this one is blank.')
         self.causal_graph.check_columns(self.schema.names)
+        self.knowledge.check(self.schema)
 
     def revised(
         self,
@@ -136,8 +140,12 @@ class GenerationProcess:
 
     def _only(self, names: tuple[str, ...]) -> GenerationProcess:
         edges = [edge for edge in self.causal_graph.edges if set(edge) <= set(names)]
+        schema = self.schema.reordered(names)
         return replace(
-            self, schema=self.schema.reordered(names), causal_graph=CausalGraph(tuple(edges))
+            self,
+            schema=schema,
+            causal_graph=CausalGraph(tuple(edges)),
+            knowledge=self.knowledge.within(schema),
         )
 
     def to_networkx(self) -> nx.DiGraph:
@@ -155,6 +163,8 @@ class GenerationProcess:
             *(f'  {quote(a)} -> {quote(b)}' for a, b in self.causal_graph.edges),
             *([] if self.causal_graph.edges else ['  (no edges)']),
             *(['Rules', *(f'  {rule}' for rule in self.rules)] if self.rules else []),
+            *(['Knowledge'] if self.knowledge else []),
+            *(f'  {line}' for line in self.knowledge.lines()),
             'Instruction',
             f'  {self.instruction}',
         ]
@@ -182,6 +192,7 @@ class GenerationProcess:
             fenced('Instruction', self.instruction),
             fenced('Causal graph', '\n'.join(edges)),
             fenced('Rules', '\n'.join(map(json.dumps, self.rules))),
+            fenced('Knowledge', _readable(self.knowledge), 'json'),
             fenced('Columns', as_json, 'json'),
         ]
         return '\n\n'.join(parts) + '\n'
@@ -208,6 +219,7 @@ class GenerationProcess:
             'instruction': found['Instruction'],
             'causal_graph': list(map(_edge, _lines(found['Causal graph']))),
             'rules': [parse(line, 'Rules') for line in _lines(found['Rules'])],
+            'knowledge': parse(found.get('Knowledge', '{}'), 'Knowledge'),
         })
 
     def to_dict(self) -> dict[str, Any]:
@@ -219,6 +231,7 @@ class GenerationProcess:
             'instruction': self.instruction,
             'detail': self.detail,
             'rules': list(self.rules),
+            'knowledge': self.knowledge.to_dict(),
         }
 
     def to_json(self) -> str:
@@ -237,7 +250,7 @@ class GenerationProcess:
             ValueError: Something is missing, unknown, of the wrong type or out of range, or the
                 graph is not acyclic.
         """
-        defaults = {'detail': 'schema', 'rules': []}
+        defaults = {'detail': 'schema', 'rules': [], 'knowledge': {}}
         read = read_object(
             {**defaults, **saved} if isinstance(saved, Mapping) else saved,
             where,
@@ -248,6 +261,7 @@ class GenerationProcess:
                 'instruction': text,
                 'detail': one_of(get_args(MetadataDetail)),
                 'rules': a_list(text),
+                'knowledge': Knowledge.from_dict,
             },
         )
         try:
@@ -260,6 +274,15 @@ class GenerationProcess:
     def from_json(cls, saved: str) -> GenerationProcess:
         """Read what ``to_json`` wrote; raises ``ValueError`` as ``from_dict`` does."""
         return cls.from_dict(parse(saved, 'generation process'))
+
+
+def _readable(knowledge: Knowledge) -> str:
+    """Its JSON form with a line for each effect, column and rule."""
+    parts = (
+        f'{json.dumps(name)}: [' + ','.join(f'\n  {dump(entry)}' for entry in entries) + ']'
+        for name, entries in knowledge.to_dict().items()
+    )
+    return visible('{' + ',\n '.join(parts) + '}')
 
 
 def _bare(name: str) -> str:

@@ -28,7 +28,7 @@ ROOM = 2**16
 #: What stands in a prompt before lines of JSON that say how each row of the reply begins.
 BEGUN = 'Each of your rows begins with the values of one of these, unchanged:'
 
-Role = Literal['generator', 'discriminator', 'optimizer', 'interpreter']
+Role = Literal['expert', 'generator', 'discriminator', 'optimizer', 'interpreter']
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,8 @@ class Provider(ABC):
         max_wait: Seconds for which a call that meets rate limits is tried again.
         cacheable: Whether its replies are worth keeping.
         is_random: Whether it stands for a model that knows nothing: its rows teach nothing.
+        is_expert: Whether it is worth asking what it knows of a subject. The smallest models hold
+            the form of an answer, and make the rest up.
     """
 
     remote: bool = True
@@ -179,6 +181,7 @@ class Provider(ABC):
     max_wait: float = 600.0
     cacheable: bool = True
     is_random: bool = False
+    is_expert: bool = True
 
     def __init__(self, model: str) -> None:
         self.model = model
@@ -235,6 +238,7 @@ class WrappingProvider(Provider):
         self.provider = provider
         self.row_format = provider.row_format
         self.is_random = provider.is_random
+        self.is_expert = provider.is_expert
         self.rows_per_reply = provider.rows_per_reply
         self.max_concurrency = provider.max_concurrency
 

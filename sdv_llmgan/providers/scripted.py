@@ -33,6 +33,7 @@ class ScriptedProvider(Provider):
         model: Ignored; there so that ``llm='scripted'`` works.
         script: Replies in order, one a request (the last one is repeated), or a function of the
             request.
+        is_expert: Whether it is asked what it knows of the subject, before anything else.
 
     Attributes:
         requests: Every request answered, in order; a test looks here.
@@ -42,11 +43,16 @@ class ScriptedProvider(Provider):
     cacheable = False
 
     def __init__(
-        self, model: str = '', *, script: Sequence[str] | Callable[[Request], str] | None = None
+        self,
+        model: str = '',
+        *,
+        script: Sequence[str] | Callable[[Request], str] | None = None,
+        is_expert: bool = False,
     ) -> None:
         super().__init__(model)
         self.script = script
         self.is_random = script is None
+        self.is_expert = is_expert
         self.requests: list[Request] = []
 
     def complete(self, request: Request) -> Completion:

@@ -137,9 +137,9 @@ def process(synthesizer: FittedSynthesizer) -> Section:
     else:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
     learned_from = info['learned_from'] or {}
-    if any(shares['generated'] for shares in learned_from.values()):
-        lines = tuple((name, s['real'], s['generated']) for name, s in learned_from.items())
-        columns = ('Column', 'Share of real rows', 'Share of rows that the model wrote')
+    if any(shares['real'] < 1 for shares in learned_from.values()):
+        lines = tuple((name, *shares.values()) for name, shares in learned_from.items())
+        columns = ('Column', 'Real rows', 'What was known before', 'Rows that the model wrote')
         tables.append(Table('What each column was learned from', columns, lines))
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
     notes.append(
@@ -269,7 +269,8 @@ def _discreet(process: GenerationProcess, model: FittedModel) -> GenerationProce
         ColumnView.sent(column, training[column.name], capped=True).column
         for column in process.schema
     )
-    return replace(process, schema=TableSchema(columns))
+    schema = TableSchema(columns)
+    return replace(process, schema=schema, knowledge=process.knowledge.within(schema))
 
 
 def _rows_sent(policy: EgressPolicy) -> str:

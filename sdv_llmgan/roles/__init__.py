@@ -1,1 +1,1 @@
-"""Who asks a model what: generator, row writer, optimizer, interpreter."""
+"""Who asks a model what: expert, generator, row writer, optimizer, interpreter."""

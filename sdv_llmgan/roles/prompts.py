@@ -71,6 +71,7 @@ def generator_messages(
         *_context(process),
         *_columns(process, schema, row_format),
         *_causal_graph(process),
+        *_knowledge(process),
         *_rules(process),
         '# How to write rows',
         process.instruction,
@@ -279,15 +280,20 @@ def _columns(process: GenerationProcess, schema: TableSchema, row_format: RowFor
 
 
 def _causal_graph(process: GenerationProcess) -> list[str]:
-    if not process.causal_graph.edges:
-        return []
+    known = {effect.edge for effect in process.knowledge.effects}
     effects: dict[str, list[str]] = {}
     for cause, effect in process.causal_graph.edges:
-        effects.setdefault(cause, []).append(effect)
+        if (cause, effect) not in known:  # what is known says more of it
+            effects.setdefault(cause, []).append(effect)
     lines = (
         f'- {quote(cause)} affects {", ".join(map(quote, effects[cause]))}' for cause in effects
     )
-    return ['# What affects what', *lines, '']
+    return ['# What affects what', *lines, ''] if effects else []
+
+
+def _knowledge(process: GenerationProcess) -> list[str]:
+    lines = (f'- {line}' for line in process.knowledge.lines())
+    return ['# What is known of the subject', *lines, ''] if process.knowledge else []
 
 
 def _answer_form(num_rows: int, row_format: RowFormat) -> str:

@@ -44,7 +44,12 @@ class Distillation:
         The loop's verdicts scatter more than they say of a graph.
         """
         graphs = self.learned.causal_graphs
-        sampler = DistilledSampler.fit(self.training, graphs, on_model=self.learned.on_model)
+        sampler = DistilledSampler.fit(
+            self.training,
+            graphs,
+            knowledge=self.learned.process.knowledge,
+            on_model=self.learned.on_model,
+        )
         if len(graphs) > 1:
             LOGGER.info(
                 'Columns are drawn in the order of the causal graph of %s.',
@@ -63,6 +68,7 @@ class Distillation:
         sampler = DistilledSampler.fit(
             self.training.with_rows(part),
             [self.alone.causal_graph],
+            knowledge=self.learned.process.knowledge,
             order=self.alone.chain.names,
             quick=quick,
             on_model=self.learned.on_model,

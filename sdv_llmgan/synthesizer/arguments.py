@@ -15,6 +15,7 @@ from sdv_llmgan.egress.policy import EgressPolicy, check_settings
 from sdv_llmgan.loop.callbacks import check_callbacks
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.examples import Selection
@@ -38,6 +39,7 @@ class Arguments:
     metadata_detail: MetadataDetail
     target: str | None
     causal_graph: str | Sequence[Sequence[str]]
+    knowledge: str | Knowledge | Mapping[str, Any]
     instruction: str | None
     epochs: int
     batch_size: int
@@ -90,11 +92,12 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         raise ValueError('column_descriptions must map names of columns to texts.')
     if isinstance(arguments['causal_graph'], (list, tuple)):
         CausalGraph.from_edges(arguments['causal_graph'])
-    elif arguments['causal_graph'] not in ('hill-climb', 'none'):
+    elif arguments['causal_graph'] not in ('hill-climb', 'ask', 'none'):
         raise ValueError(
-            "causal_graph must be 'hill-climb', 'none' or a list of (cause, effect) pairs, "
+            "causal_graph must be 'hill-climb', 'ask', 'none' or a list of (cause, effect) pairs, "
             f'got {arguments["causal_graph"]!r}.'
         )
+    _check_knowledge(arguments['knowledge'])
     for llm in (
         arguments['generator_llm'],
         arguments['discriminator_llm'],
@@ -110,6 +113,16 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     check_callbacks(arguments['callbacks'])
     _check_process(arguments)
     _check_safeguards(arguments)
+
+
+def _check_knowledge(knowledge: object) -> None:
+    if isinstance(knowledge, Mapping):
+        Knowledge.from_dict(knowledge)
+    elif knowledge not in ('ask', 'none') and not isinstance(knowledge, Knowledge):
+        raise ValueError(
+            "knowledge must be 'ask', 'none', a Knowledge or its JSON form (a mapping with "
+            f'"effects", "typical" and "rules"), got {knowledge!r}.'
+        )
 
 
 def _check_numbers(arguments: Mapping[str, Any]) -> None:

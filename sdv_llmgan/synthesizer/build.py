@@ -1,6 +1,6 @@
 """From a synthesizer's arguments and a table to a loop that is ready to be fitted.
 
-table -> schema -> rules -> view -> models by role -> first process -> LLMGAN
+table -> schema -> rules -> view -> models by role -> first process, expert -> LLMGAN
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ from sdv_llmgan.process.generation_process import (
     GenerationProcess,
 )
 from sdv_llmgan.process.hill_climb import learn_causal_graph
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
+from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules
@@ -101,6 +103,7 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         _first_process(given, view),
         ledger,
         replace(generator, provider=metered.batched()) if given.batch else None,
+        _expert(given, provider, view),
     )
 
 
@@ -163,6 +166,18 @@ def _optimizer(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider]) ->
     )
 
 
+def _expert(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], view: View) -> Expert:
+    with_graph, known = given.causal_graph == 'ask', given.knowledge
+    if not isinstance(known, str):
+        knowledge = known if isinstance(known, Knowledge) else Knowledge.from_dict(known)
+        knowledge.check(view.whole)
+        return Expert(None, knowledge, given.target, with_graph)
+    if known == 'none' or (given.generation_process and given.generation_process.knowledge):
+        return Expert(with_graph=with_graph)
+    asked = provider(given.optimizer_llm)
+    return Expert(asked if asked.is_expert else None, None, given.target, with_graph)
+
+
 def _settings(given: LLMGANSynthesizer, rows_per_example: int) -> LoopSettings:
     named = {field.name: getattr(given, field.name) for field in fields(LoopSettings)}
     return LoopSettings(**{**named, 'rows_per_example': given.rows_per_example or rows_per_example})
@@ -178,13 +193,14 @@ def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:
         former.instruction if former else given.instruction or DEFAULT_INSTRUCTION,
         given.metadata_detail,
         view.told_rules.words,
+        former.knowledge.within(schema) if former else NOTHING_KNOWN,
     )
     if given.target is not None and given.target not in schema.names:
         raise ValueError(
             f'The target must be a column that the model sees, got {given.target!r}. '
             f'It can be: {", ".join(schema.names)}.'
         )
-    if not former and given.causal_graph == 'hill-climb':
+    if not former and given.causal_graph in ('hill-climb', 'ask'):
         process = process.revised(causal_graph=learn_causal_graph(view.told, schema, given.seed))
     if (num_prompts := len(process.parts())) > 1:
         warnings.warn(

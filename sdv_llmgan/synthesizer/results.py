@@ -71,7 +71,7 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             )
         if not model.view.is_whole:
             shown = model.process.schema.reordered(process.schema.names)
-            process = replace(process, schema=shown)
+            process = replace(process, schema=shown, knowledge=process.knowledge.within(shown))
         self._loop().follow(process)
 
     def get_causal_graph(self) -> nx.DiGraph:
@@ -101,8 +101,9 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``told_apart`` (what that was decided by; see
-        ``Comparison``) and ``learned_from`` (for each column the shares of real and of generated
-        rows in what the distilled sampler draws; ``None`` for other samplers).
+        ``Comparison``) and ``learned_from`` (for each column the shares of ``real`` rows, of
+        ``knowledge`` and of ``generated`` rows in what the distilled sampler draws; ``None`` for
+        other samplers).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:

@@ -24,7 +24,8 @@ from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.providers.base import Provider
+from sdv_llmgan.process.knowledge import Knowledge
+from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.roles.examples import Selection
@@ -69,8 +70,12 @@ class LLMGANSynthesizer(Conditional):
             are, example values and a pattern of the row).
         target: Column to predict later, if there is one: examples are stratified by it, and small
             tables from the local sampler are picked so that what predicts it is kept best.
-        causal_graph: ``'hill-climb'`` learns a first one from the data, a list of (cause, effect)
-            pairs is the first one (it may be empty), ``'none'`` does without.
+        causal_graph: ``'hill-climb'`` learns a first one from the data, ``'ask'`` takes that of the
+            knowledge (held-out rows choose between it and the learned one), a list of (cause,
+            effect) pairs is the first one (it may be empty), ``'none'`` does without.
+        knowledge: What is known beyond the rows; it counts as far as held-out rows bear it out.
+            ``'ask'``: the optimizer's model is asked in two calls without rows and figures (not the
+            smallest models); ``'none'``; or a ``Knowledge``, or its JSON form.
         instruction: How rows are to be written at first; ``None``: a general text.
         epochs: Passes over the training table, >= 1.
         batch_size: Rows in a batch, >= 2; each batch judges one generation process.
@@ -153,6 +158,7 @@ class LLMGANSynthesizer(Conditional):
         metadata_detail: MetadataDetail = 'schema',
         target: str | None = None,
         causal_graph: str | Sequence[Sequence[str]] = 'hill-climb',
+        knowledge: str | Knowledge | Mapping[str, Any] = 'ask',
         instruction: str | None = None,
         epochs: int = 5,
         batch_size: int = 50,
@@ -324,8 +330,9 @@ class LLMGANSynthesizer(Conditional):
         Raises:
             EgressError: The egress policy and the table contradict each other.
         """
-        twin = self._twin(Unsent)
-        return first_requests(lambda: twin.fit(data))
+        asked: list[Request] = []
+        twin = self._twin(lambda provider: Unsent(provider, asked))
+        return first_requests(lambda: twin.fit(data), asked)
 
     def _fit(self, table: pd.DataFrame) -> None:
         # Set before the fit, so that the history can be read after one that was interrupted.

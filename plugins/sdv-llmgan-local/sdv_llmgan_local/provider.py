@@ -50,6 +50,7 @@ class LocalProvider(Provider):
         super().__init__(model)
         if max_batch < 1:
             raise ValueError(f'max_batch has to be at least 1, got {max_batch}.')
+        self.is_expert = bool(model)  # the default one makes up what it does not know
         self.device = device
         self.dtype = dtype
         self.max_batch = max_batch

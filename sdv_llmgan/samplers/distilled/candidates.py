@@ -1,7 +1,8 @@
 """Candidate models of a column: each gives a mean, or probabilities, for each row.
 
 Small tables: linear and logistic models on the causes alone and on all predecessors, the same on
-a radial basis (Nystroem) for smooth curves and interactions, and forests for steps.
+a radial basis (Nystroem) for smooth curves and interactions, and forests for steps; where something
+is known of the column beforehand, models that lean on it too (``informed``).
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Evidence, Floats, Integers
+from sdv_llmgan.samplers.distilled.informed import InformedMean, InformedShares
 
 LANDMARKS = 150
 TREES = 24
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 MAX_KERNEL_CLASSES = 8
+#: Of models that lean on what is known: how little they are held back.
+INFORMED = (0.03, 0.3)
 #: The only candidates of a quick fit: linear and logistic models, and a radial basis.
-QUICK = ('linear', 'logistic 0.3', 'logistic 1.0', 'radial basis')
+QUICK = (
+    *('linear', 'logistic 0.3', 'logistic 1.0', 'radial basis', 'knowledge'),
+    *(f'knowledge {strength}' for strength in INFORMED),
+)
 #: Features whose products are looked at.
 MULTIPLIED = 4
 
@@ -184,6 +191,8 @@ def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
         e.for_trees,
         'sample_weight',
     )
+    if evidence.known is not None and InformedMean.fit(evidence).slope:
+        members['knowledge'] = lambda e, seed: InformedMean.fit(e)
     return _asked_for(members, evidence)
 
 
@@ -207,6 +216,9 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
             name='logisticregression__sample_weight',
         )
     members['forest'] = lambda e, seed: _shares(Forest(seed), e, num_levels, e.for_trees)
+    for strength in INFORMED if evidence.known is not None else ():
+        if InformedShares.fit(strength, num_levels, evidence).slope:
+            members[f'knowledge {strength}'] = partial(_informed, strength, num_levels)
     return _asked_for(members, evidence)
 
 
@@ -244,6 +256,15 @@ def _products(evidence: Evidence, seed: int) -> Member:
 
     model = relevant(np.asarray(expand.transform(features[:, chosen])))
     return _Products(center, scale, scaler, chosen, expand, model)
+
+
+def _informed(strength: float, num_levels: int, evidence: Evidence, seed: int) -> Member:
+    return InformedShares.fit(strength, num_levels, evidence)
+
+
+def seed_of(candidate: str, rng: np.random.Generator) -> int:
+    """A seed for a fit. Models that lean on knowledge take none: the others stay as without."""
+    return 0 if candidate.startswith('knowledge') else int(rng.integers(2**31))
 
 
 def _logistic(strength: float) -> LogisticRegression:

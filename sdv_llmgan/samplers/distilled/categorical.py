@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import entr
 
-from sdv_llmgan.samplers.distilled.candidates import Fit, Member, probability_members
+from sdv_llmgan.samplers.distilled.candidates import Fit, Member, probability_members, seed_of
 from sdv_llmgan.samplers.distilled.evidence import (
     Conditional,
     Evidence,
@@ -16,6 +16,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Integers,
     noise_share,
 )
+from sdv_llmgan.samplers.distilled.informed import leaning
 from sdv_llmgan.samplers.distilled.leaves import LeafShares, choose_leaf_size
 from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
@@ -103,6 +104,8 @@ class LevelConditional(Conditional):
     sharpened: Sharpened | None = None
     claim: float = 0.0
     cost: float = 0.0
+    informed: float = 0.0
+    generated: float = 0.0
 
     @classmethod
     def fit(cls, evidence: Evidence, num_levels: int, rng: np.random.Generator) -> LevelConditional:
@@ -121,7 +124,7 @@ class LevelConditional(Conditional):
             return cls._of_leaves(evidence, marginal, seed, rng)
         candidates = probability_members(evidence, num_levels)
         fits = list(candidates.values())
-        shares, rows = _held_out_shares(evidence, num_levels, fits, rng)
+        shares, rows = _held_out_shares(evidence, num_levels, candidates, rng)
         values = evidence.values[rows]
         given = np.maximum(shares[range(len(rows)), :, values.astype(int)], LEAST_SHARE)
         counted, real = evidence.weights[rows], evidence.is_real[rows]
@@ -147,6 +150,7 @@ class LevelConditional(Conditional):
             score,
             claim=float(1 - counted @ likely / min(counted @ alone, -1e-9)),
             cost=float((unseen.argmax(1) != values[real]).mean()) / 2,
+            informed=leaning(members, weights[1:]),
         )
         # Where nothing before the column tells of it, all that is open is noise.
         gain = (likely - alone)[real]
@@ -187,7 +191,9 @@ class LevelConditional(Conditional):
         members: list[Member] = [part.probabilities for part in parts]
         score = float(trust @ [part.score for part in parts])
         weights = np.append(0.0, trust)
-        return cls(np.zeros_like(parts[0].marginal), weights, members, words, score)
+        informed = float(trust @ [part.informed for part in parts])
+        marginal = np.zeros_like(parts[0].marginal)
+        return cls(marginal, weights, members, words, score, informed=informed)
 
     @property
     def nats(self) -> float:  # type: ignore[override]
@@ -223,7 +229,7 @@ def _marginal(evidence: Evidence, num_levels: int) -> Floats:
 def _held_out_shares(
     evidence: Evidence,
     num_levels: int,
-    fits: Sequence[Fit],
+    candidates: Mapping[str, Fit],
     rng: np.random.Generator,
 ) -> tuple[Floats, Integers]:
     """What each candidate, the marginal first, gave to each level of held-out rows, and which.
@@ -235,8 +241,8 @@ def _held_out_shares(
     for fold in folds:
         part = evidence.without(fold)
         given = [np.tile(_marginal(part, num_levels), (len(fold), 1))]
-        for fit in fits:
-            member = fit(part, int(rng.integers(2**31)))
+        for name, fit in candidates.items():
+            member = fit(part, seed_of(name, rng))
             given.append(member(evidence.features[fold]))
         parts.append(np.stack(given, axis=1))
     return np.concatenate(parts), np.concatenate(folds)

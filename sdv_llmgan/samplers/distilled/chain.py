@@ -25,8 +25,6 @@ class Link:
         name: The column.
         predecessors: The columns that it is drawn given.
         conditional: Its distribution.
-        trust: How much each source of rows counts in it, adding up to 1, shape (n_sources,); real
-            rows alone come first, see ``fusion``.
         share: Of rows that it is drawn for, in [0, 1]: a column that was drawn before stays as it
             is in the others.
     """
@@ -34,7 +32,6 @@ class Link:
     name: str
     predecessors: tuple[str, ...]
     conditional: Conditional
-    trust: tuple[float, ...] = (1.0,)
     share: float = 1.0
 
 
@@ -62,14 +59,23 @@ class Chain:
         return list(dict.fromkeys(link.name for link in self.links))
 
     @property
-    def generated(self) -> dict[str, float]:
-        """For each column how much of its distribution generated rows had a part in, in [0, 1]."""
-        found: dict[str, float] = {}
+    def learned_from(self) -> dict[str, dict[str, float]]:
+        """How much of each column's distribution came from where; see ``Conditional``.
+
+        Shares of ``real`` rows alone, of ``knowledge`` and of ``generated`` rows; each column's add
+        up to 1.
+        """
+        found: dict[str, Floats] = {}
         for link in self.links:
-            before = found.get(link.name, 0.0)
-            share = (1 - link.share) * before + link.share * (1 - link.trust[0])
-            found[link.name] = float(share)
-        return found
+            informed, generated = link.conditional.informed, link.conditional.generated
+            shares = np.array([1 - informed - generated, informed, generated])
+            before = found.get(link.name, shares)
+            found[link.name] = (1 - link.share) * before + link.share * shares
+        names = ('real', 'knowledge', 'generated')
+        return {
+            column: dict(zip(names, map(float, shares), strict=True))
+            for column, shares in found.items()
+        }
 
     @property
     def nats(self) -> float:

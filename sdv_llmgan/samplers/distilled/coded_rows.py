@@ -14,6 +14,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS, LevelConditional
 from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coding import LevelCoding, TableCoding
@@ -24,6 +25,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Floats,
     Integers,
 )
+from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
@@ -42,6 +44,7 @@ class CodedRows:
         tells_of: Which rows each of them tells of; see ``Evidence``.
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one.
+        knowledge: What is known of the columns beforehand.
     """
 
     coding: TableCoding
@@ -50,9 +53,10 @@ class CodedRows:
     tells_of: Integers
     seed: int
     target: str | None
+    knowledge: Knowledge
 
     @classmethod
-    def of(cls, training: TrainingSet) -> CodedRows:
+    def of(cls, training: TrainingSet, knowledge: Knowledge) -> CodedRows:
         """Code training rows."""
         count = len(training.rows)
         coding = TableCoding.fit(training.rows, training.schema, training.enforce_range)
@@ -63,6 +67,7 @@ class CodedRows:
             np.arange(count)[:, None],
             training.seed,
             training.target,
+            knowledge,
         )
 
     def with_generated(self, generated: GeneratedRows) -> CodedRows:
@@ -174,6 +179,7 @@ class CodedRows:
             self.coding.for_trees(names),
             name == self.target,
             quick,
+            Index.of(self.knowledge, self.coding, name, names),
         )
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.

@@ -7,6 +7,7 @@ A column's values are floats throughout: numbers as steps (NaN where missing; se
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +35,9 @@ class Evidence:
         is_target: Whether the column is to be predicted later; a mixture of probabilities is
             sharpened then.
         quick: Whether only models that are fitted quickly are to be tried.
+        known: What is known beforehand of the column given these features, in units that rows
+            tell, shape (n_rows, n_levels) from (n_rows, n_features); a number has one level.
+            ``None``: nothing.
     """
 
     features: Floats
@@ -45,6 +49,7 @@ class Evidence:
     for_trees: Booleans
     is_target: bool = False
     quick: bool = False
+    known: Callable[[Floats], Floats] | None = None
 
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
@@ -102,6 +107,8 @@ class Conditional(ABC):
             it was learned from, real or not, when they are held out; at most 1.
         cost: What held-out real rows hold against it, in nats a row, where only the relation
             counts: half the share that is guessed wrongly, or half of ``nats`` for numbers.
+        informed: How much of it is drawn by models that lean on what is known, in [0, 1].
+        generated: How much of the rest is learned from generated rows too, in [0, 1].
     """
 
     choice: str
@@ -109,6 +116,8 @@ class Conditional(ABC):
     nats: float
     claim: float
     cost: float
+    informed: float
+    generated: float
 
     @abstractmethod
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:

@@ -111,7 +111,7 @@ def fuse(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> tuple
     claims = np.array([[part.claim for part in parts] for parts in columns])
     trust = Trust.of(nats, claims, rows.num_real)
     links = [
-        replace(link, conditional=fused(parts, shares), trust=tuple(shares))
+        replace(link, conditional=fused(parts, shares))
         for link, parts, shares in zip(alone, columns, trust.in_columns(nats), strict=True)
     ]
     others = [name for name in alone.names if name != rows.target]
@@ -119,7 +119,7 @@ def fuse(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> tuple
         parts = _parts(rows, rows.target, others, alone.causal_graph, MANY_ROWS)
         shares, share = target_trust(parts, rows.num_real)
         conditional = fused(parts, shares)
-        links.append(Link(rows.target, tuple(others), conditional, tuple(shares), share))
+        links.append(Link(rows.target, tuple(others), conditional, share))
     return Chain(rows.coding, alone.causal_graph, links), trust
 
 
@@ -136,7 +136,7 @@ def fused_link(
         return rows.link(name, predecessors, graph, max_rows)
     parts = _parts(rows, name, predecessors, graph, max_rows)
     shares = trust.in_columns(np.array([[part.nats for part in parts]]))[0]
-    return Link(name, tuple(predecessors), fused(parts, shares), tuple(shares))
+    return Link(name, tuple(predecessors), fused(parts, shares))
 
 
 def _parts(
@@ -156,10 +156,10 @@ def _parts(
 
 
 def fused(parts: Sequence[Conditional], trust: Floats) -> Conditional:
-    """One conditional of a column from those of its sources."""
+    """One conditional of a column from those of its sources, real rows alone first."""
     levels = [part for part in parts if isinstance(part, LevelConditional)]
+    numbers = [part for part in parts if isinstance(part, NumberConditional)]
+    generated = float(trust[1:] @ [1 - part.informed for part in parts[1:]])
     if levels:
-        return LevelConditional.fused(levels, trust)
-    return NumberConditional.fused(
-        [part for part in parts if isinstance(part, NumberConditional)], trust
-    )
+        return replace(LevelConditional.fused(levels, trust), generated=generated)
+    return replace(NumberConditional.fused(numbers, trust), generated=generated)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,8 @@ class NumberConditional(Conditional):
     score: float
     nats: float
     claim: float = 0.0
+    informed: float = 0.0
+    generated: float = 0.0
 
     @classmethod
     def fit(
@@ -101,7 +103,9 @@ class NumberConditional(Conditional):
         gate = None
         choice = ''
         if len(special):
-            gate = LevelConditional.fit(evidence.with_values(codes), len(special) + 1, rng)
+            gate = LevelConditional.fit(
+                replace(evidence.with_values(codes), known=None), len(special) + 1, rng
+            )
             choice = f'heaps or missing: {gate.choice}; else '
         rest = evidence.rows(codes == len(special))
         if not rest.is_real.any():
@@ -115,10 +119,10 @@ class NumberConditional(Conditional):
         share = rest.is_real.sum() / evidence.is_real.sum()
         known = float(np.log((skill + LEAST_SKILL) / (1 + LEAST_SKILL)))
         nats = (gate.nats if gate else 0.0) + share * known
-        claim = (
-            max(one.claim for one in model.models) if isinstance(model, AveragedQuantiles) else 0.0
-        )
-        return cls(special, gate, model, choice + words, skill, nats, claim)
+        claim = informed = 0.0
+        if isinstance(model, AveragedQuantiles):
+            claim, informed = max(one.claim for one in model.models), model.informed
+        return cls(special, gate, model, choice + words, skill, nats, claim, informed)
 
     @classmethod
     def fused(cls, parts: Sequence[NumberConditional], trust: Floats) -> NumberConditional:
@@ -140,6 +144,7 @@ class NumberConditional(Conditional):
             words,
             float(trust @ [part.score for part in parts]),
             float(trust @ [part.nats for part in parts]),
+            informed=float(trust @ [part.informed for part in parts]),
         )
 
     @property

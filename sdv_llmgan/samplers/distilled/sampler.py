@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS
 from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
@@ -78,6 +79,7 @@ class DistilledSampler:
         training: TrainingSet,
         causal_graphs: Sequence[CausalGraph],
         *,
+        knowledge: Knowledge = NOTHING_KNOWN,
         order: Sequence[str] | None = None,
         quick: bool = False,
         on_model: Callable[[], object] = lambda: None,
@@ -91,6 +93,8 @@ class DistilledSampler:
                 predicts its target is kept best where rows are few.
             causal_graphs: One or more; held-out rows choose which is followed. It gives the order
                 of columns; a column's causes are favoured in its model.
+            knowledge: What is known of the columns beforehand: models that lean on it are among the
+                candidates.
             order: All modelled columns, to be drawn in this order, whatever would be better.
             quick: Whether only models that are fitted quickly are tried, on ``MANY_ROWS`` rows at
                 most.
@@ -101,7 +105,7 @@ class DistilledSampler:
         """
         if not len(training.rows):
             raise ValueError('A distilled sampler needs at least one training row; got none.')
-        rows = CodedRows.of(training)
+        rows = CodedRows.of(training, knowledge)
         names = list(rows.coding.codings)
         if order is not None and sorted(order) != sorted(names):
             raise ValueError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from sdv_llmgan.samplers.distilled.candidates import Fit, Member, mean_members
+from sdv_llmgan.samplers.distilled.candidates import Fit, Member, mean_members, seed_of
 from sdv_llmgan.samplers.distilled.categorical import num_folds
 from sdv_llmgan.samplers.distilled.evidence import (
     Evidence,
@@ -24,6 +24,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Integers,
     noise_share,
 )
+from sdv_llmgan.samplers.distilled.informed import leaning
 from sdv_llmgan.samplers.distilled.marginal import Marginal
 from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
@@ -148,6 +149,11 @@ class StackedMean:
         scale = 'scores' if by_scores else 'values'
         return model, f'{" + ".join(parts) or "mean"} of {scale}', grid
 
+    @property
+    def informed(self) -> float:
+        """See ``Conditional``."""
+        return leaning(self.members, self.weights)
+
     def means(self, features: Floats) -> Floats:
         """Predicted means on the model's scale."""
         return _weighted(self.members, self.weights, self.intercept, features)
@@ -200,6 +206,11 @@ class AveragedQuantiles:
         shares = [share * part.weights for share, part in zip(trust, parts, strict=True)]
         models = [model for part in parts for model in part.models]
         return cls(parts[0].marginal, models, np.concatenate(shares))
+
+    @property
+    def informed(self) -> float:
+        """See ``Conditional``."""
+        return float(self.weights @ [model.informed for model in self.models])
 
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
         """One value for each row."""
@@ -259,10 +270,10 @@ def _held_out_means(
         part = evidence.without(fold)
         center = np.average(part.values, weights=part.weights) if len(part.values) else 0.0
         predictions = [
-            fit(part, int(rng.integers(2**31)))(evidence.features[fold])
+            fit(part, seed_of(name, rng))(evidence.features[fold])
             if len(part.values) > 2
             else np.full(len(fold), center)
-            for fit in candidates.values()
+            for name, fit in candidates.items()
         ]
         means.append(np.column_stack([np.full(len(fold), center), *predictions]))
     plain, *columns = np.concatenate(means).T

@@ -1,0 +1,299 @@
+"""What is known of a subject: said, asked for, told, and how it reaches the rows."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sdv.metadata import Metadata
+from sdv_lines import fit, given, sample
+
+from sdv_llmgan import EgressPolicy, GenerationProcess, LLMGANSynthesizer
+from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.step import Step
+from sdv_llmgan.process import CausalGraph, Effect, Knowledge, Typical
+from sdv_llmgan.providers.base import Request
+from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
+from sdv_llmgan.roles.expert import Expert, agreed, expert_messages, read_knowledge
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.training_set import TrainingSet
+
+SCHEMA = TableSchema((
+    Column('age', 'integer', minimum=18, maximum=64),
+    Column('smoker', 'categorical', ('no', 'yes')),
+    Column('ward', 'categorical', ('A', 'B', 'C')),
+    Column('charges', 'number', minimum=1121.9, maximum=63770.4, decimals=1),
+))
+SMOKING = Effect('smoker', 'charges', 'raises', 'yes', size='strong', sure='sure')
+AGE = Effect('age', 'charges', 'raises')
+KNOWN = Knowledge(
+    (SMOKING, AGE),
+    (Typical('age', (27, 39, 51)), Typical('smoker', (), (('yes', 0.2), ('no', 0.8)))),
+    ('Nobody under 20 is in ward C.',),
+)
+ANSWER = json.dumps(KNOWN.to_dict())
+
+
+def process(knowledge: Knowledge = KNOWN) -> GenerationProcess:
+    return GenerationProcess('Bills of patients.', SCHEMA, CausalGraph(), knowledge=knowledge)
+
+
+def bills(num_rows: int, seed: int = 0) -> pd.DataFrame:
+    """Smokers pay 25,000 more, and each year of age costs 250."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 65, num_rows)
+    smoker = np.where(rng.random(num_rows) < 0.2, 'yes', 'no')
+    charges = 250.0 * age + 25_000 * (smoker == 'yes') + rng.normal(0, 4_000, num_rows)
+    ward = rng.choice(['A', 'B', 'C'], num_rows)
+    return pd.DataFrame({
+        'age': age,
+        'smoker': smoker,
+        'ward': ward,
+        'charges': charges.clip(500).round(1),
+    })
+
+
+METADATA = Metadata.load_from_dict({
+    'tables': {
+        'bills': {
+            'columns': {
+                'age': {'sdtype': 'numerical'},
+                'smoker': {'sdtype': 'categorical'},
+                'ward': {'sdtype': 'categorical'},
+                'charges': {'sdtype': 'numerical'},
+            }
+        }
+    }
+})
+
+
+def an_expert(answer: str = ANSWER) -> ScriptedProvider:
+    """Answers questions for knowledge so, and all others at random."""
+
+    def reply(request: Request) -> str:
+        if request.role == 'expert':
+            return answer
+        return random_json(request.json_schema, np.random.default_rng(request.seed))
+
+    return ScriptedProvider(script=reply, is_expert=True)
+
+
+def synthesizer(llm: ScriptedProvider, **arguments) -> LLMGANSynthesizer:
+    few = {'batch_size': 20, 'max_batches': 1, 'sampler': 'distilled', 'row_format': 'arrays'}
+    return LLMGANSynthesizer(METADATA, llm=llm, cache=False, **{**few, **arguments})
+
+
+@pytest.mark.parametrize('form', ['json', 'markdown'])
+def test_knowledge_is_saved_and_read_with_its_process(form):
+    known = process()
+    saved = getattr(known, f'to_{form}')()
+    assert getattr(GenerationProcess, f'from_{form}')(saved) == known
+
+
+def test_a_process_without_knowledge_is_read_as_before_there_was_any():
+    saved = process(Knowledge()).to_dict()
+    del saved['knowledge']
+    assert GenerationProcess.from_dict(saved) == process(Knowledge())
+    text = process(Knowledge()).to_markdown()
+    begin, end = text.index('## Knowledge'), text.index('## Columns')
+    assert GenerationProcess.from_markdown(text[:begin] + text[end:]) == process(Knowledge())
+
+
+def test_knowledge_reads_as_sentences():
+    assert KNOWN.lines() == [
+        '"smoker" = "yes" raises "charges" (strong, sure)',
+        '"age" raises "charges" (moderate, likely)',
+        '"age": half of the values from 27 to 51, median 39',
+        '"smoker": 20% "yes", 80% "no"',
+        'Nobody under 20 is in ward C.',
+    ]
+    makes = Effect('age', 'smoker', 'lowers', effect_level='yes', shape='levels off')
+    assert str(makes) == '"age" makes "smoker" = "yes" less likely (moderate, likely, levels off)'
+
+
+def test_a_diff_says_what_was_learned_of_the_subject():
+    history = History([Step(0, 0, process(Knowledge((AGE,)))), Step(0, 1, process())])
+    assert '+"smoker" = "yes" raises "charges" (strong, sure)' in history.diff(0, 1).unified(
+        'knowledge'
+    )
+
+
+@pytest.mark.parametrize(
+    ('entry', 'said'),
+    [
+        ({'cause': 'height', 'effect': 'charges', 'direction': 'raises'}, 'no column "height"'),
+        ({'cause': 'ward', 'effect': 'charges', 'direction': 'raises'}, '"ward" has levels'),
+        (
+            {'cause': 'ward', 'effect': 'charges', 'direction': 'raises', 'cause_level': 'D'},
+            'no level "D"',
+        ),
+        ({'cause': 'age', 'effect': 'age', 'direction': 'raises'}, 'no effect on itself'),
+    ],
+)
+def test_knowledge_of_what_the_table_lacks_is_an_error_before_anything_is_asked(entry, said):
+    llm = an_expert()
+    made = synthesizer(llm, knowledge={'effects': [entry]})
+    with pytest.raises(ValueError, match=said):
+        fit(made, bills(30))
+    assert not llm.requests
+
+
+@pytest.mark.parametrize(
+    ('saved', 'said'),
+    [
+        ({'effects': [{'cause': 'age', 'effect': 'charges', 'direction': 'up'}]}, 'raises, lowers'),
+        ({'typical': [{'column': 'age', 'quartiles': [3, 2, 1]}]}, 'from small to large'),
+        ({'typical': [{'column': 'ward', 'shares': [['A', 0.9], ['B', 0.9]]}]}, 'add up'),
+        ({'priors': []}, 'unknown'),
+        ('everything', "'ask', 'none'"),
+    ],
+)
+def test_knowledge_in_another_form_is_an_error_of_the_constructor(saved, said):
+    with pytest.raises(ValueError, match=said):
+        synthesizer(an_expert(), knowledge=saved)
+
+
+def test_of_effects_in_a_circle_the_weakest_gives_way():
+    circle = Knowledge((
+        Effect('a', 'b', 'raises', size='strong'),
+        Effect('b', 'c', 'raises', size='weak', sure='unsure'),
+        Effect('c', 'a', 'lowers', size='moderate'),
+    ))
+    assert circle.causal_graph.edges == (('a', 'b'), ('c', 'a'))
+
+
+def test_an_answer_is_read_entry_by_entry():
+    reply = {
+        'effects': [
+            {'cause': 'smoker', 'effect': 'charges', 'direction': 'raises', 'cause_level': 'Yes'},
+            {'cause': 'age', 'effect': 'charges', 'direction': 'up'},
+            {'cause': 'weight', 'effect': 'charges', 'direction': 'raises'},
+            'age raises charges',
+        ],
+        'typical': [
+            {
+                'column': 'smoker',
+                'quartiles': None,
+                'shares': [{'level': 'yes', 'share': 0.2}],
+                'order': None,
+            },
+            {'column': 'age', 'quartiles': [51, 39, 27]},
+        ],
+        'rules': ['Children do not smoke.', 7, ''],
+    }
+    known, useless = read_knowledge(reply, SCHEMA)
+    assert known.effects == (Effect('smoker', 'charges', 'raises', 'yes'),)
+    assert known.typical == (Typical('smoker', (), (('yes', 0.2),)),)
+    assert known.rules == ('Children do not smoke.',)
+    assert useless == 4
+
+
+def test_answers_that_agree_are_sure_and_those_that_do_not_are_left_out():
+    ward = Effect('ward', 'charges', 'raises', 'A')
+    one = Knowledge((SMOKING, AGE, ward), (Typical('age', (20, 30, 40)),))
+    other = Knowledge(
+        (SMOKING, Effect('ward', 'charges', 'lowers', 'A')), (Typical('age', (30, 40, 50)),)
+    )
+    both = agreed([one, other])
+    assert [str(effect) for effect in both.effects] == [
+        '"smoker" = "yes" raises "charges" (strong, sure)',
+        '"age" raises "charges" (moderate, unsure)',
+    ]
+    assert both.typical == (Typical('age', (25, 35, 45)),)
+
+
+def test_the_question_holds_no_figure_of_the_table():
+    messages = expert_messages(process(), 'What affects what?', 'charges')
+    said = '\n'.join(message.content for message in messages)
+    assert '"smoker": one of "no","yes"' in said
+    for figure in ('18', '64', '1121.9', '63770.4'):
+        assert figure not in said
+
+
+@pytest.mark.parametrize('egress', [None, EgressPolicy(rows=False)])
+def test_a_preview_shows_the_questions_before_the_rows_and_no_row_in_them(egress):
+    preview = synthesizer(an_expert(), egress=egress).preview(given(METADATA, bills(30)))
+    roles = [request.role for request in preview]
+    assert roles[:2] == ['expert', 'expert']
+    assert set(roles[2:]) == {'generator'}
+    assert [request.real_rows for request in preview[:2]] == [0, 0]
+
+
+def test_what_the_model_knows_is_asked_once_told_and_drawn_by():
+    llm = an_expert()
+    made = synthesizer(llm, target='charges')
+    fit(made, bills(30))
+    assert [request.role for request in llm.requests[:3]] == ['expert', 'expert', 'generator']
+    assert made.get_generation_process().knowledge.effects[0] == SMOKING
+    prompt = llm.requests[2].messages[-1].content
+    assert '- "smoker" = "yes" raises "charges" (strong, sure)' in prompt
+    assert 'knowledge from 2 of 2 answers: 2 effects' in made.history.steps[0].note
+    assert made.get_info()['learned_from']['charges']['knowledge'] > 0
+    assert made.get_usage().loc['expert', 'calls'] == 2
+    made.continue_fit()
+    assert sum(request.role == 'expert' for request in llm.requests) == 2
+
+
+@pytest.mark.parametrize('knowledge', ['none', KNOWN, KNOWN.to_dict()])
+def test_no_model_is_asked_for_what_the_user_says(knowledge):
+    llm = an_expert()
+    made = synthesizer(llm, knowledge=knowledge)
+    fit(made, bills(30))
+    assert {request.role for request in llm.requests} == {'generator'}
+    assert bool(made.get_generation_process().knowledge) == (knowledge != 'none')
+
+
+def test_an_answer_that_is_no_json_leaves_the_fit_as_it_would_be_without():
+    made = synthesizer(an_expert('I know nothing of this.'))
+    fit(made, bills(30))
+    assert not made.get_generation_process().knowledge
+    assert 'knowledge from 0 of 2 answers' in made.history.steps[0].note
+    assert len(sample(made, 5)) == 5
+
+
+def test_the_graph_that_is_asked_for_is_that_of_the_effects():
+    made = synthesizer(an_expert(), causal_graph='ask')
+    fit(made, bills(30))
+    edges = {('smoker', 'charges'), ('age', 'charges')}
+    assert set(made.get_causal_graph().edges) == edges
+
+
+def test_columns_that_no_model_sees_are_in_no_prompt_even_if_the_user_knows_of_them():
+    llm = an_expert()
+    made = synthesizer(llm, knowledge=KNOWN, egress=EgressPolicy({'smoker': 'withhold'}))
+    fit(made, bills(30))
+    assert not any('smoker' in r.messages[-1].content for r in llm.requests)
+
+
+def error(knowledge: Knowledge, seed: int) -> float:
+    """Of medians of charges given all else on 500 other rows, by a sampler of 10; 1: no use."""
+    schema = TableSchema.from_sdv(METADATA, bills(500, 99))
+    training = TrainingSet(schema.to_plain(bills(10, seed)), schema, seed, 'charges')
+    order = ['age', 'smoker', 'ward', 'charges']
+    graphs = [CausalGraph()]
+    sampler = DistilledSampler.fit(training, graphs, knowledge=knowledge, order=order, quick=True)
+    codes = sampler.coding.encode(schema.to_plain(bills(500, 1_000 + seed)))
+    features = sampler.coding.features(codes, order[:-1], 500)
+    conditional = sampler.chain.links[-1].conditional
+    medians = conditional.model.quantiles(features, np.full(500, 0.5))
+    return float(((medians - codes['charges']) ** 2).mean() / codes['charges'].var())
+
+
+def test_what_is_known_helps_where_rows_are_few_and_what_is_wrong_changes_nothing():
+    wrong = Knowledge((
+        Effect('smoker', 'charges', 'lowers', 'yes', size='strong', sure='sure'),
+        Effect('age', 'charges', 'lowers'),
+    ))
+    told = (Knowledge(), Knowledge((SMOKING, AGE)), wrong)
+    errors = [[error(knowledge, seed) for knowledge in told] for seed in range(4)]
+    without, informed, misled = np.mean(errors, axis=0)
+    assert informed < 0.7 * without
+    assert misled == without
+
+
+def test_an_expert_of_whom_nothing_is_wanted_leaves_a_process_as_it_is():
+    assert Expert().inform(process(), 0) == (process(), '')
