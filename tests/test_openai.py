@@ -434,9 +434,10 @@ def test_a_whole_fit_and_sample_go_through_the_sdk(key, monkeypatch, tmp_path, c
     written = [*server.bodies]
     rewrites = [body for body in written if body['temperature'] == 0.9]
     assert len(rewrites) == synthesizer.get_usage().loc['optimizer', 'calls'] == 1
-    assert {body['temperature'] for body in written} == {0.5, 0.9}
+    assert [body['temperature'] for body in written].count(0.3) == 2  # what is known, asked once
+    assert {body['temperature'] for body in written} == {0.3, 0.5, 0.9}
     assert all('response_format' in body for body in written)
-    assert len({body['seed'] for body in written[:5]}) == 5
+    assert len({body['seed'] for body in written[:7]}) == 7
     info = synthesizer.get_info()
     assert info['llm'].startswith("OpenAIProvider('tiny', 127.0.0.1:")
     assert (info['remote'], info['steps']) == (False, 2)
@@ -477,6 +478,7 @@ def test_rows_as_arrays_go_through_structured_output(monkeypatch, caplog):
             sampler='llm',
             row_format='arrays',
             reject_copies=False,
+            knowledge='none',
         )
         sdv_lines.fit(synthesizer, visits(30).dropna().round({'weight': 0}))
         assert len(sdv_lines.sample(synthesizer, 41)) == 41
@@ -518,7 +520,8 @@ def test_each_role_asks_its_own_server():
     assert {body['model'] for body in rows.bodies} == {'tiny'}
     assert {body['model'] for body in rewrites.bodies} == {'big'}
     assert len(rows.bodies) == usage.loc['generator', 'calls'] == 3 * 4
-    assert len(rewrites.bodies) == usage.loc['optimizer', 'calls'] == 2
+    assert usage.loc['expert', 'calls'] == usage.loc['optimizer', 'calls'] == 2
+    assert len(rewrites.bodies) == 2 + 2
     assert all('Real rows' in body['messages'][1]['content'] for body in rows.bodies)
     assert not any('Real rows' in body['messages'][1]['content'] for body in rewrites.bodies)
 
@@ -544,7 +547,7 @@ def test_an_error_while_fitting_says_how_far_the_fit_came_and_keeps_the_history(
         synthesizer = LLMGANSynthesizer(
             visits_metadata(), llm=llm, max_batches=3, sampler='llm', rows_per_example=1
         )
-        good = (None for _ in range(5))
+        good = (None for _ in range(2 + 5))
         server.failures = itertools.chain(good, itertools.repeat(openai_error(401, 'Expired key.')))
         with pytest.raises(ProviderError, match=r'Expired key.*interrupted in step 2'):
             sdv_lines.fit(synthesizer, visits(20))

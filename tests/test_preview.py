@@ -46,7 +46,15 @@ def test_a_fit_sends_exactly_what_the_preview_shows(policy):
 
 
 def test_what_the_client_sends_says_what_the_preview_says():
-    with Server(answer=answer) as server:
+    def knows_nothing(schema, prompt, seed):
+        is_question = 'effects' in schema['properties']
+        return (
+            '{"effects":[],"typical":[],"rules":[]}'
+            if is_question
+            else answer(schema, prompt, seed)
+        )
+
+    with Server(answer=knows_nothing) as server:
         synthesizer = made(
             POLICIES['capped'], llm=OpenAIProvider('gpt-x', base_url=f'{server.url}/v1')
         )
@@ -59,7 +67,7 @@ def test_what_the_client_sends_says_what_the_preview_says():
 
 
 def test_a_preview_needs_no_key_and_leaves_everything_as_it_was():
-    synthesizer = made(POLICIES['mixed'], discriminator='llm')
+    synthesizer = made(POLICIES['mixed'], discriminator='llm', knowledge='none')
     before = {name: str(value) for name, value in vars(synthesizer).items()}
     state = np.random.get_state()[1].tolist()
     assert len(synthesizer.preview(GIVEN)) == 4
@@ -91,11 +99,12 @@ def test_constraints_are_in_the_preview():
 
 def test_a_model_for_rows_alone_is_enough():
     synthesizer = made(llm=None, generator_llm=ScriptedProvider(), optimizer_llm='openai/gpt-x')
-    assert len(synthesizer.preview(GIVEN)) == 4
+    roles = [request.role for request in synthesizer.preview(GIVEN)]
+    assert roles == ['expert'] * 2 + ['generator'] * 4
 
 
 def test_a_preview_reads_as_text_and_as_json():
-    preview = made(POLICIES['statistics']).preview(GIVEN)
+    preview = made(POLICIES['statistics'], knowledge='none').preview(GIVEN)
     text = str(preview)
     assert text.startswith('=== Request 1 of 4: generator, 0 real rows, 6 columns\n--- system\n')
     assert preview[0].messages[1].content in text

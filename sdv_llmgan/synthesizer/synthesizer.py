@@ -321,8 +321,8 @@ class LLMGANSynthesizer(Conditional):
     def preview(self, data: SDVData) -> Preview:
         """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.
 
-        A fit is started on a copy and stopped at its first call, so this takes as long as the
-        preparations of one. No key is needed.
+        A fit is started on a copy and stopped at its first call for rows. No key is needed. Where
+        the model is asked what it knows, it is taken to know nothing.
 
         Args:
             data: What ``fit`` takes in the SDV line that is installed.
