@@ -31,6 +31,7 @@ from sdv_llmgan.loop.callbacks import Callback
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import Effect, Knowledge, Typical
 from sdv_llmgan.providers.anthropic import AnthropicProvider
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
@@ -57,11 +58,13 @@ __all__ = [
     'CausalGraph',
     'Completion',
     'Discriminator',
+    'Effect',
     'EgressError',
     'EgressPolicy',
     'Estimate',
     'GenerationProcess',
     'History',
+    'Knowledge',
     'LLMGANError',
     'LLMGANSynthesizer',
     'Learned',
@@ -85,6 +88,7 @@ __all__ = [
     'TableSchema',
     'TrainingSet',
     'TransientError',
+    'Typical',
     'Usage',
     'Verdict',
     'Wanted',

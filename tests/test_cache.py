@@ -316,7 +316,7 @@ def test_replay_only_is_offline_and_needs_no_key(tmp_path, monkeypatch):
     sdv_lines.fit(second, visits(20))
     assert second.get_generation_process() == first.get_generation_process()
     other = LLMGANSynthesizer(visits_metadata(), llm='openai/tiny', cache=replay, seed=1)
-    with pytest.raises(ProviderError, match='has no reply to this generator request'):
+    with pytest.raises(ProviderError, match='has no reply to this expert request'):
         sdv_lines.fit(other, visits(20))
 
 

@@ -106,9 +106,11 @@ def test_fit_says_what_it_detected_and_what_came_of_it(tmp_path):
 
 
 def test_every_option_reaches_the_synthesizer(tmp_path):
-    data, graph, model = (tmp_path / name for name in ('data.csv', 'graph.json', 'm.pkl'))
+    names = ('data.csv', 'graph.json', 'known.json', 'm.pkl')
+    data, graph, known, model = (tmp_path / name for name in names)
     visits(30).to_csv(data, index=False)
     graph.write_text('[["age", "pressure"]]', encoding='utf-8')
+    known.write_text('{"rules": ["Nobody is 200."]}', encoding='utf-8')
     options = {
         'llm': 'scripted',
         'generator_llm': 'scripted',
@@ -120,6 +122,7 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'metadata_detail': 'none',
         'target': 'smoker',
         'causal_graph': str(graph),
+        'knowledge': str(known),
         'discriminator': 'mlp',
         'sampler': 'llm',
         'epochs': 2,
@@ -146,6 +149,7 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
     options |= {
         'column_descriptions': {'age': 'in years'},
         'causal_graph': [['age', 'pressure']],
+        'knowledge': {'rules': ['Nobody is 200.']},
         'budget': Budget(max_usd=1.5, max_tokens=100_000),
         'egress': EgressPolicy(
             {'weight': 'withhold', 'age': 'bucket', 'ward': 'pseudonymize'}, max_rows=20
@@ -246,7 +250,7 @@ def test_preview_shows_the_first_requests_and_sends_nothing(desk):
     assert shown.exit_code == 0, shown.output
     assert '=== Request 1 of' in shown.stdout
     requests = json.loads(run(*arguments, '--json').stdout)
-    assert requests[0]['role'] == 'generator'
+    assert [request['role'] for request in requests[:3]] == ['expert', 'expert', 'generator']
     assert {request['real_rows'] for request in requests} == {0}
 
 
@@ -620,7 +624,11 @@ def test_another_synthesizers_model_is_an_error(desk, tmp_path):
     [
         (('fit', 'data.csv', '--preset', 'gan'), '--preset must be one of mallm-gan, synthia'),
         (('fit', 'data.csv', '--describe', 'age'), '--describe must be COLUMN=MEANING'),
-        (('fit', 'data.csv', '--causal-graph', 'g'), '--causal-graph must be hill-climb, none'),
+        (
+            ('fit', 'data.csv', '--causal-graph', 'g'),
+            '--causal-graph must be hill-climb, ask, none',
+        ),
+        (('fit', 'data.csv', '--knowledge', 'k'), '--knowledge must be ask, none, or a JSON file'),
         (('sample', 'model.pkl', '--where', 'age'), "--where cannot read 'age'"),
         (('fit', 'data.csv', '--llm', 'nobody/x'), "Unknown provider 'nobody'"),
         (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),

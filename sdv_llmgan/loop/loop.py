@@ -125,19 +125,18 @@ class LLMGAN:
         Steps that there are stay, and are judged again with each new one. ``epochs``,
         ``max_batches`` and ``patience`` begin anew. Arguments and errors are those of ``fit``.
         """
-        process, begun, told = self.fitted.process, len(self.history), ''
+        process, begun = self.fitted.process, len(self.history)
         num_rows = len(self.writer.examples.training)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stop('')
         started = time.monotonic()
         try:
-            if not begun:
-                with self.ledger.counted_for(begun):
-                    process, told = self.expert.inform(process, self.settings.seed)
             for epoch, batch, rows in self._batches(num_rows, rng):
                 step = Step(epoch, batch, process)
-                step.add_note('' if len(self.history) else told)
                 with self._accounted(step):
+                    if not len(self.history):
+                        step.rewrite(*self.expert.inform(process, self.settings.seed))
+                        process = step.process
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.optimizer is not None and self.history.has_judged(process):
                         step.rewrite(*self._rewritten(self.optimizer, process, rng))
