@@ -68,7 +68,7 @@ class Trial:
     @property
     def calls(self) -> int:
         """How often the language model was asked so far."""
-        return self.model.ledger.total().calls
+        return self.model.ledger.bill.total().calls
 
     @property
     def examples(self) -> Examples:

@@ -112,7 +112,7 @@ def test_a_request_that_cannot_be_logged_is_not_sent():
     with pytest.raises(ProviderError, match='No space left.*so this request was not sent'):
         metered.complete(ASK)
     assert provider.requests == []
-    assert metered.ledger.total().calls == 0
+    assert metered.ledger.bill.total().calls == 0
 
 
 @pytest.mark.parametrize('written', ['nothing', 'half'])
@@ -133,6 +133,6 @@ def test_a_reply_that_cannot_be_logged_is_counted_and_kept(written, tmp_path, mo
     )
     metered.cache = ReplyCache(tmp_path / 'c.sqlite')  # scripted replies are not worth keeping
     assert metered.complete(ASK).text == 'Hi.'
-    assert metered.ledger.total().calls == 1
+    assert metered.ledger.bill.total().calls == 1
     assert len(metered.cache) == 1
     assert 'lacks how the call' in caplog.text

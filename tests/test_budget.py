@@ -84,7 +84,7 @@ def test_tokens_and_dollars_never_pass_their_bound_and_come_close_to_it():
         provider = metered(Priced(seconds=0.002), **{bound: limit})
         with pytest.raises(BudgetError, match=f'could pass {bound}'):
             provider.complete_many(asks(500))
-        total = used(provider.ledger.total())
+        total = used(provider.ledger.bill.total())
         most = used(provider._at_most(asks(1)))
         assert limit - most < total <= limit
 
@@ -106,7 +106,7 @@ def test_time_between_calls_is_not_counted():
 def test_within_the_budget_nothing_is_refused():
     provider = metered(Priced(), max_usd=1.0, max_tokens=10**6, max_calls=50, max_seconds=60)
     assert len(provider.complete_many(asks(50))) == 50
-    assert provider.ledger.total() == Usage(50, 500, 250, usd=pytest.approx(50 * 60e-6))
+    assert provider.ledger.bill.total() == Usage(50, 500, 250, usd=pytest.approx(50 * 60e-6))
 
 
 def test_dollars_cannot_be_bounded_where_the_price_is_unknown():
@@ -114,10 +114,10 @@ def test_dollars_cannot_be_bounded_where_the_price_is_unknown():
     with pytest.raises(BudgetError, match='needs a model whose price is known'):
         provider.check()
     metered(Priced(prices=None), max_tokens=100).check()
-    assert Ledger().total().usd == 0
+    assert Ledger().bill.total().usd == 0
     free = metered(Priced(prices=None))
     free.complete_many(asks(1))
-    assert free.ledger.total().usd is None
+    assert free.ledger.bill.total().usd is None
 
 
 def test_a_fit_that_reaches_its_budget_keeps_the_best_process_and_says_so():
@@ -186,8 +186,8 @@ def test_what_was_used_survives_pickling():
     ledger = Ledger(Budget(max_calls=3))
     ledger.add('generator', Usage(1, 2, 3))
     restored = cloudpickle.loads(cloudpickle.dumps(ledger))
-    assert restored.by_role() == {'generator': Usage(1, 2, 3)}
-    assert restored.budget == Budget(max_calls=3)
-    refused = restored.reserved(Usage(3))
+    assert restored.bill.by_role() == {'generator': Usage(1, 2, 3)}
+    assert restored.guard.budget == Budget(max_calls=3)
+    refused = restored.guard.reserved(Usage(3))
     with pytest.raises(BudgetError, match='used so far are 1 calls'):
         refused.__enter__()

@@ -53,7 +53,7 @@ def test_what_is_asked_twice_is_paid_for_once(tmp_path):
     metered = cached(tmp_path, provider)
     assert metered.complete(ASK).text == metered.complete(ASK).text == 'reply 1'
     assert provider.calls == 1
-    assert metered.ledger.total() == Usage(1, 7, 3, replayed=1, usd=None)
+    assert metered.ledger.bill.total() == Usage(1, 7, 3, replayed=1, usd=None)
 
 
 @pytest.mark.parametrize(
@@ -380,10 +380,10 @@ def test_what_is_paid_for_while_the_disk_is_full_is_counted_kept_and_written_lat
     first = metered.complete(ASK).text
     full(metered.cache)
     replies = [completion.text for completion in metered.complete_many(requests)]
-    assert provider.calls == metered.ledger.total().calls == 20  # ASK is one of them
+    assert provider.calls == metered.ledger.bill.total().calls == 20  # ASK is one of them
     assert [completion.text for completion in metered.complete_many(requests)] == replies
     assert metered.complete(ASK).text == first
-    assert provider.calls == metered.ledger.total().calls
+    assert provider.calls == metered.ledger.bill.total().calls
     [record] = caplog.records
     assert 'database or disk is full' in record.message
     assert 'kept in memory' in record.message
@@ -392,7 +392,7 @@ def test_what_is_paid_for_while_the_disk_is_full_is_counted_kept_and_written_lat
     metered.complete(replace(ASK, seed=-1))
     other = cached(tmp_path, Long())
     assert [completion.text for completion in other.complete_many(requests)] == replies
-    assert other.ledger.total().calls == 0
+    assert other.ledger.bill.total().calls == 0
 
 
 def test_a_disk_that_is_full_from_the_beginning_is_an_error_before_anything_is_sent(

@@ -246,7 +246,7 @@ def test_a_server_that_counts_no_tokens_is_counted_for(provider):
     with Server(count=lambda text: 0) as server:
         metered = MeteredProvider(OpenAIProvider('tiny', base_url=f'{server.url}/v1'))
         metered.complete(ASK)
-    assert metered.ledger.total().tokens > 5
+    assert metered.ledger.bill.total().tokens > 5
 
 
 def test_endless_whitespace_is_read_at_once():

@@ -222,7 +222,7 @@ def test_any_other_error_is_noted_too_and_raised_as_it_is(caplog):
 def test_usage_is_counted_by_role_and_by_step():
     model, provider = gan(max_batches=2)
     fit(model)
-    usage = model.ledger.by_role()
+    usage = model.ledger.bill.by_role()
     assert usage['generator'].calls == 10
     assert usage['optimizer'].calls == 1
     steps = model.history.to_frame()

@@ -314,7 +314,7 @@ def test_odd_token_counts_lose_no_reply_and_damage_no_cache(provider, vendor, tm
             llm = MeteredProvider(provider(server.url), cache=ReplyCache(tmp_path / 'c.sqlite'))
             llm.max_concurrency = 1
             assert [llm.complete(request).text for _ in range(2)] == ['Hello.', 'Hello.']
-            used = llm.ledger.total()
+            used = llm.ledger.bill.total()
             assert (used.calls, used.replayed) == (1, 1)
             assert 0 < used.prompt_tokens < 100
             assert 0 < used.completion_tokens < 100
@@ -390,7 +390,7 @@ def test_counts_of_a_batch_that_are_none_are_left_out(vendor, provider, quick_ba
     with BatchServer(spoil=spoil) as server:
         llm = MeteredProvider(BatchedProvider(provider(server.url)))
         assert [c.text for c in llm.complete_many(requests)] == ['{"age": 41}'] * 4
-    assert llm.ledger.total().completion_tokens > 4
+    assert llm.ledger.bill.total().completion_tokens > 4
 
 
 @pytest.mark.parametrize('vendor', ['openai', 'anthropic'])

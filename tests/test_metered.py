@@ -64,7 +64,7 @@ def test_usage_is_counted_by_role():
     metered = MeteredProvider(Slow())
     metered.complete_many([ask('four'), ask('fives'), ask('six', role='optimizer')])
     metered.complete(ask('two', role='optimizer'))
-    assert metered.ledger.by_role() == {
+    assert metered.ledger.bill.by_role() == {
         'generator': Usage(2, 20, 9, usd=None),  # a remote model without a price
         'optimizer': Usage(2, 20, 6, usd=None),
     }
@@ -97,7 +97,7 @@ def test_as_many_calls_are_in_flight_as_allowed_and_no_more(concurrency, request
 def test_no_requests_give_no_completions():
     metered = MeteredProvider(Slow())
     assert metered.complete_many([]) == []
-    assert metered.ledger.by_role() == {}
+    assert metered.ledger.bill.by_role() == {}
 
 
 def test_the_first_failure_is_raised_at_once_and_the_rest_is_not_sent():
@@ -126,7 +126,7 @@ def test_replies_before_a_failure_are_counted_for_they_were_paid_for():
     try:
         with pytest.raises(ProviderError, match='c is out'):
             metered.complete_many([ask(text) for text in 'abcde'])
-        assert metered.ledger.by_role()['generator'] == Usage(3, 20, 2, usd=None)  # c's too
+        assert metered.ledger.bill.by_role()['generator'] == Usage(3, 20, 2, usd=None)  # c's too
         assert 'e' not in provider.started
     finally:
         provider.gates['d'].set()
@@ -170,9 +170,9 @@ def test_what_was_used_survives_pickling():
     metered = MeteredProvider(ScriptedProvider(script=['one']))
     metered.complete(ask('Hello, you.'))
     restored = cloudpickle.loads(cloudpickle.dumps(metered))
-    assert restored.ledger.by_role() == metered.ledger.by_role()
+    assert restored.ledger.bill.by_role() == metered.ledger.bill.by_role()
     assert restored.complete(ask()).text == 'one'
-    assert restored.ledger.by_role()['generator'].calls == 2
+    assert restored.ledger.bill.by_role()['generator'].calls == 2
 
 
 class Odd(Slow):
@@ -193,7 +193,7 @@ def test_counts_that_are_none_are_counted_here(count):
     metered = MeteredProvider(Odd(Completion('Hello, you.', said)))
     completion = metered.complete(ask('Say hello.'))
     assert completion.usage == Usage(1, 3, 4, 0)
-    assert metered.ledger.total() == Usage(1, 3, 4, 0, usd=None)
+    assert metered.ledger.bill.total() == Usage(1, 3, 4, 0, usd=None)
 
 
 def test_counts_that_are_whole_are_believed():
@@ -208,7 +208,7 @@ def test_a_reply_that_is_no_text_is_an_error_and_counted(text):
     metered = MeteredProvider(Odd(Completion(text)))
     with pytest.raises(TransientError, match=f'with {type(text).__name__} in place of text'):
         metered.complete(ask())
-    assert metered.ledger.total().calls == 1
+    assert metered.ledger.bill.total().calls == 1
 
 
 def test_a_reply_is_cut_where_none_that_keeps_to_max_tokens_is_longer():

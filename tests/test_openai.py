@@ -169,7 +169,7 @@ def test_refused_structured_output_is_noticed_once_by_sixteen_threads(style, cap
     assert 'refuses the setting response_format' in record.message
     # Sixteen refused, the same sixteen again, and sixteen more that did not even try.
     assert ['response_format' in body for body in server.bodies] == [True] * 16 + [False] * 32
-    assert provider.ledger.total().calls == 32
+    assert provider.ledger.bill.total().calls == 32
 
 
 @pytest.mark.parametrize(

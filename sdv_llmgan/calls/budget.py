@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
 
+from sdv_llmgan.calls.bill import Bill
+from sdv_llmgan.calls.watch import CallWatch
 from sdv_llmgan.errors import BudgetError
-from sdv_llmgan.providers.forks import renewed_after_fork
+from sdv_llmgan.providers.forks import Renewed, renewed_after_fork
 from sdv_llmgan.providers.usage import Usage
 
 #: Seconds between looks at the clock while waiting for calls in flight.
@@ -60,93 +61,28 @@ class Budget:
         return ''
 
 
-class Ledger:
-    """What has been used by step and role, shared by all models of a synthesizer.
+class BudgetGuard(Renewed):
+    """Lets no call begin that could pass a bound.
 
     Args:
+        bill: What was used so far.
         budget: What may be used at most.
-
-    Attributes:
-        step: The step of the fit that usage is counted for, from 0; ``None``: sampling.
-        used: Usage by step and role.
         seconds: Seconds spent waiting for models.
     """
 
-    def __init__(self, budget: Budget | None = None) -> None:
-        self.budget = budget or Budget()
-        self.step: int | None = None
-        self.used: dict[tuple[int | None, str], Usage] = {}
-        self.seconds = 0.0
-        self._prepare()
-
-    def _prepare(self) -> None:
+    def __init__(self, bill: Bill, budget: Budget, seconds: float = 0.0) -> None:
         renewed_after_fork(self)
+        self.bill = bill
+        self.budget = budget
+        self.seconds = seconds
         self._in_flight: list[Usage] = []
-        self._watch: Callable[[int, int], None] | None = None
-        self._answered = self._asked = 0
         self._waiting = 0
         self._waiting_since: float | None = None
         self._changed = threading.Condition()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: what was used, nothing of the calls in flight."""
-        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._prepare()
-
-    def total(self) -> Usage:
-        """Everything used so far."""
-        return sum(self.by_role().values(), Usage())
-
-    def by_role(self) -> dict[str, Usage]:
-        """Everything used so far, by role."""
-        total: dict[str, Usage] = {}
-        with self._changed:
-            for (_, role), usage in self.used.items():
-                total[role] = total.get(role, Usage()) + usage
-        return total
-
-    def add(self, role: str, usage: Usage) -> None:
-        """Count what a call used."""
-        with self._changed:
-            key = self.step, role
-            self.used[key] = self.used.get(key, Usage()) + usage
-            self._answered += 1
-            answered, watch = self._answered, self._watch
-        if watch is not None:
-            watch(answered, self._asked)
-
     def allow(self, budget: Budget | None) -> None:
         """Set what may be used at most, of all that was used so far and will be."""
         self.budget = budget or Budget()
-
-    @contextmanager
-    def counted_for(self, step: int) -> Iterator[None]:
-        """Count what is used in here for a step of the fit."""
-        self.step = step
-        try:
-            yield
-        finally:
-            self.step = None
-
-    def ask(self, num_calls: int) -> None:
-        """Begin with so many calls, which are answered together."""
-        self._answered, self._asked = 0, num_calls
-
-    @contextmanager
-    def watched(self, watch: Callable[[int, int], None]) -> Iterator[None]:
-        """Tell ``watch`` of each call that is answered.
-
-        Args:
-            watch: Gets how many were answered of how many that were asked together.
-        """
-        before, self._watch = self._watch, watch
-        try:
-            yield
-        finally:
-            self._watch = before
 
     @contextmanager
     def clock(self) -> Iterator[None]:
@@ -188,7 +124,7 @@ class Ledger:
     def _passed_by(self, most: Usage) -> str:
         if self.budget.max_seconds is not None and self._seconds() >= self.budget.max_seconds:
             return 'max_seconds'
-        return self.budget.passed_by(sum([*self._in_flight, *self.used.values()], most))
+        return self.budget.passed_by(sum(self._in_flight, self.bill.total() + most))
 
     def seconds_left(self) -> float:
         """Seconds until ``max_seconds`` is reached; infinite without it."""
@@ -200,7 +136,7 @@ class Ledger:
         return self.seconds + (0.0 if since is None else time.monotonic() - since)
 
     def _spent(self, passed: str, most: Usage) -> str:
-        used = sum(self.used.values(), Usage())
+        used = self.bill.total()
         usd = 'unknown' if used.usd is None else f'{used.usd:.4f}'
         return (
             f'The next call could pass {passed}={getattr(self.budget, passed)}: used so far are '
@@ -208,3 +144,26 @@ class Ledger:
             f'{self._seconds():.1f} seconds, and it may take {most.calls} calls and '
             f'{most.tokens} tokens. Raise the budget; replies in the cache are not paid for again.'
         )
+
+
+class Ledger:
+    """The bill, the budget and the calls under way, shared by all models of a synthesizer.
+
+    Args:
+        budget: What may be used at most; ``None``: no bound.
+
+    Attributes:
+        bill: What was used, by step and role.
+        guard: Lets no call begin that could pass the budget.
+        watch: Tells of calls as they are answered.
+    """
+
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.bill = Bill()
+        self.guard = BudgetGuard(self.bill, budget or Budget())
+        self.watch = CallWatch()
+
+    def add(self, role: str, usage: Usage) -> None:
+        """Count what a call used that was answered."""
+        self.bill.add(role, usage)
+        self.watch.answered()

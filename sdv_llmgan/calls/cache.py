@@ -26,7 +26,7 @@ from sdv_llmgan.calls.sharing import Sharing
 from sdv_llmgan.errors import ProviderError
 from sdv_llmgan.formats.private_files import open_private
 from sdv_llmgan.providers.base import Completion, Provider, Request
-from sdv_llmgan.providers.forks import around_forks
+from sdv_llmgan.providers.forks import Renewed, around_forks
 from sdv_llmgan.providers.usage import Usage
 
 LOGGER = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ create table if not exists replies (
 """
 
 
-class ReplyCache:
+class ReplyCache(Renewed):
     """Replies by what was asked, in one SQLite file.
 
     Args:
@@ -75,9 +75,6 @@ class ReplyCache:
         self.path = path
         self.max_bytes = max_bytes
         self.replay_only = replay_only
-        self._prepare()
-
-    def _prepare(self) -> None:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None  # the file behind the connection
@@ -86,14 +83,6 @@ class ReplyCache:
         self._unwritten: dict[str, list[Any]] = {}
         self._has_worked = self._has_failed = False
         _CACHES.add(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: where the file is, not what is in it."""
-        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._prepare()
 
     def __repr__(self) -> str:
         return (

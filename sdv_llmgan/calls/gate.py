@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sdv_llmgan.errors import RateLimitError
-from sdv_llmgan.providers.forks import renewed_after_fork
+from sdv_llmgan.providers.forks import Renewed, renewed_after_fork
 
 DECREASE = 0.5
 #: Seconds between looks at whether the wait was cancelled.
@@ -22,23 +22,18 @@ class Cancelled(Exception):
     """The other calls of the same batch were given up."""
 
 
-class Gate:
+class Gate(Renewed):
     """Lets so many calls through at once.
 
     Args:
         most: Calls in flight when nothing is amiss, >= 1.
-
-    Attributes:
-        limit: Calls in flight now, 1 to ``most``.
+        limit: Calls in flight now, 1 to ``most``; ``None``: ``most``.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = max(1, most)
-        self.limit = float(self.most)
-        self._prepare()
-
-    def _prepare(self) -> None:
+    def __init__(self, most: int, limit: float | None = None) -> None:
         renewed_after_fork(self)
+        self.most = max(1, most)
+        self.limit = float(self.most if limit is None else limit)
         self._in_flight = 0
         self._lowered = -float('inf')
         self._changed = threading.Condition()

@@ -68,7 +68,7 @@ class MeteredProvider(WrappingProvider):
             super().check()
         if self.audit is not None:
             self.audit.check()
-        if self.ledger.budget.max_usd is not None and self.usd(Usage(1, 1, 1)) is None:
+        if self.ledger.guard.budget.max_usd is not None and self.usd(Usage(1, 1, 1)) is None:
             raise BudgetError(
                 f'max_usd needs a model whose price is known; that of {self.name} is not. Give the '
                 "provider its prices (OpenAIProvider('...', prices=Prices(...))), or bound "
@@ -103,7 +103,7 @@ class MeteredProvider(WrappingProvider):
             BudgetError: The next call might pass the budget.
             ProviderError: A call failed, and trying again did not help.
         """
-        self.ledger.ask(len(requests))
+        self.ledger.watch.ask(len(requests))
         unknown = []
         for place, request in enumerate(requests):
             reply = self._known(request)
@@ -111,7 +111,7 @@ class MeteredProvider(WrappingProvider):
                 unknown.append(place)
             else:
                 yield place, reply
-        with self.ledger.clock():
+        with self.ledger.guard.clock():
             for number, reply in self._ask([requests[place] for place in unknown]):
                 yield unknown[number], reply
 
@@ -136,13 +136,13 @@ class MeteredProvider(WrappingProvider):
         asking = None if self.cache is None else self.cache.asking
         with nullcontext() if asking is None else asking(self.provider, request, cancelled):
             return self._known(request) or patiently(
-                self.provider, attempt, cancelled, self.ledger.seconds_left
+                self.provider, attempt, cancelled, self.ledger.guard.seconds_left
             )
 
     def _send(self, requests: Sequence[Request]) -> list[Completion]:
         """Send once what is not known; the one way out to a model."""
         with ExitStack() as calls:
-            calls.enter_context(self.ledger.reserved(self._at_most(requests)))
+            calls.enter_context(self.ledger.guard.reserved(self._at_most(requests)))
             logged = [calls.enter_context(self._logged(request)) for request in requests]
             try:
                 completions = (

@@ -27,7 +27,7 @@ def rows_bar(num_rows: int, parts: int, ledger: Ledger | None) -> Iterator[None]
     if ledger is None:
         yield
         return
-    before, parts_done = ledger.total(), 0
+    before, parts_done = ledger.bill.total(), 0
     # Below a bar of SDV's own (leave=None) it is taken away at the end.
     with tqdm(total=num_rows, leave=None, bar_format=ROWS, desc='Sampling') as bar:
 
@@ -36,9 +36,9 @@ def rows_bar(num_rows: int, parts: int, ledger: Ledger | None) -> Iterator[None]
             share = (parts_done + answers / calls) / parts
             parts_done += answers == calls
             bar.n = min(round(num_rows * share), num_rows)
-            bar.set_postfix_str(usage_words(ledger.total() - before))
+            bar.set_postfix_str(usage_words(ledger.bill.total() - before))
 
-        with ledger.watched(answered):
+        with ledger.watch.watched(answered):
             yield
 
 

@@ -279,12 +279,12 @@ class LLMGAN:
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:
         """Note on a step what is used in the meantime."""
-        started, before = time.monotonic(), self.ledger.total()
+        started, before = time.monotonic(), self.ledger.bill.total()
         try:
-            with self.ledger.counted_for(len(self.history)):
+            with self.ledger.bill.counted_for(len(self.history)):
                 yield
         finally:
-            step.count_usage(self.ledger.total() - before, time.monotonic() - started)
+            step.count_usage(self.ledger.bill.total() - before, time.monotonic() - started)
 
     def _interrupted(self, error: BaseException) -> str:
         """Note how far the fit came; what there is to say of it."""

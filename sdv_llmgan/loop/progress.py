@@ -33,10 +33,10 @@ def fit_bar(
     Yields:
         What brings the bar up to date; it gets the epoch, counted from 0.
     """
-    begun, before = len(history), ledger.total()
+    begun, before = len(history), ledger.bill.total()
 
     def words(calls: str = '') -> str:
-        used = usage_words(ledger.total() - before)
+        used = usage_words(ledger.bill.total() - before)
         return ', '.join(filter(None, [calls, _scores(history), used]))
 
     with tqdm(total=total, disable=not enabled, bar_format=FIT, desc='Fitting') as bar:
@@ -49,7 +49,7 @@ def fit_bar(
         def answered(answers: int, calls: int) -> None:
             bar.set_postfix_str(words(f'call {answers}/{calls}'))
 
-        with ledger.watched(answered) if enabled else nullcontext():
+        with ledger.watch.watched(answered) if enabled else nullcontext():
             yield show
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 
@@ -32,6 +32,24 @@ def renewed_after_fork(thing: Renewable) -> None:
 def _renew() -> None:
     for thing in list(_LIVING):
         thing._prepare()
+
+
+class Renewed:
+    """What begins anew in a forked process as a copy from a pickle does.
+
+    Attributes that begin with an underscore are of one process alone: ``__init__`` makes them. The
+    others are its arguments, and are kept.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is kept."""
+        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        type(self).__init__(self, **kept)
+
+    def _prepare(self) -> None:
+        self.__setstate__(self.__getstate__())
 
 
 class Lock:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sdv_llmgan.report import Report
 
 
-class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
+class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
     """The part of ``LLMGANSynthesizer`` that shows how a fit went."""
 
     _model: LLMGAN | None
@@ -85,13 +85,13 @@ class Fitted(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             by_step: Whether there is a line for each step of the fit and role, instead of one a
                 role (``generator``, ``optimizer``, ...). Sampling has the step -1.
         """
-        ledger = self._loop().ledger
+        bill = self._loop().ledger.bill
         if not by_step:
-            lines = {role: asdict(used) for role, used in ledger.by_role().items()}
+            lines = {role: asdict(used) for role, used in bill.by_role().items()}
             return pd.DataFrame.from_dict(lines, orient='index', columns=list(asdict(Usage())))
         return pd.DataFrame([
             {'step': -1 if step is None else step, 'role': role, **asdict(used)}
-            for (step, role), used in ledger.used.items()
+            for (step, role), used in bill.used.items()
         ])
 
     def get_info(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from sdv_llmgan.rules.conditions import (
     has_choices,
     to_allowed,
 )
-from sdv_llmgan.synthesizer.results import Fitted
+from sdv_llmgan.synthesizer.results import Results
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.types import SDVData
 from sdv_llmgan.table.wanted import Wanted
@@ -33,7 +33,7 @@ from sdv_llmgan.table.wanted import Wanted
 LOGGER = logging.getLogger(__name__)
 
 
-class Conditional(Fitted):
+class Sampling(Results):
     """The part of ``LLMGANSynthesizer`` that samples."""
 
     enforce_min_max_values: bool
@@ -66,7 +66,7 @@ class Conditional(Fitted):
 
     def _draw(self, wanted: Wanted) -> pd.DataFrame:
         model = self._loop()
-        model.ledger.allow(self.budget)
+        model.ledger.guard.allow(self.budget)
         return model.fitted.schema.from_plain(model.sample(wanted))
 
     def _sample_batch(self, batch_size: int, max_tries: int = 100, **rest: object) -> pd.DataFrame:

@@ -35,7 +35,7 @@ from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments, may_ask_model
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
-from sdv_llmgan.synthesizer.sampling import Conditional
+from sdv_llmgan.synthesizer.sampling import Sampling
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
@@ -46,7 +46,7 @@ from sdv_llmgan.table.wanted import Wanted
 REHEARSED_ROWS = 200
 
 
-class LLMGANSynthesizer(Conditional):
+class LLMGANSynthesizer(Sampling):
     """Synthesizer that learns how to have a language model write rows.
 
     It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
@@ -357,7 +357,7 @@ class LLMGANSynthesizer(Conditional):
                 'replies in the cache are not paid for twice.'
             )
         model = self._loop()
-        model.ledger.allow(self.budget)
+        model.ledger.guard.allow(self.budget)
         model.go_on(self.callbacks)
         self.reset_sampling()
 
@@ -377,11 +377,11 @@ class LLMGANSynthesizer(Conditional):
             warnings.simplefilter('ignore')
             twin.fit(data)
             model = twin._loop()
-            fitted = model.ledger.total()
+            fitted = model.ledger.bill.total()
             drawn = min(num_rows, REHEARSED_ROWS) if may_ask_model(self.sampler) else 0
             if drawn:
                 model.sample(Wanted.unconditioned(drawn))
-        sampled = model.ledger.total() - fitted
+        sampled = model.ledger.bill.total() - fitted
         price = BATCH_PRICE if self.batch else 1.0
         return Estimate(
             fit=fitted,
