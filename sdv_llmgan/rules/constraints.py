@@ -25,6 +25,7 @@ from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.types import SDVMetadata
+from sdv_llmgan.table.wanted import Wanted
 
 
 class Rules:
@@ -131,7 +132,7 @@ class Rules:
             turned, stored = self._enforced(rule, rows, stored)
             valid = np.asarray(rule.is_valid(stored), dtype=bool)
             if turned is not rows:
-                valid &= self._as_settled(turned, begun)
+                valid &= Wanted(begun).met(turned, self.schema)
             rejected[f'rule: {_name(rule)}'] += int((~valid).sum())
             rows, stored = turned[valid], stored[valid]
         return ParsedRows(rows, +rejected)
@@ -147,14 +148,6 @@ class Rules:
         for rule in in_code:
             agreed &= np.asarray(rule.is_valid(stored), dtype=bool)
         return agreed
-
-    def _as_settled(self, rows: pd.DataFrame, begun: pd.DataFrame) -> np.ndarray:
-        met = np.ones(len(rows), dtype=bool)
-        for name in begun.columns:
-            values = map(self.schema[str(name)].to_json_value, rows[name])
-            cells = begun.loc[rows.index, name]
-            met &= [cell.meets(value) for cell, value in zip(cells, values, strict=True)]
-        return met
 
     def _enforced(
         self, rule: BaseConstraint, rows: pd.DataFrame, stored: pd.DataFrame

@@ -61,10 +61,15 @@ class Wanted:
             parsed: Plain rows, each with the number of the wanted row that it is meant for.
             schema: Their columns.
         """
-        rows, met = parsed.rows, np.ones(len(parsed.rows), dtype=bool)
+        met = self.met(parsed.rows, schema)
+        rejected = parsed.rejected + Counter({NOT_WANTED: int((~met).sum())})
+        return ParsedRows(parsed.rows[met], rejected)
+
+    def met(self, rows: pd.DataFrame, schema: TableSchema) -> np.ndarray:
+        """Which plain rows are as wanted, shape (n_rows,); see ``reject``."""
+        met = np.ones(len(rows), dtype=bool)
         for name in self.columns:
             values = map(schema[name].to_json_value, rows[name])
             cells = self.cells.loc[rows.index, name]
             met &= [cell.meets(value) for cell, value in zip(cells, values, strict=True)]
-        rejected = parsed.rejected + Counter({NOT_WANTED: int((~met).sum())})
-        return ParsedRows(rows[met], rejected)
+        return met
