@@ -16,7 +16,7 @@ from sdv_llmgan.samplers.distilled.candidates import Forest
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
-from sdv_llmgan.samplers.distilled.standoff import Standoff
+from sdv_llmgan.samplers.distilled.similarity_filter import SimilarityFilter
 from sdv_llmgan.samplers.distilled.thinning import AIM, thin
 from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 from sdv_llmgan.table.schema import TableSchema
@@ -366,10 +366,10 @@ def test_large_tables_stand_off_from_their_training_rows():
         return DCRShare.compute(table, rows, held_out_data=held_out)
 
     standing_off = share()
-    sampler.standoff = None
+    sampler.similarity_filter = None
     assert share() > 0.53
     assert standing_off < share() - 0.02
-    assert fit(*people(200)).standoff is None
+    assert fit(*people(200)).similarity_filter is None
 
 
 def test_rows_nearer_to_training_rows_are_kept_less_often():
@@ -377,17 +377,19 @@ def test_rows_nearer_to_training_rows_are_kept_less_often():
     coding = TableCoding.fit(table, schema, enforce_range=True)
     training = coding.encode(table)
     generated, trial, fresh = (coding.encode(people(2000, seed)[0]) for seed in (1, 2, 3))
-    standoff = Standoff.fit(coding, training, generated, trial)
-    assert standoff.nearer(training).mean() > 0.99
-    assert standoff.nearer(generated).mean() < 0.01
-    assert standoff.nearer(fresh).mean() == pytest.approx(0.5, abs=0.03)
-    assert standoff.nearer({**fresh, 'sex': np.full(2000, -1.0)}).tolist() == [0.5] * 2000
+    similarity_filter = SimilarityFilter.fit(coding, training, generated, trial)
+    assert similarity_filter.nearer(training).mean() > 0.99
+    assert similarity_filter.nearer(generated).mean() < 0.01
+    assert similarity_filter.nearer(fresh).mean() == pytest.approx(0.5, abs=0.03)
+    assert similarity_filter.nearer({**fresh, 'sex': np.full(2000, -1.0)}).tolist() == [0.5] * 2000
     rng = np.random.default_rng(0)
-    kept = standoff.keeps(fresh, rng)
-    assert standoff.nearer(fresh)[kept].mean() == pytest.approx(AIM, abs=0.03)
-    assert standoff.keeps(training, rng).mean() == pytest.approx(standoff.keep, abs=0.04)
-    assert standoff.keeps(generated, rng).mean() > 0.99
-    already_far = Standoff.fit(coding, training, generated, generated)
+    kept = similarity_filter.keeps(fresh, rng)
+    assert similarity_filter.nearer(fresh)[kept].mean() == pytest.approx(AIM, abs=0.03)
+    assert similarity_filter.keeps(training, rng).mean() == pytest.approx(
+        similarity_filter.keep, abs=0.04
+    )
+    assert similarity_filter.keeps(generated, rng).mean() > 0.99
+    already_far = SimilarityFilter.fit(coding, training, generated, generated)
     assert already_far.keep == 1
     assert already_far.keeps(training, rng).all()
 
@@ -471,7 +473,7 @@ def test_numbers_and_dates_without_a_value_in_these_rows_are_drawn_as_missing(nu
         completed = sampler.complete(
             pd.DataFrame({'ward': ['north'] * 5, 'age': [50.0] * 5}), np.random.default_rng(0)
         )
-    assert (sampler.standoff is None) == (num_rows == 40)
+    assert (sampler.similarity_filter is None) == (num_rows == 40)
     assert drawn[['age', 'admitted', 'sent']].isna().all(axis=None)
     assert drawn['sent'].dtype == plain['sent'].dtype
     assert completed[['admitted', 'sent']].isna().all(axis=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import entr
@@ -85,7 +85,7 @@ class Sharpened:
         return raised / raised.sum(1, keepdims=True)
 
 
-@dataclass
+@dataclass(frozen=True)
 class LevelConditional(Conditional):
     """Mixture of models of probabilities.
 
@@ -157,9 +157,9 @@ class LevelConditional(Conditional):
         if evidence.is_target and gain.mean() > gain.std() / np.sqrt(len(gain)):
             seen = model.probabilities(evidence.features[rows[real]])
             noise = noise_share(_log_loss(seen, values[real]), score)
-            model.sharpened = Sharpened.fit(unseen, noise)
-        if model.sharpened is not None:
-            model.choice += f', to the power of {model.sharpened.power:.1f}'
+            if (sharpened := Sharpened.fit(unseen, noise)) is not None:
+                choice += f', to the power of {sharpened.power:.1f}'
+                model = replace(model, choice=choice, sharpened=sharpened)
         return model
 
     @classmethod

@@ -31,7 +31,7 @@ from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link
 from sdv_llmgan.samplers.distilled.nearness import nearness
-from sdv_llmgan.samplers.distilled.standoff import Standoff
+from sdv_llmgan.samplers.distilled.similarity_filter import SimilarityFilter
 from sdv_llmgan.samplers.distilled.thinning import aim, thin
 from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.table.schema import TableSchema
@@ -62,7 +62,7 @@ class DistilledSampler:
         chain: The columns in order, each with its model.
         trust: In real rows alone, and in generated ones; ``None``: there were none.
         repeats: What drawn rows may repeat of the training rows.
-        standoff: Which rows are too near to the training rows; only of large tables.
+        similarity_filter: Which rows are too near to the training rows; only of large tables.
     """
 
     training: TrainingSet
@@ -70,7 +70,7 @@ class DistilledSampler:
     chain: Chain
     trust: Trust | None
     repeats: Repeats
-    standoff: Standoff | None
+    similarity_filter: SimilarityFilter | None
     _lazy: dict[tuple[str, tuple[str, ...]], Link] = field(default_factory=dict)
 
     @classmethod
@@ -120,8 +120,8 @@ class DistilledSampler:
         chain = rows.best_chain(orders, on_model, quick=quick)
         repeats = _repeats(training, rows, chain)
         stands_off = rows.num_real > MANY_ROWS and rows.has_many_values(names)
-        standoff = _standoff(rows, chain) if stands_off else None
-        return cls(training, rows, chain, None, repeats, standoff)
+        similarity_filter = _similarity_filter(rows, chain) if stands_off else None
+        return cls(training, rows, chain, None, repeats, similarity_filter)
 
     def learning_from(
         self, generated: GeneratedRows, on_model: Callable[[], object] = lambda: None
@@ -139,7 +139,7 @@ class DistilledSampler:
             return self
         chain, trust = fuse(rows, self.chain, on_model)
         repeats = _repeats(self.training, rows, chain)
-        return DistilledSampler(self.training, rows, chain, trust, repeats, self.standoff)
+        return DistilledSampler(self.training, rows, chain, trust, repeats, self.similarity_filter)
 
     @property
     def coding(self) -> TableCoding:
@@ -265,8 +265,8 @@ class DistilledSampler:
         for _ in range(MAX_REDRAWS):
             drawn = {name: values[again] for name, values in codes.items()}
             kept = self.repeats.keeps(_cells(self.coding, drawn), len(given), rng)
-            if self.standoff is not None:
-                kept &= self.standoff.keeps(drawn, rng)
+            if self.similarity_filter is not None:
+                kept &= self.similarity_filter.keeps(drawn, rng)
             again = again[~kept]
             if not len(again):
                 break
@@ -331,14 +331,14 @@ def _repeats(training: TrainingSet, rows: CodedRows, chain: Chain) -> Repeats:
     return repeats.held_to_chance(_cells(rows.coding, trial))
 
 
-def _standoff(rows: CodedRows, chain: Chain) -> Standoff:
+def _similarity_filter(rows: CodedRows, chain: Chain) -> SimilarityFilter:
     """From the training rows, as many drawn rows, and others to try it on."""
     rng, count = np.random.default_rng(rows.seed), rows.num_real
     sizes = [min(CHUNK_ROWS, count - start) for start in range(0, count, CHUNK_ROWS)]
     pieces = [chain.draw({}, size, rng) for size in sizes]
     generated = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
     trial = chain.draw({}, CHUNK_ROWS, rng)
-    return Standoff.fit(rows.coding, rows.real, generated, trial)
+    return SimilarityFilter.fit(rows.coding, rows.real, generated, trial)
 
 
 def _cells(coding: TableCoding, codes: Codes) -> np.ndarray:

@@ -23,7 +23,7 @@ from sdv_llmgan.samplers.distilled.thinning import AIM
 
 
 @dataclass(frozen=True)
-class Standoff:
+class SimilarityFilter:
     """Decides which rows to keep; use ``fit``.
 
     Attributes:
@@ -47,7 +47,7 @@ class Standoff:
         training: Mapping[str, Floats],
         generated: Mapping[str, Floats],
         trial: Mapping[str, Floats],
-    ) -> Standoff:
+    ) -> SimilarityFilter:
         """Build the indexes; ``keep`` is such that of the rows kept ``AIM`` are nearer to training.
 
         Args:
@@ -58,15 +58,15 @@ class Standoff:
         """
         real, made = place(coding, training), place(coding, generated)
         patterns = np.unique(np.concatenate([_patterns(real[1]), _patterns(made[1])]))
-        standoff = cls(
+        found = cls(
             coding,
             patterns,
             cKDTree(_points(real, patterns)),
             cKDTree(_points(made, patterns)),
         )
-        share = float(standoff.nearer(trial).mean())
+        share = float(found.nearer(trial).mean())
         wanted = (1 - share) * AIM / (1 - AIM)
-        return replace(standoff, keep=wanted / share) if share > wanted else standoff
+        return replace(found, keep=wanted / share) if share > wanted else found
 
     def keeps(self, codes: Mapping[str, Floats], rng: np.random.Generator) -> Booleans:
         """Which rows to keep, drawn at random, shape (n_rows,)."""
