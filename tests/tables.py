@@ -20,6 +20,7 @@ LOOP_SETTINGS = LoopSettings(
     optimizer_examples=0,
     max_batches=6,
     patience=4,
+    futility=False,
     max_top_ups=3,
     reject_copies=True,
     sampler='llm',

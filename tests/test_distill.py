@@ -224,20 +224,36 @@ def test_rows_as_good_as_real_ones_win_against_a_sampler_that_saw_few():
     assert told_apart['llm'] < 0.3
 
 
-def learned_share(rows: pd.DataFrame) -> tuple[dict[str, float], str]:
-    made = LLMGANSynthesizer(
-        METADATA,
-        llm=of_a_model(rows),
-        row_format='objects',
-        batch_size=40,
-        max_batches=2,
-        causal_graph='none',
-        sampler='distilled',
-    )
+def learned(rows: pd.DataFrame, **arguments: object) -> LLMGANSynthesizer:
+    given = {'row_format': 'objects', 'batch_size': 40, 'max_batches': 2, 'causal_graph': 'none'}
+    given |= {'sampler': 'distilled', **arguments}
+    made = LLMGANSynthesizer(METADATA, llm=of_a_model(rows), **given)
     fit(made, beds(40))
-    learned = made.get_info()['learned_from']
-    assert all(sum(shares.values()) == pytest.approx(1) for shares in learned.values())
-    shares = {name: found['generated'] for name, found in learned.items()}
+    return made
+
+
+def shuffled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns with the spread of real ones that tell nothing of each other."""
+    rng = np.random.default_rng(0)
+    mixed = {name: rng.permutation(rows[name]) for name in ('country', 'high', 'price')}
+    return rows.assign(**mixed)
+
+
+def test_a_fit_stops_paying_where_more_rows_of_the_model_would_add_nothing():
+    knowing, guessing = beds(4_000, seed=1), shuffled(beds(4_000, seed=1))
+    assert learned(knowing).get_info()['stopped'] == 'max_batches'
+    early = learned(guessing)
+    assert len(early.history) == 1
+    assert early.get_info()['stopped'].startswith('more rows of this model would add nothing (')
+    assert len(learned(guessing, futility=False).history) == 2
+    assert len(learned(guessing, sampler='llm').history) == 2
+
+
+def learned_share(rows: pd.DataFrame) -> tuple[dict[str, float], str]:
+    made = learned(rows, futility=False)
+    sources = made.get_info()['learned_from']
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in sources.values())
+    shares = {name: found['generated'] for name, found in sources.items()}
     return shares, made.history.to_markdown()
 
 
@@ -245,11 +261,7 @@ def test_what_a_model_knows_reaches_the_rows_and_what_it_does_not_does_not():
     knowing, story = learned_share(beds(4_000, seed=1))
     assert np.mean([*knowing.values()]) > 0.4
     assert 'learned from rows of the model: ' in story
-    rows = beds(4_000, seed=1)
-    rng = np.random.default_rng(0)
-    guessing, _ = learned_share(
-        rows.assign(**{name: rng.permutation(rows[name]) for name in ('country', 'high', 'price')})
-    )
+    guessing, _ = learned_share(shuffled(beds(4_000, seed=1)))
     assert np.mean([*guessing.values()]) < np.mean([*knowing.values()]) - 0.2
 
 
@@ -260,7 +272,8 @@ def stripes(num_rows: int, seed: int) -> pd.DataFrame:
 
 def distilling(view: View, process: GenerationProcess, history: History) -> Distillation:
     writer = SimpleNamespace(generator=SimpleNamespace(provider=ScriptedProvider()))
-    fitted = FittedModel(process, history, view, writer, max_top_ups=0)
+    first = history.steps[0].process.causal_graph if history.steps else process.causal_graph
+    fitted = FittedModel(process, history, view, writer, max_top_ups=0, first_graph=first)
     return Distillation(
         training_set(view, LOOP_SETTINGS, enforce_range=True),
         learned_by(fitted),

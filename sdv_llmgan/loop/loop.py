@@ -28,6 +28,7 @@ from sdv_llmgan.errors import BudgetError, LLMGANError
 from sdv_llmgan.loop.callbacks import tell_end, tell_step
 from sdv_llmgan.loop.choose_sampler import with_sampler
 from sdv_llmgan.loop.fitted_model import FittedModel
+from sdv_llmgan.loop.futility import why_futile
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.loop.progress import fit_bar, summary
 from sdv_llmgan.loop.settings import LoopSettings
@@ -262,6 +263,13 @@ class LLMGAN:
             >= self.settings.patience
         ):
             self.history.stop(f'no better process in {self.settings.patience} steps')
+        elif why := why_futile(
+            self.fitted,
+            step.process,
+            self.settings,
+            enforce_range=self.generator.enforce_range,
+        ):
+            self.history.stop(why)
         else:
             return False
         return True

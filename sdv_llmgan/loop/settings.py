@@ -29,6 +29,7 @@ class LoopSettings:
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound.
         patience: The fit stops when so many steps in a row found nothing better.
+        futility: Whether the fit stops when more rows of the model would add nothing.
         max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
         sampler: Where rows come from after the fit: a registered sampler's name, a ``Sampler``, or
@@ -46,6 +47,7 @@ class LoopSettings:
     optimizer_examples: int
     max_batches: int | None
     patience: int
+    futility: bool
     max_top_ups: int
     reject_copies: bool
     sampler: str | Sampler

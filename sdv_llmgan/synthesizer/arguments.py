@@ -49,6 +49,7 @@ class Arguments:
     optimizer_examples: int
     max_batches: int | None
     patience: int
+    futility: bool
     max_top_ups: int
     discriminator: str | Discriminator | Sequence[str | Discriminator]
     optimize: bool
@@ -156,8 +157,9 @@ def _check_choices(arguments: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'{name} must be one of {", ".join(map(repr, allowed))}, got {arguments[name]!r}.'
             )
-    if arguments['batch'] not in (True, False):
-        raise ValueError(f'batch must be True or False, got {arguments["batch"]!r}.')
+    for name in ('batch', 'futility'):
+        if arguments[name] not in (True, False):
+            raise ValueError(f'{name} must be True or False, got {arguments[name]!r}.')
     may_ask_model(arguments['sampler'])
     if arguments['batch'] and arguments['sampler'] != 'llm':
         raise ValueError(

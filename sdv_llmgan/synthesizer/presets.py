@@ -7,6 +7,7 @@ from typing import Any
 #: Ling et al., MALLM-GAN, 2024. https://arxiv.org/abs/2406.10521
 MALLM_GAN: dict[str, Any] = {
     'knowledge': 'none',
+    'futility': False,
     'causal_graph': 'hill-climb',
     'discriminator': 'logistic',
     'generator_temperature': 0.5,
@@ -23,6 +24,7 @@ MALLM_GAN: dict[str, Any] = {
 #: SYNTHIA: A multi-agent GAN-LLM fusion for statistically guided synthetic data generation, 2025.
 SYNTHIA: dict[str, Any] = {
     'knowledge': 'none',
+    'futility': False,
     'metadata_detail': 'full',
     'causal_graph': 'none',
     'discriminator': 'llm',

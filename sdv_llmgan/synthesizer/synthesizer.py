@@ -87,6 +87,7 @@ class LLMGANSynthesizer(Sampling):
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
         patience: The fit stops when so many steps in a row found nothing better, >= 1.
+        futility: Whether it stops as soon as more rows of the model would add nothing.
         max_top_ups: Rounds in which rows that were rejected while sampling (invalid ones, copies,
             broken constraints) are asked for again, each sized by the share accepted so far, >= 0.
         discriminator: Name of a registered discriminator (``'logistic'``, ``'mlp'``,
@@ -168,6 +169,7 @@ class LLMGANSynthesizer(Sampling):
         optimizer_examples: int = 0,
         max_batches: int | None = 6,
         patience: int = 4,
+        futility: bool = True,
         max_top_ups: int = 3,
         discriminator: str | Discriminator | Sequence[str | Discriminator] = 'logistic',
         optimize: bool = True,

@@ -179,7 +179,8 @@ class CodedRows:
             self.coding.for_trees(names),
             name == self.target,
             quick,
-            Index.of(self.knowledge, self.coding, name, names),
+            # A model's rows have what it knows; told twice, it would count twice.
+            None if generated else Index.of(self.knowledge, self.coding, name, names),
         )
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.
