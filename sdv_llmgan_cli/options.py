@@ -118,7 +118,8 @@ class FitOptions:
     metadata_detail: Annotated[
         str | None,
         typer.Option(
-            metavar='NAME', help='How much of the columns models are told: none, schema or full.'
+            metavar='NAME',
+            help='How much of the columns models are told: none, schema, summary or full.',
         ),
     ] = None
     target: Annotated[

@@ -20,7 +20,7 @@ ROOMS = {
     'process': 'formats table',
     'rules': 'formats table',
     'egress': 'errors formats table process rules',
-    'analysis': 'formats table egress',
+    'analysis': 'formats table',
     'metrics': 'table',
     'providers': 'errors formats table',
     'calls': 'errors formats table providers',

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.ranges import ANY, MIN_ROWS_TOLD, ranges
-from sdv_llmgan.egress.rounding import around, beyond, nearest
 from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.learn_column import learn_column
+from sdv_llmgan.table.rounding import around, beyond, nearest
 
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -185,6 +186,37 @@ def test_every_range_has_several_rows_and_every_value_one_range_at_any_scale(val
 def test_ends_that_are_told_in_place_of_the_real_ones_lie_beyond_them_at_any_scale(values):
     column = learn_column(values, {})
     told = ColumnView.sent(column, values, capped=True).column
-    assert told.minimum < column.minimum
-    assert told.maximum > column.maximum
-    assert not {column.minimum, column.maximum} & {told.minimum, told.maximum}
+    written = [column.to_json_value(value) for value in values]
+    for end, told_end in ((column.minimum, told.minimum), (column.maximum, told.maximum)):
+        if written.count(end) >= MIN_ROWS_TOLD:  # no single record's
+            assert told_end == end
+    if written.count(column.minimum) < MIN_ROWS_TOLD:
+        is_floor = told.minimum == (1 if column.kind == 'integer' and column.minimum >= 1 else 0)
+        assert told.minimum < column.minimum or is_floor
+    if written.count(column.maximum) < MIN_ROWS_TOLD:
+        assert told.maximum > column.maximum
+
+
+def told_of(values: list[float]) -> Column:
+    column = learn_column(pd.Series(values, name='x'), {})
+    return ColumnView.sent(column, pd.Series(values, dtype=float), capped=True).column
+
+
+def test_no_end_that_is_told_is_an_impossible_value():
+    children = told_of([0] * 9 + [1] * 6 + [2] * 6 + [3] * 3)
+    assert (children.minimum, children.maximum) == (0, 4)
+    rating = told_of([1] + [2] * 3 + [3] * 6 + [4] * 16 + [5] * 20)
+    assert (rating.minimum, rating.maximum) == (1, 5)
+    loss = told_of([0.0, 0.4, 3.1, 8.25, 9.5])
+    assert (loss.minimum, loss.maximum) == (0.0, 10.0)
+    assert told_of([-0.5, 0.4, 3.1]).minimum == -0.6
+
+
+def test_values_that_few_rows_have_are_in_no_summary():
+    rating = told_of([1] + [2] * 3 + [3] * 6 + [4] * 16 + [5] * 20)
+    assert (rating.levels, rating.shares) == ((3, 4, 5), (0.15, 0.35, 0.45))
+    assert rating.describe('summary') == (
+        '"x": whole number from 1 to 5, 3 in 15%, 4 in 35%, 5 in 45%'
+    )
+    few = told_of([0.0] * 12 + [3.5, 7.25, 9.125])
+    assert (few.levels, few.shares, few.quartiles) == ((0.0,), (0.8,), ())

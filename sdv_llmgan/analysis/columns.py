@@ -26,8 +26,8 @@ from sdv_llmgan.analysis.statistics import (
     expected_range_coverage,
     range_coverage,
 )
-from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.table.schema import Kind
+from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
 
 #: Categories that differ most between the tables, of which the result gives the shares.
 CATEGORIES_NAMED = 5

@@ -25,7 +25,7 @@ from sdv_llmgan.analysis.columns import (
 from sdv_llmgan.analysis.copies import Copies
 from sdv_llmgan.analysis.missing import Missingness
 from sdv_llmgan.analysis.pairs import Pair
-from sdv_llmgan.egress.rounding import nearest
+from sdv_llmgan.table.rounding import nearest
 from sdv_llmgan.table.schema import Column, TableSchema, quote
 from sdv_llmgan.table.types import Cell
 

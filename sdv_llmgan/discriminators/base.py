@@ -83,7 +83,7 @@ class Discriminator(ABC):
 
     provider: Provider | None = None
     target: str | None = None
-    detail: MetadataDetail = 'schema'
+    detail: MetadataDetail = 'summary'
     pool: np.ndarray | None = None
     asks_model: bool = False
     learns: bool = True
@@ -93,7 +93,7 @@ class Discriminator(ABC):
         provider: Provider | None = None,
         *,
         target: str | None = None,
-        detail: MetadataDetail = 'schema',
+        detail: MetadataDetail = 'summary',
         pool: np.ndarray | None = None,
     ) -> None:
         """Take what there is to work with; called before ``start``. See the attributes."""

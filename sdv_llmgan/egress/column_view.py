@@ -1,6 +1,6 @@
 """One column as it leaves under an egress policy, and the way back.
 
-real value -> itself | range in words | stand-in token | "(another value)"
+real value -> itself | range in words | stand-in token | null, which no model writes
            <- itself | any value in it | the one value | one of the rare ones
 """
 
@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD, ranges
-from sdv_llmgan.egress.rounding import beyond
+from sdv_llmgan.egress.ranges import ranges
 from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.allowed import Allowed
-from sdv_llmgan.table.column import CATEGORIES_IN_PROMPT, Column, to_json
+from sdv_llmgan.table.column import CATEGORIES_IN_PROMPT, NO_SUMMARY, Column, to_json
+from sdv_llmgan.table.rounding import beyond
+from sdv_llmgan.table.summaries import MIN_ROWS_TOLD, rounded_share, summarized
 
-#: Stands for all categories that are not told.
+#: Stands for all categories that are not told, here; no model reads or writes it.
 OTHER = '(another value)'
 
 
@@ -54,14 +55,21 @@ class ColumnView:
         if not capped or column.is_empty:
             return cls(column, column, column)
         if column.kind != 'categorical':
-            coarse = replace(_rounded(column), examples=())
+            coarse = replace(_rounded(column, values.dropna()), examples=())
+            coarse = replace(coarse, missing=_told_missing(column, values))
             return cls(column, coarse, coarse)
         *told, others = _listed(column, values, MIN_ROWS_TOLD)
         if not others:
-            return cls(column, column, column)
+            shares = tuple(map(rounded_share, column.shares))
+            coarse = replace(column, shares=shares, missing=_told_missing(column, values))
+            return cls(column, coarse, coarse)
         meanings = {value: Allowed.exactly(value) for (value,) in told}
-        shown = cls._of_meanings(column, values, {**meanings, _other(column): Allowed(others)})
-        return replace(shown, named=shown.column)
+        other = _other(column)
+        shown = cls._of_meanings(column, values, {**meanings, other: Allowed(others)})
+        shares = tuple(map(rounded_share, shown.column.shares))
+        missing = _told_missing(column, values)
+        coarse = replace(shown.column, unsaid=other, shares=shares, missing=missing)
+        return replace(shown, column=coarse, named=coarse)
 
     @classmethod
     def tokens(
@@ -91,7 +99,7 @@ class ColumnView:
             description=column.description,
         )
         nameless = replace(
-            column, categories=(), minimum=None, maximum=None, shares=(), examples=()
+            column, categories=(), minimum=None, maximum=None, shares=(), examples=(), **NO_SUMMARY
         )
         shown = cls(column, bare, nameless, meanings)
         shares = shown.values(values).value_counts(normalize=True)
@@ -171,16 +179,36 @@ def _listed(column: Column, values: pd.Series, least: int) -> list[tuple[Any, ..
     return [*((value,) for value in told), others]
 
 
-def _rounded(column: Column) -> Column:
-    """A column with round bounds that are no real record's."""
+def _told_missing(column: Column, values: pd.Series) -> float:
+    """The share of missing values as statistics tell it; 0: they are too few to tell."""
+    gaps = values.isna()
+    return rounded_share(float(gaps.mean())) if gaps.sum() >= MIN_ROWS_TOLD else 0.0
+
+
+def _rounded(column: Column, values: pd.Series) -> Column:
+    """A column with round figures that are no record's.
+
+    An end that enough rows have is told as it is. Others lie beyond the real ones, but neither
+    below 0 where no value is negative, nor below 1 where whole numbers begin later.
+    """
     if column.kind == 'text':
         low, high = beyond(float(column.min_length), float(column.max_length), 1.0)
         return replace(column, min_length=max(0, int(low)), max_length=int(high), coarse=True)
+    if column.kind == 'boolean':
+        return replace(column, shares=tuple(map(rounded_share, column.shares)))
     if column.minimum is None:
         return column
     ends: Any = [column.minimum, column.maximum]
     unit: Any = float(f'1e-{column.decimals}')
     if column.kind == 'datetime':
         ends, unit = [pd.Timestamp(end) for end in ends], column.unit
-    low, high = map(column.to_json_value, beyond(ends[0], ends[1], unit))
-    return replace(column, minimum=low, maximum=high, coarse=True)
+    told: list[Any] = list(map(column.to_json_value, beyond(ends[0], ends[1], unit)))
+    if column.kind != 'datetime':
+        floor = 1 if column.kind == 'integer' and ends[0] >= 1 else 0
+        told = [max(told[0], floor) if ends[0] >= 0 else told[0], told[1]]
+    written = [column.to_json_value(value) for value in values]
+    for place, end in enumerate((column.minimum, column.maximum)):
+        if written.count(end) >= MIN_ROWS_TOLD:
+            told[place] = end
+    coarse = replace(column, minimum=told[0], maximum=told[1], coarse=True)
+    return summarized(coarse, values, capped=True)

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.rounding import nearest
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.rounding import nearest
+from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
 from sdv_llmgan.table.types import Cell
 
 ANY = 'any value'
-#: So many training rows at least are in a range, or have a category that statistics name.
-MIN_ROWS_TOLD = 5
 MAX_RANGES = 6
 
 

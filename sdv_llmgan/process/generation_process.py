@@ -39,8 +39,8 @@ MAX_CAUSES = 10
 
 DEFAULT_INSTRUCTION = (
     'Invent each row as one plausible record: every value fits the ones before it. Over many rows '
-    'keep the spread of each column: what is common in the examples stays common, what is rare '
-    'stays possible. Vary the rows.'
+    'keep the spread of each column: what is common in the table stays common, what is rare stays '
+    'possible. Vary the rows.'
 )
 
 
@@ -62,7 +62,7 @@ class GenerationProcess:
     schema: TableSchema
     causal_graph: CausalGraph
     instruction: str = DEFAULT_INSTRUCTION
-    detail: MetadataDetail = 'schema'
+    detail: MetadataDetail = 'summary'
     rules: tuple[str, ...] = ()
     knowledge: Knowledge = NOTHING_KNOWN
 
@@ -103,14 +103,17 @@ class GenerationProcess:
     def written_schema(self, first: Sequence[str] = ()) -> TableSchema:
         """The columns as rows are written: causes before their effects, free text last.
 
+        A column that has one value only is left out, where there are others.
+
         Args:
             first: Columns whose values are given; they come before all others.
         """
-        texts = self.schema.texts
+        texts, schema = self.schema.texts, self.schema.filled()
+        varying = [c.name for c in schema if c.name in first or not c.is_settled]
         names = [name for name in self.schema.names if name not in texts]
         ordered = self.causal_graph.order([*names, *texts])
-        rest = [name for name in ordered if name not in first]
-        return self.schema.reordered([*first, *rest]).filled()
+        rest = [name for name in ordered if name not in first and name in (varying or names)]
+        return schema.reordered([*first, *rest])
 
     def parts(self, first: Sequence[str] = ()) -> list[tuple[GenerationProcess, tuple[str, ...]]]:
         """The process cut into groups of columns that fit a prompt, along the causal graph.

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.metrics.encoding import NUMBER_SDTYPES
 from sdv_llmgan.report.content import Bars, Figure, Histogram, Table
 from sdv_llmgan.report.inputs import Inputs
+from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
 
 PAIRS_SHOWN = 10
 OTHER = '(others)'

@@ -13,7 +13,6 @@ from sdv.cag.base import BaseConstraint
 
 from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.policy import EgressPolicy
-from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.formats.words import and_list, plural
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
@@ -23,6 +22,7 @@ from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Secti
 from sdv_llmgan.report.inputs import Inputs, measure
 from sdv_llmgan.rules.words import rule_words
 from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
 from sdv_llmgan.table.types import SDVMetadata
 
 NO_SYNTHESIZER = 'The report was made from tables alone, without the synthesizer.'
@@ -39,7 +39,8 @@ CHANGED = 'From the first process to the best:'
 SENT = {
     'none': 'names of columns',
     'schema': 'names of columns, category lists, minima and maxima',
-    'full': 'names of columns, category lists with their shares, minima, maxima and examples',
+    'summary': 'names of columns, category lists with their shares, minima, maxima and quartiles',
+    'full': 'names of columns, category lists with shares, minima, maxima, quartiles and examples',
 }
 
 

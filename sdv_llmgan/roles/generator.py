@@ -23,7 +23,7 @@ from sdv_llmgan.roles.examples import Piece, piece_of
 from sdv_llmgan.roles.prompts import generator_messages
 from sdv_llmgan.table.allowed import Allowed, alike, choices
 from sdv_llmgan.table.column import Column, dump, to_json
-from sdv_llmgan.table.rows import ParsedRows, concat, read_cells, to_frame
+from sdv_llmgan.table.rows import ParsedRows, concat, read_cells, read_leniently, to_frame
 from sdv_llmgan.table.schema import RowFormat, TableSchema
 
 #: A reply may be so much longer than the same number of real rows, and then some.
@@ -94,6 +94,7 @@ class Generator:
         """
         rejected: Counter[str] = Counter()
         written = pd.DataFrame(index=begun.index)
+        asked, begun = begun, _without_unsaid(begun, process.schema)
         for part, given in process.parts(tuple(begun.columns)):
             settled = _settled(part.schema, given, begun, written)
             tasks = self._tasks(part, settled, pieces, rng)
@@ -108,7 +109,8 @@ class Generator:
             rejected += parsed.rejected
             new = [name for name in parsed.rows if name not in written]
             written = written.join(parsed.rows[new], how='inner')
-        return ParsedRows(written[list(process.schema.names)].sort_index(), rejected)
+        complete = _with_unwritten(written.sort_index(), process.schema, asked)
+        return ParsedRows(complete, rejected)
 
     def _tasks(
         self,
@@ -229,6 +231,44 @@ def _completed(rows: Sequence[Sequence[Any]], task: Task) -> list[int | None]:
     ]
     keys = [tuple(column.to_json_value(row[place]) for place, column in columns) for row in rows]
     return [labels.pop() if (labels := waiting.get(key)) else None for key in keys]
+
+
+def _without_unsaid(begun: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Conditions with null in place of the values that models do not read."""
+    cells = {
+        name: [
+            Allowed(tuple(None if value == unsaid else value for value in cell.values))
+            if cell.values and unsaid in cell.values
+            else cell
+            for cell in begun[name]
+        ]
+        for name in begun
+        if (unsaid := schema[str(name)].unsaid)
+    }
+    replaced = begun.copy(deep=False)
+    for name, values in cells.items():
+        replaced[name] = pd.Series(values, begun.index, object)
+    return replaced
+
+
+def _with_unwritten(
+    written: pd.DataFrame, schema: TableSchema, asked: pd.DataFrame
+) -> pd.DataFrame:
+    """Rows with all columns: with those that have one value, and values that are not read."""
+    columns = {}
+    for column in schema:
+        if column.name not in written:
+            cell = read_leniently(column.constant, replace(column, nullable=True))
+            alike = to_frame([[cell]] * len(written), TableSchema((column,)))
+            columns[column.name] = alike[column.name].set_axis(written.index)
+            continue
+        columns[column.name] = written[column.name]
+        if column.unsaid and column.name in asked:
+            wishes = asked.loc[written.index, column.name]
+            meant = np.array([column.unsaid in (wish.values or ()) for wish in wishes], dtype=bool)
+            gap = meant & columns[column.name].isna().to_numpy()
+            columns[column.name] = columns[column.name].where(~gap, column.unsaid)
+    return pd.DataFrame(columns, index=written.index)
 
 
 def _head(request: Request) -> str:

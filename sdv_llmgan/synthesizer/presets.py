@@ -8,6 +8,7 @@ from typing import Any
 MALLM_GAN: dict[str, Any] = {
     'knowledge': 'none',
     'futility': False,
+    'metadata_detail': 'schema',
     'causal_graph': 'hill-climb',
     'discriminator': 'logistic',
     'generator_temperature': 0.5,

@@ -66,8 +66,9 @@ class LLMGANSynthesizer(Sampling):
         context: What the data is and how it was collected, in a sentence or two.
         column_descriptions: What columns mean, by name.
         metadata_detail: How much of the columns the models are told: ``'none'`` (names only),
-            ``'schema'`` (types, categories, ranges) or ``'full'`` (also how common categories
-            are, example values and a pattern of the row).
+            ``'schema'`` (types, categories, ranges), ``'summary'`` (also shares of categories and
+            common values, and quartiles) or ``'full'`` (also example values and a pattern of the
+            row).
         target: Column to predict later, if there is one: examples are stratified by it, and small
             tables from the local sampler are picked so that what predicts it is kept best.
         causal_graph: ``'hill-climb'`` learns a first one from the data, ``'ask'`` takes that of the
@@ -156,7 +157,7 @@ class LLMGANSynthesizer(Sampling):
         llm: LLM = None,
         context: str = '',
         column_descriptions: Mapping[str, str] | None = None,
-        metadata_detail: MetadataDetail = 'schema',
+        metadata_detail: MetadataDetail = 'summary',
         target: str | None = None,
         causal_graph: str | Sequence[Sequence[str]] = 'hill-climb',
         knowledge: str | Knowledge | Mapping[str, Any] = 'ask',

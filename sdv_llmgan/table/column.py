@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
 
 from sdv_llmgan.formats.saved_json import (
@@ -24,29 +22,54 @@ from sdv_llmgan.formats.saved_json import (
     text,
     with_defaults,
 )
-from sdv_llmgan.formats.words import visible
 from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.column_words import (
+    CATEGORIES_IN_PROMPT,
+    DATE,
+    MetadataDetail,
+    describe,
+    listed,
+)
+from sdv_llmgan.table.json_values import (
+    closed_object,
+    dump,
+    enum,
+    is_missing,
+    json_type,
+    quote,
+    to_json,
+    to_python,
+)
 from sdv_llmgan.table.types import Cell
+
+__all__ = [
+    'CATEGORIES_IN_PROMPT',
+    'DATE',
+    'DATETIME',
+    'Column',
+    'Kind',
+    'MetadataDetail',
+    'closed_object',
+    'dump',
+    'enum',
+    'is_missing',
+    'quote',
+    'to_json',
+    'to_python',
+]
 
 Kind = Literal['categorical', 'boolean', 'integer', 'number', 'datetime', 'text']
 
-#: How much of a column a prompt tells: its name alone, its type with categories and range (as
-#: MALLM-GAN does), or also how common values are and examples (as SYNTHIA does).
-MetadataDetail = Literal['none', 'schema', 'full']
-
-#: Longer category lists stand in the prompt in part: every category costs tokens.
-CATEGORIES_IN_PROMPT = 50
-CATEGORIES_LENGTH = 1_500
 CATEGORIES_IN_PATTERN = 12
 #: Finer steps than this many decimals are not put to structured output.
 MAX_STEP = 12
 #: The smallest numbers that there are have no more.
 MOST_DECIMALS = 400
-ALWAYS_NULL = 'always null'
-DATE = '%Y-%m-%d'
 DATETIME = '%Y-%m-%d %H:%M:%S'
 #: A range of dates is put to structured output as so many hours, days, months or years at most.
 MAX_PERIODS = 40
+#: A column's fields that sum up its values.
+NO_SUMMARY: dict[str, Any] = {'levels': (), 'few': False, 'quartiles': ()}
 #: Patterns of a year, month, day, and of an hour and what follows it.
 DATE_PARTS = ('[0-9]{4}', '-(0[1-9]|1[0-2])', '-(0[1-9]|[12][0-9]|3[01])')
 TIME_PARTS = (' ([01][0-9]|2[0-3])', ':[0-5][0-9]:[0-5][0-9]')
@@ -71,7 +94,18 @@ class Column:
         step: For ``integer``: every value is a multiple of this, >= 1.
         nullable: Whether the training table has missing values here.
         description: The user's words on what it means; may be empty.
-        shares: Share of each category among the values present, in [0, 1]; of a boolean: of true.
+        shares: Share of each category, or of each of ``levels``, among the values present, in
+            [0, 1]; of a boolean: of true.
+        levels: For numbers, values that many rows have as JSON: all values from small to large
+            where they are ``few``, else the one that most have, if it stands out.
+        few: Whether ``levels`` are all values that training rows have.
+        quartiles: Of numbers and dates other than ``levels``, lower, median, upper, as JSON,
+            rounded; empty where they are too few.
+        missing: Share of training rows without a value, in [0, 1]; 0 also where it is not told.
+        digits: For ``number``: significant digits that values have at most, where that says more
+            than ``decimals``; else 0.
+        unsaid: The last category, if models neither read nor write it (see ``column_view``): a gap
+            to them, as a missing value is. Empty: there is none.
         examples: Some values as JSON, from small to large where they have an order.
         only: JSON values that a condition allows; ``None``: there is no such condition.
         bounded: Whether ``minimum`` and ``maximum`` are a condition, which holds in any case.
@@ -97,6 +131,12 @@ class Column:
     nullable: bool = False
     description: str = ''
     shares: tuple[float, ...] = ()
+    levels: tuple[Any, ...] = ()
+    few: bool = False
+    quartiles: tuple[Any, ...] = ()
+    missing: float = 0.0
+    digits: int = 0
+    unsaid: str = ''
     examples: tuple[Any, ...] = ()
     only: tuple[Any, ...] | None = None
     bounded: bool = False
@@ -148,6 +188,7 @@ class Column:
             maximum=allowed.maximum,
             bounded=True,
             nullable=False,
+            **NO_SUMMARY,
         )
 
     def admitting(self, values: Iterable[Any]) -> Column:
@@ -172,8 +213,33 @@ class Column:
         return pd.Timedelta('1D' if self.datetime_format == DATE else '1s')
 
     def filled(self) -> Column:
-        """The column without missing values, unless it has nothing else."""
-        return self if self.is_empty else replace(self, nullable=False)
+        """The column without missing and unsaid values, unless it has nothing else."""
+        if self.is_empty or not (self.nullable or self.unsaid):
+            return self
+        is_empty = self.kind == 'categorical' and not self.said
+        return replace(self, nullable=is_empty, categories=self.said)
+
+    @property
+    def constant(self) -> Json:
+        """The JSON value of all rows that have one; ``None``: they differ, or none has one."""
+        if self.kind == 'categorical':
+            return to_json(self.categories[0]) if len(self.categories) == 1 else None
+        if self.kind == 'boolean':
+            return bool(self.shares[0]) if self.shares in ((0.0,), (1.0,)) else None
+        return self.minimum if self.minimum == self.maximum else None
+
+    @property
+    def said(self) -> tuple[Any, ...]:
+        """The categories that models read and write."""
+        if not self.unsaid:
+            return self.categories
+        return tuple(value for value in self.categories if value != self.unsaid)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to ask: all rows are alike, and no condition says otherwise."""
+        is_conditioned = self.only is not None or self.bounded
+        return not is_conditioned and (self.is_empty or self.constant is not None)
 
     @property
     def is_empty(self) -> bool:
@@ -182,56 +248,12 @@ class Column:
 
     def describe(self, detail: MetadataDetail = 'schema') -> str:
         """The column in words, for a prompt."""
-        if self.only is not None:
-            return f'{quote(self.name)}: always {" or ".join(map(quote, self.only))}'
-        if detail == 'none' and not self.bounded:
-            return quote(self.name)
-        words = {
-            'categorical': self._category_words(detail),
-            'boolean': 'true or false',
-            'integer': f'whole number{self._range_words()}{self._step_words()}',
-            'number': f'number{self._range_words()}, decimals: {self.decimals}',
-            'datetime': f'{self._date_words()}{self._range_words()}',
-            'text': f'free text, {self.min_length} to {self.max_length} characters',
-        }[self.kind]
-        if self.nullable and not self.is_empty:
-            words += ', or null where the value is missing'
-        if detail == 'full':
-            words += self._example_words()
-        if self.description:
-            words += f'. {self.description}'
-        return f'{quote(self.name)}: {words}'
-
-    def _category_words(self, detail: MetadataDetail) -> str:
-        if self.is_empty:
-            return ALWAYS_NULL
-        names = self._listed_categories()
-        hidden = len(self.categories) - len(names)
-        if detail == 'full':
-            names = [
-                f' {name} ({share:.0%})' for name, share in zip(names, self.shares, strict=False)
-            ]
-        # Without spaces a comma between quotes is one token instead of two.
-        words = f'one of {",".join(names).strip()}'
-        return words + (f' and {hidden} rarer values' if hidden > 0 else '')
-
-    def _listed_categories(self) -> list[str]:
-        names = [quote(to_json(value)) for value in self.categories[:CATEGORIES_IN_PROMPT]]
-        lengths = np.cumsum([len(name) for name in names])
-        return names[: max(1, int((lengths <= CATEGORIES_LENGTH).sum()))]
+        return describe(self, detail)
 
     @property
     def is_unlisted(self) -> bool:
         """Whether a prompt lists only some of the categories."""
-        return len(self.categories) > 1 and len(self._listed_categories()) < len(self.categories)
-
-    def _example_words(self) -> str:
-        if self.kind == 'categorical':
-            return f'. {len(self.categories)} different values'
-        if self.kind == 'boolean':
-            return f'. {self.shares[0]:.0%} are true'
-        examples = ', '.join(quote(value) for value in self.examples)
-        return f'. For example {examples}' if examples else ''
+        return len(self.said) > 1 and len(listed(self)) < len(self.said)
 
     def pattern(self) -> str:
         """A regular expression that every value of the column matches, written as JSON."""
@@ -249,15 +271,6 @@ class Column:
             'text': text,
         }[self.kind]
         return f'(?:{pattern}|null)' if self.nullable else f'(?:{pattern})'
-
-    def _range_words(self) -> str:
-        return '' if self.minimum is None else f' from {self.minimum} to {self.maximum}'
-
-    def _step_words(self) -> str:
-        return '' if self.step == 1 else f', a multiple of {self.step}'
-
-    def _date_words(self) -> str:
-        return 'date YYYY-MM-DD' if self.datetime_format == DATE else 'time YYYY-MM-DD HH:MM:SS'
 
     def json_schema(self, *, enforce_range: bool, list_categories: bool = True) -> dict[str, Any]:
         """JSON Schema of one value."""
@@ -280,7 +293,7 @@ class Column:
                 return {'type': 'null'}
             if list_categories:
                 return enum(map(to_json, self.categories))
-            kinds = {_json_type(to_json(value)) for value in self.categories}
+            kinds = {json_type(to_json(value)) for value in self.categories}
             return {'type': kinds.pop() if len(kinds) == 1 else 'string'}
         if self.kind == 'boolean':
             return {'type': 'boolean'}
@@ -315,65 +328,15 @@ class Column:
             return round(float(value), self.decimals)
         if self.kind == 'datetime':
             return value.strftime(self.datetime_format)
+        if self.unsaid and value == self.unsaid and value not in self.categories:
+            return None
         return to_json(to_python(value))
-
-
-def dump(value: Json) -> str:
-    """Compact JSON, with letters as they are and nothing hidden."""
-    return visible(json.dumps(value, ensure_ascii=False, separators=(',', ':')))
-
-
-def quote(value: Json) -> str:
-    """A name or value as JSON, so that odd characters cannot break a prompt or a terminal."""
-    return visible(json.dumps(value, ensure_ascii=False))
-
-
-def is_missing(value: Cell) -> bool:
-    """Whether a cell holds no value."""
-    return value is None or bool(pd.isna(value))
-
-
-def to_json(category: Cell) -> Json:
-    """A category as JSON knows it: dates, decimals and the like as text."""
-    return category if isinstance(category, (str, int, float, bool)) else str(category)
-
-
-def to_python(value: Cell) -> Json:
-    """A NumPy scalar as the Python value that JSON knows."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _reader(default: object) -> Reader:
     """Who reads what is like this default of a column's attribute."""
     readers: dict[type, Reader] = {bool: boolean, int: count, str: text, tuple: a_list(scalar)}
     return readers.get(type(default), scalar)
-
-
-def enum(values: Iterable[Any]) -> dict[str, Any]:
-    """JSON Schema of one of these values; names their types, as OpenAI's strict mode wants."""
-    values = list(values)
-    types = list(dict.fromkeys(map(_json_type, values)))
-    return {'type': types[0] if len(types) == 1 else types, 'enum': values}
-
-
-def closed_object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON Schema of an object with exactly these entries."""
-    return {
-        'type': 'object',
-        'properties': dict(properties),
-        'required': list(properties),
-        'additionalProperties': False,
-    }
-
-
-def _json_type(value: Json) -> str:
-    if value is None:
-        return 'null'
-    if isinstance(value, bool):
-        return 'boolean'
-    if isinstance(value, int):
-        return 'integer'
-    return 'number' if isinstance(value, float) else 'string'
 
 
 def _periods(minimum: Json, maximum: Json, num_parts: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from sdv_llmgan.table.dates import (
     zone_of,
 )
 from sdv_llmgan.table.plain import limits, to_categories, to_numbers
+from sdv_llmgan.table.summaries import significant_digits, summarized
 
 #: Values, and their differences, are written with this many significant digits, but never with
 #: fewer than four decimals where the data has them: enough for any relation between columns, cheap
@@ -54,9 +56,16 @@ def learn_column(
         ValueError: A numerical column has infinite numbers, or some beyond ``LARGEST``; a cell is
             no date or no single value. The message names the column.
     """
-    name, dtype = str(values.name), str(values.dtype)
     present = values.dropna()
     _check_cells(present)
+    column = _learned(values, present, declared, enforce_rounding)
+    return replace(column, missing=1 - len(present) / len(values)) if column.nullable else column
+
+
+def _learned(
+    values: pd.Series, present: pd.Series, declared: Mapping[str, Any], enforce_rounding: bool
+) -> Column:
+    name, dtype = str(values.name), str(values.dtype)
     nullable = len(present) < len(values)
     # A dtype of categories holds no other values, whatever they are.
     is_closed = isinstance(values.dtype, pd.CategoricalDtype)
@@ -183,7 +192,7 @@ def _learn_number(present: pd.Series, nullable: bool, dtype: str, rounded: bool)
         )
     decimals = _decimals(finite, rounded)
     if decimals == 0:
-        return Column(
+        column = Column(
             name,
             'integer',
             minimum=round(low),
@@ -192,16 +201,19 @@ def _learn_number(present: pd.Series, nullable: bool, dtype: str, rounded: bool)
             examples=tuple(round(value) for value in _spread(finite)),
             dtype=dtype,
         )
-    return Column(
+        return summarized(column, finite)
+    column = Column(
         name,
         'number',
         minimum=round(low, decimals),
         maximum=round(high, decimals),
         decimals=decimals,
+        digits=significant_digits(finite, decimals),
         nullable=nullable,
         examples=tuple(round(float(value), decimals) for value in _spread(finite)),
         dtype=dtype,
     )
+    return summarized(column, finite)
 
 
 def _decimals(values: pd.Series, rounded: bool) -> int:
@@ -262,7 +274,7 @@ def _learn_datetime(values: pd.Series, nullable: bool, declared_format: str | No
         ) from error
     is_date = bool((times == times.dt.normalize()).all())
     written = DATE if is_date else DATETIME
-    return Column(
+    column = Column(
         name,
         'datetime',
         minimum=times.min().strftime(written),
@@ -275,3 +287,4 @@ def _learn_datetime(values: pd.Series, nullable: bool, declared_format: str | No
         zone=zone,
         mixed=mixed,
     )
+    return summarized(column, times)

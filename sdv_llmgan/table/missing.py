@@ -1,7 +1,8 @@
 """Which values of a generated row are missing.
 
 Language models are far off in how often they write null, so they write complete rows, and here
-some cells are emptied again, column after column: each by a decision tree that reads the row as it
+some cells are emptied again (or filled with a value that models neither read nor write, see
+``Column.unsaid``), column after column: each by a decision tree that reads the row as it
 is by then and names training rows of its kind, one of which is followed. It is followed on in the
 next columns while it is of the row's kind there, too. So values are missing together as in the
 training table, however few rows there are, and as often in each kind of row.
@@ -36,8 +37,8 @@ class MissingPatterns:
     """
 
     def __init__(self, training: pd.DataFrame, schema: TableSchema) -> None:
-        gaps = training[list(schema.names)].isna().sum()
-        self.schema = schema
+        gaps = pd.DataFrame({c.name: _gaps(training[c.name], c) for c in schema}).sum()
+        self.schema, self.training = schema, training
         self.nullable = [
             str(name)
             for name in gaps.sort_values(kind='stable').index
@@ -71,7 +72,8 @@ class MissingPatterns:
             followed = _follow(followed, tree.apply(features), leaves, rng)
             empty = np.isnan(self.numbers[name][followed])
             read[name] = np.where(empty, np.nan, read[name])
-            emptied[name] = rows[name].where(~empty, None)
+            followed_cells = self.training[name].iloc[followed].set_axis(rows.index)
+            emptied[name] = rows[name].where(~empty, followed_cells)
             before.append(name)
         return rows.assign(**emptied)
 
@@ -122,7 +124,7 @@ def _follow(
 
 def _numbers(values: pd.Series, column: Column) -> np.ndarray:
     """A column as numbers for a tree: NaN where missing, categories from frequent to rare."""
-    missing = values.isna().to_numpy()
+    missing = _gaps(values, column)
     if column.kind == 'categorical':
         places = {category: place for place, category in enumerate(column.categories)}
         numbers = values.map(places.get)
@@ -135,6 +137,12 @@ def _numbers(values: pd.Series, column: Column) -> np.ndarray:
     read: np.ndarray = numbers.astype(float).to_numpy(copy=True)
     read[missing] = np.nan
     return read
+
+
+def _gaps(values: pd.Series, column: Column) -> np.ndarray:
+    """Which cells no model reads or writes: missing ones, and those of a value that is not said."""
+    gaps: np.ndarray = values.isna().to_numpy()
+    return gaps | (values == column.unsaid).to_numpy() if column.unsaid else gaps
 
 
 def _origin(values: pd.Series, column: Column) -> tuple[float, float]:

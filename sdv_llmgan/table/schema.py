@@ -43,9 +43,13 @@ class TableSchema:
 
     Attributes:
         columns: One entry a column; keys and personal data are not among them.
+        lettered: Names in the order in which they are given short keys, the columns' own among
+            them, so that a column keeps its key in whatever order it is written; empty: the order
+            of ``columns``.
     """
 
     columns: tuple[Column, ...]
+    lettered: tuple[str, ...] = ()
 
     @classmethod
     def from_sdv(
@@ -132,13 +136,15 @@ class TableSchema:
         raise KeyError(name)
 
     def reordered(self, names: Sequence[str]) -> TableSchema:
-        """The same columns in another order."""
-        return TableSchema(tuple(self[name] for name in names))
+        """These of the columns in this order; they keep their short keys."""
+        columns = tuple(self[name] for name in names)
+        return TableSchema(columns, self.lettered or self.names)
 
     def replaced(self, columns: Iterable[Column]) -> TableSchema:
         """The same columns, but for those that one of these has the name of."""
         new = {column.name: column for column in columns}
-        return TableSchema(tuple(new.get(column.name, column) for column in self.columns))
+        columns = tuple(new.get(column.name, column) for column in self.columns)
+        return TableSchema(columns, self.lettered)
 
     def conditioned(self, allowed: Mapping[str, Allowed]) -> TableSchema:
         """The same columns, some of them under a condition."""
@@ -154,10 +160,10 @@ class TableSchema:
 
     def filled(self) -> TableSchema:
         """The same columns without missing values, where they have any others."""
-        return TableSchema(tuple(column.filled() for column in self.columns))
+        return TableSchema(tuple(column.filled() for column in self.columns), self.lettered)
 
     def short_keys(self) -> dict[str, str]:
-        """A key of one or two letters for each column: ``{'a': 'Age', ...}``."""
+        """A key of one or two letters for each column, in their order: ``{'a': 'Age', ...}``."""
         return self._short_keys
 
     @cached_property
@@ -166,9 +172,11 @@ class TableSchema:
         pairs = (first + second for first in letters for second in letters)
         numbered = (f'c{number}' for number in itertools.count())
         # A key that is also a column's name would leave open which of the two is meant.
-        taken = set(self.names)
+        lettered = self.lettered or self.names
+        taken = set(lettered)
         keys = (key for key in itertools.chain(letters, pairs, numbered) if key not in taken)
-        return dict(zip(keys, self.names, strict=False))
+        key_of = dict(zip(lettered, keys, strict=False))
+        return {key_of[name]: name for name in self.names}
 
     def row_json_schema(self, row_format: RowFormat, *, enforce_range: bool) -> dict[str, Any]:
         """JSON Schema of one row, closed: every column, nothing else."""
