@@ -31,7 +31,7 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.roles.examples import Examples
+from sdv_llmgan.roles.examples import Bound, Examples
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.table.column import dump
 from sdv_llmgan.table.rows import parse_rows
@@ -103,6 +103,8 @@ def ours(
     row_format: RowFormat,
     count: Callable[[str], int],
     times: int,
+    *,
+    filled: bool = False,
 ) -> Bill:
     """What sampling by this package takes."""
     rng = np.random.default_rng(0)
@@ -110,15 +112,17 @@ def ours(
     def reply(request: Request) -> str:
         prompt = request.messages[-1].content
         keys = re.findall(r'^- (?:(\w+) = )?("(?:[^"\\]|\\.)*")', prompt, re.MULTILINE)
-        columns = process.schema.reordered([json.loads(name) for _, name in keys][:width])
+        names = [json.loads(name) for _, name in keys][:width]
+        columns = process.written_schema().reordered(names)
         wanted = int(re.findall(r'Write (\d+) new rows?', prompt)[-1])
         values = columns.to_json_rows(new_rows(training, wanted, rng))
         return '{"rows":[' + ','.join(columns.write_row(row, row_format) for row in values) + ']}'
 
-    width = len(process.schema.columns)
+    width = len(process.written_schema().columns)
     provider = ScriptedProvider(script=reply)
     generator = Generator(provider, row_format=row_format)
-    pieces = Examples(training, per_call, rows_per_example=times).draw(
+    bound = Bound.of(training, process.written_schema(), row_format) if filled else None
+    pieces = Examples(training, per_call, rows_per_example=times, bound=bound).draw(
         num_rows, np.random.default_rng(1)
     )
     begun = pd.DataFrame(index=pd.RangeIndex(num_rows))
@@ -237,6 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             bill = ours(training, process, per_call, given.rows, row_format, count, times)
             name = f'{row_format}, {times * per_call} rows a call'
             print(f'{per_call:2} examples, {name:23} {bill.line(base.total)}')
+        for row_format in ('short_keys', 'arrays'):
+            bill = ours(training, process, per_call, given.rows, row_format, count, 1, filled=True)
+            print(f'as many as pay, {row_format:19} {bill.line(base.total)}')
 
 
 def _metadata(table: pd.DataFrame) -> Metadata:

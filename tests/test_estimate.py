@@ -6,7 +6,7 @@ from servers import Server
 from tables import visits, visits_metadata
 
 from sdv_llmgan import LLMGANSynthesizer, OpenAIProvider, Prices
-from sdv_llmgan.calls.tokens import count_tokens
+from sdv_llmgan.formats.tokens import count_tokens
 
 PRICES = Prices(prompt=2.5, completion=10.0)
 

@@ -43,7 +43,19 @@ def test_a_row_of_adult_takes_at_most_two_fifths_of_a_plain_prompts_tokens(token
     schema = TableSchema.from_sdv(metadata, table)
     process = GenerationProcess('Working people.', schema, CausalGraph())
     training = schema.to_plain(table)
-    plain = tokens.plain(training, process, per_call, 200, None, count)
+    plain = tokens.plain(training, process, per_call, 200, 2, count)
     ours = tokens.ours(training, process, per_call, 200, 'short_keys', count, ROWS_PER_EXAMPLE)
+    assert plain.accepted == ours.accepted == 200
+    assert ours.total <= 0.4 * plain.total
+
+
+def test_with_as_many_real_rows_as_pay_it_takes_no_more_even_of_one_line_prompts(tokens):
+    table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')
+    metadata = Metadata.load_from_json(ROOT / 'examples' / 'adult_metadata.json')
+    schema = TableSchema.from_sdv(metadata, table)
+    process = GenerationProcess('Working people.', schema, CausalGraph())
+    training = schema.to_plain(table)
+    plain = tokens.plain(training, process, 5, 200, None, count)
+    ours = tokens.ours(training, process, 5, 200, 'short_keys', count, 1, filled=True)
     assert plain.accepted == ours.accepted == 200
     assert ours.total <= 0.4 * plain.total

@@ -22,8 +22,8 @@ from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.calls.gate import Gate
 from sdv_llmgan.calls.retries import patiently
 from sdv_llmgan.calls.threads import run_together
-from sdv_llmgan.calls.tokens import count_tokens
 from sdv_llmgan.errors import BudgetError, ProviderError, TransientError
+from sdv_llmgan.formats.tokens import count_tokens
 from sdv_llmgan.providers.base import Completion, Provider, Request, WrappingProvider
 from sdv_llmgan.providers.usage import Usage, as_count
 

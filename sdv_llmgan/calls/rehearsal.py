@@ -5,7 +5,7 @@ Replies are random rows of the right form (see ``scripted``), and so about as lo
 
 from __future__ import annotations
 
-from sdv_llmgan.calls.tokens import TOKENS_AROUND, count_tokens
+from sdv_llmgan.formats.tokens import TOKENS_AROUND, count_tokens
 from sdv_llmgan.providers.base import Completion, Provider, Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
@@ -22,6 +22,7 @@ class Rehearsal(ScriptedProvider):
         super().__init__(provider.model)
         self.provider = provider
         self.row_format = provider.row_format
+        self.context = provider.context
         self.rows_per_reply = provider.rows_per_reply
         self.is_expert = provider.is_expert
 

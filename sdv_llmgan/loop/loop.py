@@ -34,8 +34,8 @@ from sdv_llmgan.loop.progress import fit_bar, summary
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.roles.examples import Examples, shown_with
 from sdv_llmgan.roles.expert import Expert
+from sdv_llmgan.roles.examples import FEW, Bound, Examples, shown_with
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.roles.row_writer import Writer
@@ -312,12 +312,20 @@ def _writer(
 ) -> Writer:
     training, schema = view.told, process.schema
     strata = None
-    if settings.example_selection == 'stratified':
+    fills_prompts = settings.examples_per_call is None
+    if settings.example_selection == 'stratified' or (fills_prompts and settings.target):
         strata = find_strata(training, schema, settings.target, settings.seed)
     return Writer(
         generator,
         Examples(
-            training, settings.examples_per_call, strata, view.pool, settings.rows_per_example
+            training,
+            settings.examples_per_call or FEW,
+            strata,
+            view.pool,
+            settings.rows_per_example,
+            Bound.of(training, process.written_schema(), generator.row_format)
+            if fills_prompts
+            else None,
         ),
         MissingPatterns(training, schema),
         view.told_rules,

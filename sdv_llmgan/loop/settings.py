@@ -22,7 +22,7 @@ class LoopSettings:
     Attributes:
         epochs: Passes over the training rows, >= 1.
         batch_size: Real rows in a batch at most, and generated rows asked for.
-        examples_per_call: Few-shot examples in a prompt.
+        examples_per_call: Few-shot examples in a prompt; ``None``: as many as pay, see ``Bound``.
         rows_per_example: Rows asked for, for each of them, >= 1.
         example_selection: How few-shot examples are chosen among a batch's rows.
         target: Column by whose values examples are stratified; ``None``: by clusters.
@@ -40,7 +40,7 @@ class LoopSettings:
 
     epochs: int
     batch_size: int
-    examples_per_call: int
+    examples_per_call: int | None
     rows_per_example: int
     example_selection: Selection
     target: str | None

@@ -163,6 +163,7 @@ class Provider(ABC):
     Attributes:
         remote: Whether requests leave this machine.
         row_format: The form of rows that this provider's structured output handles best.
+        context: Tokens that a prompt and its reply may have together; ``None``: plenty.
         rows_per_reply: At most so many rows are asked for in one reply; ``None``: no limit.
         max_concurrency: How many calls may be in flight at once.
         max_retries: How often a call that failed with ``TransientError`` is tried again.
@@ -175,6 +176,7 @@ class Provider(ABC):
 
     remote: bool = True
     row_format: RowFormat = 'short_keys'
+    context: int | None = None
     rows_per_reply: int | None = None
     max_concurrency: int = 16
     max_retries: int = 4
@@ -239,6 +241,7 @@ class WrappingProvider(Provider):
         self.row_format = provider.row_format
         self.is_random = provider.is_random
         self.is_expert = provider.is_expert
+        self.context = provider.context
         self.rows_per_reply = provider.rows_per_reply
         self.max_concurrency = provider.max_concurrency
 

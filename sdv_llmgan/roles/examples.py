@@ -1,20 +1,73 @@
-"""Which real rows a prompt shows: the few-shot examples."""
+"""Which real rows a prompt shows, and how many rows are asked for with them.
+
+Either a few rows of each batch, or (``Bound``) as many of the table as a prompt should take: of a
+small one two thirds, cut along folds that stay the same, so that of each real row a third of the
+prompts says nothing.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.formats.tokens import count_tokens
+from sdv_llmgan.table.schema import RowFormat, TableSchema
 from sdv_llmgan.table.strata import deal, stratified_sample
 
 #: ``'random'``: rows as they come after shuffling; ``'stratified'``: every prompt has its share of
 #: every stratum.
 Selection = Literal['random', 'stratified']
+
+
+#: Rows that a prompt shows where neither the user nor a bound says otherwise.
+FEW = 5
+#: A prompt leaves out one of so many parts of the training rows.
+FOLDS = 3
+#: Tokens that rows in a prompt may take for each row that is asked for: with more of them, rows of
+#: Adult take more than 40 % of a plain prompt's tokens (experiments/tokens.py).
+TOKENS_SHOWN = 30
+#: Rows that are asked for in a call: at most so many, and as many as have so many characters.
+MOST_ASKED, LEAST_ASKED, CHARACTERS_ASKED = 50, 20, 8_000
+#: Rows whose length is measured.
+MEASURED = 200
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How many rows a prompt shows and asks for, where that is not given.
+
+    Attributes:
+        row_tokens: About how many tokens a real row takes, > 0.
+        asked: Rows asked for in a call at most, >= 1.
+    """
+
+    row_tokens: float
+    asked: int
+
+    @classmethod
+    def of(cls, training: pd.DataFrame, schema: TableSchema, row_format: RowFormat) -> Bound:
+        """Measure rows as they are written.
+
+        Args:
+            training: Plain training rows, shape (n_rows, n_columns).
+            schema: The columns that prompts show.
+            row_format: How rows are written.
+        """
+        rows = schema.to_json_rows(training.head(MEASURED))
+        written = [schema.write_row(row, row_format) for row in rows]
+        longest = max(map(len, written), default=1)
+        fitting = min(max(CHARACTERS_ASKED // longest, LEAST_ASKED), MOST_ASKED)
+        return cls(float(np.mean([*map(count_tokens, written)] or [1])), fitting)
+
+    def shown(self, asked: int) -> int:
+        """How many rows a prompt shows at most that asks for so many."""
+        return max(FEW, int(asked * TOKENS_SHOWN / self.row_tokens))
 
 
 @dataclass(frozen=True)
@@ -69,6 +122,8 @@ class Examples:
         pool: Numbers of the training rows that may be shown, shape (n_shown,): pieces show them in
             place of their own rows. ``None``: all may.
         rows_per_example: Rows asked for, for each row of a piece, >= 1.
+        bound: Has pieces show rows of the whole table, as many as it says, in place of
+            ``per_call`` and ``rows_per_example``; ``None``: these hold.
     """
 
     training: pd.DataFrame
@@ -76,6 +131,7 @@ class Examples:
     strata: np.ndarray | None = None
     pool: np.ndarray | None = None
     rows_per_example: int = 1
+    bound: Bound | None = None
 
     def pieces(self, rows: np.ndarray, rng: np.random.Generator) -> list[Piece]:
         """Cut pieces from these rows, to ask for as many with them.
@@ -85,6 +141,8 @@ class Examples:
                 where one row is asked for with each.
             rng: Deals them out where there are strata.
         """
+        if self.bound is not None:
+            return self._bounded(self.bound, len(rows), rng)
         left = len(rows)
         count = math.ceil(left / (self.rows_per_example * self.per_call))
         rows = rows[: count * self.per_call]
@@ -102,9 +160,41 @@ class Examples:
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """So many different rows (fewer if there are not so many), of all strata alike."""
-        strata = np.zeros(len(self.training)) if self.strata is None else self.strata
-        pool = np.arange(len(strata)) if self.pool is None else self.pool
-        return self.training.iloc[pool[stratified_sample(strata[pool], num_rows, rng)]]
+        return self._of(self._pool, num_rows, rng)
+
+    def _of(self, pool: np.ndarray, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        """Rows from some of all, given by their numbers; see ``sample``."""
+        chosen = stratified_sample(self._strata[pool], num_rows, rng)
+        return self.training.iloc[pool[chosen]]
+
+    @property
+    def _strata(self) -> np.ndarray:
+        return np.zeros(len(self.training)) if self.strata is None else self.strata
+
+    @property
+    def _pool(self) -> np.ndarray:
+        """Numbers of the rows that may be shown."""
+        return np.arange(len(self.training)) if self.pool is None else self.pool
+
+    def _bounded(self, bound: Bound, num_rows: int, rng: np.random.Generator) -> list[Piece]:
+        """Pieces of rows of all folds but one, another one each time."""
+        count = math.ceil(num_rows / bound.asked)
+        sizes = np.diff(np.linspace(0, num_rows, count + 1).round().astype(int))
+        first = int(rng.integers(FOLDS))
+        pieces = []
+        for number, asked in enumerate(map(int, sizes), first):
+            others = self._pool[self._folds[self._pool] != number % FOLDS]
+            pieces.append(Piece(self._of(others, bound.shown(asked), rng), asked))
+        return pieces
+
+    @cached_property
+    def _folds(self) -> np.ndarray:
+        """The fold of each training row, the same in every fit of these rows, shape (n_rows,)."""
+        folds = np.zeros(len(self.training), dtype=int)
+        hands = deal(self._strata, min(FOLDS, len(folds)), np.random.default_rng(0))
+        for fold, hand in enumerate(hands):
+            folds[hand] = fold
+        return folds
 
     def draw(self, num_rows: int, rng: np.random.Generator) -> list[Piece]:
         """Pieces to ask for ``num_rows`` rows: training rows, shuffled anew in every pass."""

@@ -22,7 +22,8 @@ from sdv_llmgan.providers.base import Provider, Request
 from sdv_llmgan.roles.examples import Piece, piece_of
 from sdv_llmgan.roles.prompts import generator_messages
 from sdv_llmgan.table.allowed import Allowed, alike, choices
-from sdv_llmgan.table.column import Column, dump, to_json
+from sdv_llmgan.table.classes import class_counts
+from sdv_llmgan.table.column import Column, dump, quote, to_json
 from sdv_llmgan.table.rows import ParsedRows, concat, read_cells, read_leniently, to_frame
 from sdv_llmgan.table.schema import RowFormat, TableSchema
 
@@ -65,12 +66,15 @@ class Generator:
         temperature: Randomness of the replies, >= 0.
         row_format: How rows are written.
         enforce_range: Whether values beyond the training table's range are rejected.
+        target: Column of whose classes so many rows each are asked for, where the model writes
+            several rows a reply and is told shares; ``None``: there is none.
     """
 
     provider: Provider
     temperature: float = 0.5
     row_format: RowFormat = 'short_keys'
     enforce_range: bool = True
+    target: str | None = None
 
     def write(
         self,
@@ -165,6 +169,7 @@ class Generator:
                 len(begun),
                 self.row_format,
                 [[cell.values[0] for cell in row] for row in told.to_numpy()],
+                self._classes(process, schema, begun, rng),
             ),
             json_schema=asked.rows_json_schema(
                 len(begun), self.row_format, enforce_range=self.enforce_range
@@ -176,6 +181,21 @@ class Generator:
             real_rows=len(examples),
         )
         return Task(request, asked, begun)
+
+    def _classes(
+        self,
+        process: GenerationProcess,
+        schema: TableSchema,
+        begun: pd.DataFrame,
+        rng: np.random.Generator,
+    ) -> dict[str, int]:
+        """How many rows of each class of the target to ask for, by the class in words."""
+        is_told = process.detail in ('summary', 'full') and self.provider.rows_per_reply != 1
+        if not is_told or self.target not in schema.names or self.target in begun:
+            return {}
+        column = schema[self.target]
+        counts = class_counts(column, len(begun), rng)
+        return {f'{quote(column.name)} = {dump(value)}': n for value, n in counts.items() if n}
 
     def _read(self, reply: str, task: Task) -> _Read:
         """The rows of a reply that complete begun ones."""

@@ -9,7 +9,7 @@ the list nor the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -53,6 +53,7 @@ def generator_messages(
     num_rows: int,
     row_format: RowFormat,
     begun: Sequence[Sequence[Any]] = (),
+    classes: Mapping[str, int] | None = None,
 ) -> tuple[Message, ...]:
     """Ask for ``num_rows`` new rows.
 
@@ -63,6 +64,7 @@ def generator_messages(
         num_rows: Rows asked for, >= 1.
         row_format: How rows are written, here and in the reply.
         begun: The first values of each row asked for, where they are given.
+        classes: How many of the rows each class of the target has, by the class in words.
 
     Returns:
         Messages whose ``stable`` part is all that stands before the real rows.
@@ -83,7 +85,7 @@ def generator_messages(
         *_real_rows(schema, examples, row_format),
         *_begun_rows(schema, begun, row_format),
         '# Your answer',
-        _answer_form(num_rows, row_format),
+        _answer_form(num_rows, row_format, classes or {}),
     ]
     head = '\n'.join(stable)
     return (
@@ -305,8 +307,10 @@ def _knowledge(process: GenerationProcess) -> list[str]:
     return ['# What is known of the subject', *lines, ''] if process.knowledge else []
 
 
-def _answer_form(num_rows: int, row_format: RowFormat) -> str:
+def _answer_form(num_rows: int, row_format: RowFormat, classes: Mapping[str, int]) -> str:
     if row_format == 'arrays' and num_rows == 1:
         return 'Write one new row, as JSON and nothing else.'
     noun = 'row' if num_rows == 1 else 'rows'
-    return f'Write {num_rows} new {noun} as JSON, {{"rows":[…]}}, and nothing else.'
+    split = ', '.join(f'{count} with {which}' for which, count in classes.items())
+    wanted = f'{num_rows} new {noun}' + (f', {split},' if split else '')
+    return f'Write {wanted} as JSON, {{"rows":[…]}}, and nothing else.'

@@ -43,7 +43,7 @@ class Arguments:
     instruction: str | None
     epochs: int
     batch_size: int
-    examples_per_call: int
+    examples_per_call: int | None
     rows_per_example: int | None
     example_selection: Selection
     optimizer_examples: int
@@ -128,10 +128,10 @@ def _check_knowledge(knowledge: object) -> None:
 
 def _check_numbers(arguments: Mapping[str, Any]) -> None:
     counts = {
-        **{'epochs': 1, 'batch_size': 2, 'examples_per_call': 1, 'patience': 1, 'top_k': 1},
+        **{'epochs': 1, 'batch_size': 2, 'patience': 1, 'top_k': 1},
         **{'optimizer_examples': 0, 'max_top_ups': 0, 'seed': 0},
     }
-    may_be_none = ('max_batches', 'rows_per_example')
+    may_be_none = ('max_batches', 'rows_per_example', 'examples_per_call')
     counts |= {name: 1 for name in may_be_none if arguments[name] is not None}
     for name, least in counts.items():
         _check_number(name, arguments[name], least, Integral)
@@ -139,7 +139,7 @@ def _check_numbers(arguments: Mapping[str, Any]) -> None:
         raise ValueError(f'seed must be at most {MAX_SEED}, got {arguments["seed"]}.')
     for name in ('generator_temperature', 'optimizer_temperature'):
         _check_number(name, arguments[name], 0, Real)
-    if arguments['examples_per_call'] > arguments['batch_size']:
+    if (arguments['examples_per_call'] or 1) > arguments['batch_size']:
         raise ValueError(
             f'examples_per_call ({arguments["examples_per_call"]}) must not exceed batch_size '
             f'({arguments["batch_size"]}): a batch is cut into calls.'

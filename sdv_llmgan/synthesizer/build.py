@@ -34,6 +34,7 @@ from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.expert import Expert
+from sdv_llmgan.roles.examples import FEW
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules
@@ -53,6 +54,8 @@ MANY_CATEGORIES = 10
 UNIQUE_SHARE = 0.7
 #: Rows asked for with each example: a prompt is paid for once (docs/benchmarks.md, tokens).
 ROWS_PER_EXAMPLE = 4
+#: Tokens of a context in which a prompt may be filled with real rows, and many rows asked for.
+LARGE_CONTEXT = 16_000
 
 
 def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
@@ -88,17 +91,19 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
     ledger = Ledger(given.budget)
     provider = _providers(given, ledger)
     metered = provider(given.generator_llm)
+    settings = _settings(given, metered)
     generator = Generator(
         metered,
         given.generator_temperature,
         given.row_format or metered.row_format,
         given.enforce_min_max_values,
+        given.target if settings.examples_per_call is None else None,
     )
     return LLMGAN(
         generator,
         _discriminator(given, provider, view),
         _optimizer(given, provider) if given.optimize else None,
-        _settings(given, 1 if metered.rows_per_reply == 1 else ROWS_PER_EXAMPLE),
+        settings,
         view,
         _first_process(given, view),
         ledger,
@@ -178,9 +183,15 @@ def _expert(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], view:
     return Expert(asked if asked.is_expert else None, None, given.target, with_graph)
 
 
-def _settings(given: LLMGANSynthesizer, rows_per_example: int) -> LoopSettings:
+def _settings(given: LLMGANSynthesizer, provider: Provider) -> LoopSettings:
     named = {field.name: getattr(given, field.name) for field in fields(LoopSettings)}
-    return LoopSettings(**{**named, 'rows_per_example': given.rows_per_example or rows_per_example})
+    one_a_reply = provider.rows_per_reply == 1
+    has_room = not one_a_reply and (provider.context or LARGE_CONTEXT) >= LARGE_CONTEXT
+    if given.examples_per_call is None and (given.rows_per_example or not has_room):
+        named['examples_per_call'] = min(FEW, given.batch_size)
+    by_default = 1 if one_a_reply else ROWS_PER_EXAMPLE
+    named['rows_per_example'] = given.rows_per_example or by_default
+    return LoopSettings(**named)
 
 
 def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:

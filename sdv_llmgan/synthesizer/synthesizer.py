@@ -80,7 +80,10 @@ class LLMGANSynthesizer(Sampling):
         instruction: How rows are to be written at first; ``None``: a general text.
         epochs: Passes over the training table, >= 1.
         batch_size: Rows in a batch, >= 2; each batch judges one generation process.
-        examples_per_call: Real rows in a prompt, 1 to ``batch_size``.
+        examples_per_call: Real rows in a prompt, 1 to ``batch_size``. ``None``: as many as keep the
+            prompt within its share of the tokens, up to two thirds of the table, balanced by the
+            target, with 20 to 50 rows asked for, so many of each class of the target; 5 where
+            ``rows_per_example`` is given, or with a model of one row a reply or a small context.
         rows_per_example: Rows asked for, for each real row in a prompt, >= 1. More of them take
             fewer tokens a row, and show fewer real rows. ``None``: 4, or 1 (as in both papers)
             with a model that writes one row a reply.
@@ -164,7 +167,7 @@ class LLMGANSynthesizer(Sampling):
         instruction: str | None = None,
         epochs: int = 5,
         batch_size: int = 50,
-        examples_per_call: int = 5,
+        examples_per_call: int | None = None,
         rows_per_example: int | None = None,
         example_selection: Selection = 'random',
         optimizer_examples: int = 0,

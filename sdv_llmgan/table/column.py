@@ -217,7 +217,10 @@ class Column:
         if self.is_empty or not (self.nullable or self.unsaid):
             return self
         is_empty = self.kind == 'categorical' and not self.said
-        return replace(self, nullable=is_empty, categories=self.said)
+        shares = self.shares
+        if self.unsaid:  # the last one; what is written of the others are all values
+            shares = tuple(share / (sum(shares[:-1]) or 1.0) for share in shares[:-1])
+        return replace(self, nullable=is_empty, categories=self.said, shares=shares)
 
     @property
     def constant(self) -> Json:

@@ -21,7 +21,7 @@ MetadataDetail = Literal['none', 'schema', 'summary', 'full']
 CATEGORIES_IN_PROMPT = 50
 CATEGORIES_LENGTH = 1_500
 #: Rarer categories are told without their share.
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.05
 ALWAYS_NULL = 'always null'
 DATE = '%Y-%m-%d'
 
@@ -80,7 +80,7 @@ def _with_shares(names: Iterable[str], shares: Iterable[float]) -> str:
     # Without spaces a comma between quotes is one token instead of two.
     return ','.join(
         f'{name} ({share:.0%})' if share >= LEAST_SHARE else name
-        for name, share in zip(names, shares, strict=False)
+        for name, share in zip(names, shares, strict=True)
     )
 
 
@@ -90,15 +90,21 @@ def _boolean_words(column: Column, is_summed_up: bool) -> str:
     return f'true ({column.shares[0]:.0%}) or false'
 
 
+def _level_words(column: Column, is_summed_up: bool) -> str:
+    names = map(str, column.levels)
+    return f'one of {_with_shares(names, column.shares if is_summed_up else ())}'
+
+
 def _whole_words(column: Column, is_summed_up: bool) -> str:
-    step = '' if column.step == 1 else f', a multiple of {column.step}'
     if column.few:
-        names = map(str, column.levels)
-        return f'one of {_with_shares(names, column.shares if is_summed_up else ())}{step}'
+        return _level_words(column, is_summed_up)
+    step = '' if column.step == 1 else f', a multiple of {column.step}'
     return f'whole number{_range_words(column)}{step}{_summary(column, is_summed_up)}'
 
 
 def _number_words(column: Column, is_summed_up: bool) -> str:
+    if column.few:
+        return _level_words(column, is_summed_up)
     digits = f'decimals: {column.decimals}'
     if column.digits:
         digits = f'{column.digits} significant digits and {column.decimals} decimals at most'
@@ -124,11 +130,10 @@ def _summary(column: Column, is_summed_up: bool) -> str:
         return ''
     words = ''
     if column.levels:
-        shares = zip(column.levels, column.shares, strict=True)
-        words += ', ' + ', '.join(f'{level} in {share:.0%}' for level, share in shares)
+        words += f', often {_with_shares(map(str, column.levels), column.shares)}'
     if column.quartiles:
         quartiles = ', '.join(map(str, column.quartiles))
-        words += f'{", of the others" if words else ","} quartiles {quartiles}'
+        words += f', quartiles {"of the others " if words else ""}{quartiles}'
     return words
 
 

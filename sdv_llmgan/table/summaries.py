@@ -18,7 +18,7 @@ from sdv_llmgan.table.rounding import nearest
 MIN_ROWS_TOLD = 5
 #: Statistics tell shares as multiples of this.
 SHARE_STEP = 0.05
-#: Whole numbers of so many different values at most are a list, if each has so many rows on
+#: Numbers of so many different values at most are a list, if each has so many rows on
 #: average.
 MOST_LEVELS, ROWS_PER_LEVEL = 10, 2
 #: A value that this share of the rows has stands out.
@@ -44,7 +44,7 @@ def summarized(column: Column, values: pd.Series, *, capped: bool = False) -> Co
         values = values.round(column.decimals)
     counts = values.value_counts()
     few = (
-        column.kind == 'integer'
+        column.kind != 'datetime'
         and 2 <= len(counts) <= MOST_LEVELS
         and len(values) >= ROWS_PER_LEVEL * len(counts)
     )

@@ -36,6 +36,8 @@ class OllamaProvider(Provider):
     """A model that an Ollama server runs; the environment variable ``OLLAMA_HOST`` says where."""
 
     max_concurrency = 4
+    #: What a server gives a model that is not told otherwise.
+    context = 4_096
 
     @property
     def remote(self) -> bool:  # type: ignore[override]
