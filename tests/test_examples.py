@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from tables import visits, visits_metadata
 
-from sdv_llmgan.roles.examples import Examples, Piece, shown_with
+from sdv_llmgan.roles.examples import Bound, Examples, Piece, shown_with
+from sdv_llmgan.table.classes import class_counts
+from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import deal, find_strata, stratified_sample
 
@@ -81,3 +85,47 @@ def test_a_stratified_sample_has_rare_strata_too():
         assert len(set(rows)) == 20
         assert small[rows].tolist().count(1) in (4, 5)
     assert len(stratified_sample(strata, 500, RNG(0))) == 100
+
+
+def test_a_bounded_prompt_shows_rows_of_all_folds_but_one_within_its_tokens():
+    strata = find_strata(PLAIN, SCHEMA, 'smoker')
+    pieces = Examples(PLAIN, 5, strata, bound=Bound(1.0, asked=50)).pieces(np.arange(100), RNG(0))
+    again = Examples(PLAIN, 5, strata, bound=Bound(1.0, asked=25)).pieces(np.arange(75), RNG(7))
+    assert [piece.num_rows for piece in pieces] == [50, 50]
+    folds = {frozenset(set(range(100)) - set(piece.rows.index)) for piece in (*pieces, *again)}
+    assert len(folds) == 3  # the same ones in every call
+    assert sorted(row for fold in folds for row in fold) == list(range(100))
+    short = Examples(PLAIN, 5, strata, bound=Bound(60.0, asked=50)).pieces(np.arange(50), RNG(0))
+    assert [len(piece.rows) for piece in short] == [25]
+    smokers = PLAIN['smoker'].astype(float)
+    assert abs(short[0].rows['smoker'].astype(float).mean() - smokers.mean()) < 0.05
+
+
+def test_a_bounded_prompt_shows_no_row_beyond_the_pool():
+    some = Examples(PLAIN, 5, pool=np.array([3, 5, 8, 13]), bound=Bound(1.0, 50))
+    shown = some.pieces(np.arange(100), RNG(0))
+    assert {row for piece in shown for row in piece.rows.index} <= {3, 5, 8, 13}
+    none = Examples(PLAIN, 5, pool=np.zeros(0, dtype=int), bound=Bound(1.0, 50))
+    assert [len(piece.rows) for piece in none.pieces(np.arange(60), RNG(0))] == [0, 0]
+
+
+def test_rows_that_are_long_are_asked_for_in_smaller_numbers():
+    short = Bound.of(PLAIN[['smoker']], SCHEMA.reordered(['smoker']), 'short_keys')
+    assert short.asked == 50
+    wide = TableSchema.learned(pd.DataFrame({f'a long name {i}': [i] for i in range(30)}), {})
+    assert (
+        Bound.of(wide.to_plain(pd.DataFrame({n: [1] for n in wide.names})), wide, 'objects').asked
+        == 20
+    )
+
+
+def test_classes_are_asked_for_by_their_shares_and_rare_ones_come_up():
+    column = Column('sick', 'categorical', ('no', 'yes'), shares=(0.97, 0.03))
+    counts = [class_counts(column, 10, RNG(seed)) for seed in range(1_000)]
+    assert {sum(count.values()) for count in counts} == {10}
+    assert {count['yes'] for count in counts} == {0, 1}
+    assert np.mean([count['yes'] for count in counts]) == pytest.approx(0.3, abs=0.05)
+    levels = Column('stage', 'integer', levels=(1, 2), shares=(0.5, 0.5), few=True)
+    assert class_counts(levels, 4, RNG(0)) == {1: 2, 2: 2}
+    assert class_counts(replace(column, only=('yes',)), 10, RNG(0)) == {}
+    assert class_counts(Column('age', 'integer', 0, 9), 10, RNG(0)) == {}

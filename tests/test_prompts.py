@@ -6,12 +6,17 @@ After a wanted change: ``GOLDEN=write pytest tests/test_prompts.py``, then read 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import sdv_lines
+from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
+from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Message
@@ -46,11 +51,8 @@ def write(
 
 
 def assert_golden(name: str, messages: tuple[Message, ...]) -> None:
-    text = '\n\n'.join(f'=== {message.role}\n{message.content}' for message in messages) + '\n'
-    path = GOLDEN / f'{name}.txt'
-    if os.environ.get('GOLDEN') == 'write':
-        path.write_text(text, encoding='utf-8')
-    assert text == path.read_text(encoding='utf-8')
+    parts = (f'=== {message.role}\n{message.content}' for message in messages)
+    assert_golden_text(name, '\n\n'.join(parts))
 
 
 @pytest.mark.parametrize('row_format', ['arrays', 'short_keys', 'objects'])
@@ -72,6 +74,74 @@ def test_generator_prompt_with_begun_rows_and_rules(row_format):
     begun = [['north', 1], ['south', 3]]
     messages = generator_messages(ruled, schema, rows, 2, row_format, begun)
     assert_golden(f'generator_begun_{row_format}', messages)
+
+
+def told_under(policy: EgressPolicy | None, **settings: object) -> list[str]:
+    """What a generator is sent first under a policy, of a table with all kinds of columns."""
+    table = TABLE.assign(
+        pressure=TABLE['pressure'].mask(TABLE['pressure'] < 115),
+        hospital='St. Mary',  # in every row
+        illness=[*['cold'] * 18, *['flu'] * 9, 'gout', 'mumps', 'measles'],
+        lost=[*[0.0] * 20, *np.geomspace(0.156, 185.708, 10).round(3)],
+        pulse=[float(f'{pulse:.4g}') for pulse in np.geomspace(0.010603, 185.708, 30)],
+    )
+    kinds = {'hospital': 'categorical', 'illness': 'categorical'}
+    columns = visits_metadata().to_dict()['tables']['visits']['columns']
+    columns = {name: columns[name] for name in TABLE} | {
+        name: {'sdtype': kinds.get(name, 'numerical')} for name in table if name not in TABLE
+    }
+    metadata = Metadata.load_from_dict({
+        'tables': {'visits': {'columns': columns}},
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })
+    given = {
+        **{'causal_graph': [('age', 'pressure'), ('hospital', 'illness'), ('smoker', 'illness')]},
+        **{'target': 'smoker', 'context': 'Admissions to a small hospital in 2024.'},
+        **settings,
+    }
+    made = LLMGANSynthesizer(metadata, llm=ScriptedProvider(), egress=policy, **given)
+    preview = made.preview(sdv_lines.given(metadata, table))
+    sent = [request for request in preview if request.role == 'generator']
+    return ['\n\n'.join(f'=== {m.role}\n{m.content}' for m in one.messages) for one in sent]
+
+
+def assert_golden_text(name: str, text: str) -> None:
+    path = GOLDEN / f'{name}.txt'
+    if os.environ.get('GOLDEN') == 'write':
+        path.write_text(text + '\n', encoding='utf-8')
+    assert text + '\n' == path.read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize(
+    ('name', 'policy'),
+    [
+        ('summary', None),
+        ('statistics', EgressPolicy(rows=False)),
+        ('seven_rows', EgressPolicy(max_rows=7)),
+        ('treated', EgressPolicy({'age': 'bucket', 'ward': 'pseudonymize', 'stage': 'withhold'})),
+    ],
+)
+def test_generator_prompt_of_a_whole_fit(name, policy):
+    [prompt] = told_under(policy)
+    assert_golden_text(f'fit_{name}', prompt)
+
+
+@pytest.mark.parametrize('detail', ['none', 'schema', 'summary', 'full'])
+@pytest.mark.parametrize('treated', [{}, {'age': 'bucket', 'ward': 'pseudonymize'}])
+def test_where_no_row_is_shown_no_prompt_speaks_of_any(detail, treated):
+    for prompt in told_under(EgressPolicy(treated, rows=False), metadata_detail=detail):
+        assert not re.search('example|real row|shown|copy', prompt, re.IGNORECASE)
+        assert '(another value)' not in prompt
+        for rare in ('gout', 'mumps', 'measles'):
+            assert rare not in prompt
+
+
+def test_names_alone_are_told_where_nothing_else_is_to_be():
+    [prompt] = told_under(None, metadata_detail='none', examples_per_call=1, max_batches=1)[:1]
+    assert '- a = "age"\n' in prompt
+    assert '%' not in prompt
+    assert 'with "smoker"' not in prompt
 
 
 def test_interpreter_prompt():

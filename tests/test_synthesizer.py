@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import date
@@ -168,15 +169,39 @@ def test_a_missing_key_is_an_error_that_names_the_variable(monkeypatch, llm, var
         sdv_lines.fit(synthesizer(llm=llm), TABLE)
 
 
+def shown_rows(prompt: str) -> int:
+    return prompt.partition('# Real rows\n')[2].split('\n\n')[0].count('\n') + 1
+
+
 @pytest.mark.parametrize(('rows_per_reply', 'calls'), [(None, 2), (1, 40)])
 def test_four_rows_are_asked_for_with_each_example(rows_per_reply, calls):
     llm = ScriptedProvider()
-    llm.rows_per_reply = rows_per_reply
+    llm.rows_per_reply, llm.context = rows_per_reply, 4_096
     made = synthesizer(llm=llm, max_batches=1, rows_per_example=None)
     sdv_lines.fit(made, TABLE)
     prompts = [request.messages[1].content for request in llm.requests]
     assert len(prompts) == calls
     assert len(set(prompts)) == (2 if rows_per_reply is None else 8)
+    assert {shown_rows(prompt) for prompt in prompts} == {5}
+
+
+def test_a_large_context_is_shown_two_thirds_of_a_small_table_and_asked_for_classes():
+    llm = ScriptedProvider()
+    settings = {'max_batches': 1, 'rows_per_example': None, 'target': 'smoker'}
+    sdv_lines.fit(synthesizer(llm=llm, **settings), TABLE)
+    [prompt] = [request.messages[1].content for request in llm.requests]
+    assert shown_rows(prompt) in (26, 27)
+    [shares] = re.findall('Write 40 new rows, (.+), as JSON', prompt)
+    assert shares == '8 with "smoker" = true, 32 with "smoker" = false'
+    paper = ScriptedProvider()
+    sdv_lines.fit(
+        LLMGANSynthesizer.mallm_gan(visits_metadata(), llm=paper, target='smoker', max_batches=1),
+        TABLE,
+    )
+    for request in (one for one in paper.requests if one.role == 'generator'):
+        assert shown_rows(request.messages[1].content) <= 4
+        assert 'with "smoker"' not in request.messages[1].content
+        assert 'quartiles' not in request.messages[1].content
 
 
 def test_what_a_fit_learned_is_shown(fitted):

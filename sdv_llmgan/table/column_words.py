@@ -80,7 +80,7 @@ def _with_shares(names: Iterable[str], shares: Iterable[float]) -> str:
     # Without spaces a comma between quotes is one token instead of two.
     return ','.join(
         f'{name} ({share:.0%})' if share >= LEAST_SHARE else name
-        for name, share in zip(names, shares, strict=True)
+        for name, share in zip(names, shares, strict=False)
     )
 
 

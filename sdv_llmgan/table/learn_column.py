@@ -59,7 +59,8 @@ def learn_column(
     present = values.dropna()
     _check_cells(present)
     column = _learned(values, present, declared, enforce_rounding)
-    return replace(column, missing=1 - len(present) / len(values)) if column.nullable else column
+    gaps = len(values) - len(present)
+    return replace(column, missing=gaps / len(values)) if gaps else column
 
 
 def _learned(

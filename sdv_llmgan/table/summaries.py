@@ -23,7 +23,8 @@ SHARE_STEP = 0.05
 MOST_LEVELS, ROWS_PER_LEVEL = 10, 2
 #: A value that this share of the rows has stands out.
 STANDS_OUT = 0.2
-#: Quartiles are rounded to this share of their span, of statistics and else.
+#: Quartiles are rounded to this share of their span, or of themselves where that is less; of
+#: statistics and else.
 CAPPED_ROUNDING, ROUNDING = 0.1, 0.02
 #: Fewer values have no quartiles.
 LEAST_VALUES = 8
@@ -83,10 +84,15 @@ def _quartiles(column: Column, values: pd.Series, *, capped: bool) -> tuple[Any,
     if not span:
         return ()
     unit: Any = column.unit if column.kind == 'datetime' else float(f'1e-{column.decimals}')
-    gap = max(span * (CAPPED_ROUNDING if capped else ROUNDING), unit)
+    share = CAPPED_ROUNDING if capped else ROUNDING
     if column.kind == 'datetime':
         found = [time.as_unit('s') for time in found]
-    rounded = [column.to_json_value(nearest(value, gap)) for value in found]
+        gaps = [max(span * share, unit)] * len(found)
+    else:  # small ones of a skewed column are told as well as large ones
+        gaps = [max(min(span, abs(value)) * share, unit) for value in found]
+    rounded = [
+        column.to_json_value(nearest(value, gap)) for value, gap in zip(found, gaps, strict=True)
+    ]
     low, high = column.minimum, column.maximum
     return tuple(min(max(value, low), high) for value in rounded)
 
