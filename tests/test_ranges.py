@@ -216,7 +216,7 @@ def test_values_that_few_rows_have_are_in_no_summary():
     rating = told_of([1] + [2] * 3 + [3] * 6 + [4] * 16 + [5] * 20)
     assert (rating.levels, rating.shares) == ((3, 4, 5), (0.15, 0.35, 0.45))
     assert rating.describe('summary') == (
-        '"x": whole number from 1 to 5, 3 in 15%, 4 in 35%, 5 in 45%'
+        '"x": whole number from 1 to 5, often 3 (15%),4 (35%),5 (45%)'
     )
     few = told_of([0.0] * 12 + [3.5, 7.25, 9.125])
     assert (few.levels, few.shares, few.quartiles) == ((0.0,), (0.8,), ())

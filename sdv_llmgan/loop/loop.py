@@ -34,8 +34,8 @@ from sdv_llmgan.loop.progress import fit_bar, summary
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.examples import FEW, Bound, Examples, shown_with
+from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.roles.row_writer import Writer

@@ -33,8 +33,8 @@ from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
-from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.examples import FEW
+from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules

@@ -66,9 +66,8 @@ class LLMGANSynthesizer(Sampling):
         context: What the data is and how it was collected, in a sentence or two.
         column_descriptions: What columns mean, by name.
         metadata_detail: How much of the columns the models are told: ``'none'`` (names only),
-            ``'schema'`` (types, categories, ranges), ``'summary'`` (also shares of categories and
-            common values, and quartiles) or ``'full'`` (also example values and a pattern of the
-            row).
+            ``'schema'`` (types, categories, ranges), ``'summary'`` (also shares and quartiles) or
+            ``'full'`` (also example values and a pattern of the row).
         target: Column to predict later, if there is one: examples are stratified by it, and small
             tables from the local sampler are picked so that what predicts it is kept best.
         causal_graph: ``'hill-climb'`` learns a first one from the data, ``'ask'`` takes that of the
@@ -80,13 +79,11 @@ class LLMGANSynthesizer(Sampling):
         instruction: How rows are to be written at first; ``None``: a general text.
         epochs: Passes over the training table, >= 1.
         batch_size: Rows in a batch, >= 2; each batch judges one generation process.
-        examples_per_call: Real rows in a prompt, 1 to ``batch_size``. ``None``: as many as keep the
-            prompt within its share of the tokens, up to two thirds of the table, balanced by the
-            target, with 20 to 50 rows asked for, so many of each class of the target; 5 where
-            ``rows_per_example`` is given, or with a model of one row a reply or a small context.
-        rows_per_example: Rows asked for, for each real row in a prompt, >= 1. More of them take
-            fewer tokens a row, and show fewer real rows. ``None``: 4, or 1 (as in both papers)
-            with a model that writes one row a reply.
+        examples_per_call: Real rows in a prompt, 1 to ``batch_size``. ``None``: as many as pay, up
+            to two thirds of the table, for 20 to 50 rows, so many of each class of the target; 5
+            with ``rows_per_example``, or a model of one row a reply or a small context.
+        rows_per_example: Rows asked for, for each real row in a prompt, >= 1. ``None``: 4, or 1 (as
+            in both papers) with a model that writes one row a reply.
         example_selection: ``'random'``, or ``'stratified'`` by the target, else by clusters.
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
