@@ -78,9 +78,14 @@ class ColumnView:
         """A column of categories as stand-in tokens, numbered at random."""
         groups = _listed(column, values, 1) if capped else [(v,) for v in _categories(column)]
         groups = [groups[i] for i in rng.permutation(len(groups)) if groups[i]]
-        return cls._of_meanings(
+        shown = cls._of_meanings(
             column, values, {f'v{i}': Allowed(group) for i, group in enumerate(groups, start=1)}
         )
+        if not capped:
+            return shown
+        least = MIN_ROWS_TOLD / max(1, values.notna().sum())
+        shares = (rounded_share(share) if share >= least else 0.0 for share in shown.column.shares)
+        return replace(shown, column=replace(shown.column, shares=tuple(shares)))
 
     @classmethod
     def buckets(cls, column: Column, values: pd.Series) -> ColumnView:

@@ -31,9 +31,9 @@ FEW = 5
 FOLDS = 3
 #: Tokens that rows in a prompt may take for each row that is asked for: with more of them, rows of
 #: Adult take more than 40 % of a plain prompt's tokens (experiments/tokens.py).
-TOKENS_SHOWN = 30
+TOKENS_SHOWN = 26
 #: Rows that are asked for in a call: at most so many, and as many as have so many characters.
-MOST_ASKED, LEAST_ASKED, CHARACTERS_ASKED = 50, 20, 8_000
+MOST_ASKED, LEAST_ASKED, CHARACTERS_ASKED = 50, 20, 7_000
 #: Rows whose length is measured.
 MEASURED = 200
 
