@@ -96,7 +96,7 @@ def test_a_bounded_prompt_shows_rows_of_all_folds_but_one_within_its_tokens():
     assert len(folds) == 3  # the same ones in every call
     assert sorted(row for fold in folds for row in fold) == list(range(100))
     short = Examples(PLAIN, 5, strata, bound=Bound(60.0, asked=50)).pieces(np.arange(50), RNG(0))
-    assert [len(piece.rows) for piece in short] == [25]
+    assert [len(piece.rows) for piece in short] == [21]
     smokers = PLAIN['smoker'].astype(float)
     assert abs(short[0].rows['smoker'].astype(float).mean() - smokers.mean()) < 0.05
 

@@ -126,12 +126,13 @@ class Inputs:
     def schema(self) -> TableSchema:
         """The compared columns as the analyzer takes them, figures of them rounded."""
         schema = TableSchema.from_sdv(self.metadata, self.real)
+        plain = schema.to_plain(self.real)
         return TableSchema(
             tuple(
                 # Of categories the analyzer itself names no rare one.
                 column
                 if column.kind == 'categorical'
-                else ColumnView.sent(column, self.real[column.name], capped=True).column
+                else ColumnView.sent(column, plain[column.name], capped=True).column
                 for column in schema
                 if column.name in self.sdtypes
             )

@@ -32,6 +32,8 @@ FOLDS = 3
 #: Tokens that rows in a prompt may take for each row that is asked for: with more of them, rows of
 #: Adult take more than 40 % of a plain prompt's tokens (experiments/tokens.py).
 TOKENS_SHOWN = 26
+#: A prompt shows so many rows at most, however short they are.
+MOST_SHOWN = 100
 #: Rows that are asked for in a call: at most so many, and as many as have so many characters.
 MOST_ASKED, LEAST_ASKED, CHARACTERS_ASKED = 50, 20, 7_000
 #: Rows whose length is measured.
@@ -67,7 +69,8 @@ class Bound:
 
     def shown(self, asked: int) -> int:
         """How many rows a prompt shows at most that asks for so many."""
-        return max(FEW, int(asked * TOKENS_SHOWN / self.row_tokens))
+        fitting = int(asked * TOKENS_SHOWN / self.row_tokens)
+        return max(FEW, min(fitting, MOST_SHOWN))
 
 
 @dataclass(frozen=True)
