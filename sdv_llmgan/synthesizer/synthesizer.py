@@ -82,8 +82,7 @@ class LLMGANSynthesizer(Sampling):
         examples_per_call: Real rows in a prompt, 1 to ``batch_size``. ``None``: as many as pay, up
             to two thirds of the table, for 20 to 50 rows, so many of each class of the target; 5
             with ``rows_per_example``, or a model of one row a reply or a small context.
-        rows_per_example: Rows asked for, for each real row in a prompt, >= 1. ``None``: 4, or 1 (as
-            in both papers) with a model that writes one row a reply.
+        rows_per_example: Rows asked for, for each real row in a prompt, >= 1. ``None``: 4, or 1.
         example_selection: ``'random'``, or ``'stratified'`` by the target, else by clusters.
         optimizer_examples: Real rows that the optimizer is shown, >= 0.
         max_batches: Batches that a fit pays for at most; ``None``: no bound but ``epochs``.
