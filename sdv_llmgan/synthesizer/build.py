@@ -39,7 +39,7 @@ from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import Optimizer
 from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.synthesizer.arguments import LLM
-from sdv_llmgan.table.column import quote
+from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.schema import TableSchema, check_descriptions, declared_names
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         _optimizer(given, provider) if given.optimize else None,
         settings,
         view,
-        _first_process(given, view),
+        _first_process(given, view, _detail(given, metered)),
         ledger,
         replace(generator, provider=metered.batched()) if given.batch else None,
         _expert(given, provider, view),
@@ -194,7 +194,15 @@ def _settings(given: LLMGANSynthesizer, provider: Provider) -> LoopSettings:
     return LoopSettings(**named)
 
 
-def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:
+def _detail(given: LLMGANSynthesizer, provider: Provider) -> MetadataDetail:
+    """How much of the columns the generator is told; the smallest models lose their way in more."""
+    is_small = given.metadata_detail == 'summary' and provider.rows_per_reply == 1
+    return 'schema' if is_small else given.metadata_detail
+
+
+def _first_process(
+    given: LLMGANSynthesizer, view: View, detail: MetadataDetail
+) -> GenerationProcess:
     former, schema, graph = given.generation_process, view.schema, _given_graph(given)
     graph.check_columns(view.whole.names)
     process = GenerationProcess(
@@ -202,7 +210,7 @@ def _first_process(given: LLMGANSynthesizer, view: View) -> GenerationProcess:
         schema,
         view.told_graph(graph),
         former.instruction if former else given.instruction or DEFAULT_INSTRUCTION,
-        given.metadata_detail,
+        detail,
         view.told_rules.words,
         former.knowledge.within(schema) if former else NOTHING_KNOWN,
     )

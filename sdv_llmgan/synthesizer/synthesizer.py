@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -15,9 +14,6 @@ from sdv.single_table.ctgan import CTGANSynthesizer
 from sdv_llmgan.calls.audit import AuditLog
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
-from sdv_llmgan.calls.estimate import Estimate, scaled
-from sdv_llmgan.calls.preview import Preview, Unsent, first_requests
-from sdv_llmgan.calls.rehearsal import Rehearsal
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.private_files import make_private
@@ -25,28 +21,20 @@ from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import Knowledge
-from sdv_llmgan.providers.base import Provider, Request
-from sdv_llmgan.providers.batch_api import BATCH_PRICE
-from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.roles.examples import Selection
-from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.rules.constraints import check_constraints
 from sdv_llmgan.samplers.base import Sampler
-from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments, may_ask_model
+from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
+from sdv_llmgan.synthesizer.forecast import Forecast
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
-from sdv_llmgan.synthesizer.sampling import Sampling
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
-from sdv_llmgan.table.types import SDVData, SDVMetadata
-from sdv_llmgan.table.wanted import Wanted
-
-#: Rows that ``estimate`` has written; it counts on from there.
-REHEARSED_ROWS = 200
+from sdv_llmgan.table.types import SDVMetadata
 
 
-class LLMGANSynthesizer(Sampling):
+class LLMGANSynthesizer(Forecast):
     """Synthesizer that learns how to have a language model write rows.
 
     It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
@@ -66,8 +54,9 @@ class LLMGANSynthesizer(Sampling):
         context: What the data is and how it was collected, in a sentence or two.
         column_descriptions: What columns mean, by name.
         metadata_detail: How much of the columns the models are told: ``'none'`` (names only),
-            ``'schema'`` (types, categories, ranges), ``'summary'`` (also shares and quartiles) or
-            ``'full'`` (also example values and a pattern of the row).
+            ``'schema'`` (types, categories, ranges), ``'summary'`` (also shares and quartiles; not
+            to models of one row a reply, which lose their way in more) or ``'full'`` (also example
+            values and a pattern of the row).
         target: Column to predict later, if there is one: examples are stratified by it, and small
             tables from the local sampler are picked so that what predicts it is kept best.
         causal_graph: ``'hill-climb'`` learns a first one from the data, ``'ask'`` takes that of the
@@ -138,9 +127,6 @@ class LLMGANSynthesizer(Sampling):
         'datetime',
         *CTGANSynthesizer._model_sdtype_transformers,
     ])
-
-    #: Who plays a provider; see ``estimate``.
-    _stand_in: Callable[[Provider], Provider] = staticmethod(lambda provider: provider)
 
     # Of SDV's base class.
     _reject_sampling_constraints: list[Any]
@@ -320,22 +306,6 @@ class LLMGANSynthesizer(Sampling):
         make_private(filepath)
         super().save(filepath)
 
-    def preview(self, data: SDVData) -> Preview:
-        """The very requests that ``fit`` would send first, with nothing sent; ``print`` shows them.
-
-        A fit is started on a copy and stopped at its first call for rows. No key is needed. Where
-        the model is asked what it knows, it is taken to know nothing.
-
-        Args:
-            data: What ``fit`` takes in the SDV line that is installed.
-
-        Raises:
-            EgressError: The egress policy and the table contradict each other.
-        """
-        asked: list[Request] = []
-        twin = self._twin(lambda provider: Unsent(provider, asked))
-        return first_requests(lambda: twin.fit(data), asked)
-
     def _fit(self, table: pd.DataFrame) -> None:
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = make_loop(self, table)
@@ -362,41 +332,3 @@ class LLMGANSynthesizer(Sampling):
         model.ledger.guard.allow(self.budget)
         model.go_on(self.callbacks)
         self.reset_sampling()
-
-    def estimate(self, data: SDVData, num_rows: int = 0) -> Estimate:
-        """What fitting and then sampling would use; sends nothing and needs no key.
-
-        The fit is rehearsed with a model that answers at random: the prompts are the real ones.
-        Tokens are counted without the vendor's tokenizer; retries are not foreseen.
-
-        Args:
-            data: What ``fit`` would be given.
-            num_rows: Rows that ``sample`` would be asked for, >= 0.
-        """
-        check_num_rows(num_rows, least=0)
-        twin = self._twin(Rehearsal, sampler='llm')
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            twin.fit(data)
-            model = twin._loop()
-            fitted = model.ledger.bill.total()
-            drawn = min(num_rows, REHEARSED_ROWS) if may_ask_model(self.sampler) else 0
-            if drawn:
-                model.sample(Wanted.unconditioned(drawn))
-        sampled = model.ledger.bill.total() - fitted
-        price = BATCH_PRICE if self.batch else 1.0
-        return Estimate(
-            fit=fitted,
-            sample=scaled(sampled, num_rows / drawn, price) if drawn else Usage(),
-            steps=len(model.history),
-            max_steps=model.settings.planned_steps(len(model.fitted.training)),
-        )
-
-    def _twin(
-        self, stand_in: Callable[[Provider], Provider], **arguments: object
-    ) -> LLMGANSynthesizer:
-        """An unfitted copy whose models are played by others: no budget, cache, log, callbacks."""
-        twin = deepcopy(self, {id(self._model): None, id(self.callbacks): ()})
-        alone = {'budget': None, 'cache': False, 'audit_log': None, 'batch': False}
-        twin.__dict__.update(_stand_in=stand_in, verbose=False, **alone, **arguments)
-        return twin
