@@ -34,6 +34,7 @@ class Verdict:
             ``True`` ends a fit.
         diagnostics: The analyzer's statistics, where the discriminator looked at them.
         note: What went otherwise than planned; may be empty.
+        standard_error: Of the score, >= 0; ``None`` where it is not known, as from one batch.
     """
 
     p_real: np.ndarray
@@ -44,6 +45,7 @@ class Verdict:
     is_real: bool | None = None
     diagnostics: Diagnostics | None = None
     note: str = ''
+    standard_error: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse figures out of range; NaN is what a saved history says nothing of.
@@ -55,6 +57,7 @@ class Verdict:
             'score': (self.score, 1.0),
             'accuracy': (self.accuracy, 1.0),
             'log_loss': (self.log_loss, math.inf),
+            'standard_error': (self.standard_error or 0.0, math.inf),
             'p_real': (self.p_real, 1.0),
         }
         for name, (value, most) in figures.items():
@@ -126,6 +129,44 @@ class Discriminator(ABC):
             real: Real rows, shape (n_real, n_columns), n_real >= 1.
             synthetic: Synthetic rows, shape (n_synthetic, n_columns), n_synthetic >= 1.
         """
+
+    def cross_fit(
+        self,
+        training: pd.DataFrame,
+        schema: TableSchema,
+        rows: tuple[pd.DataFrame, pd.DataFrame],
+        folds: tuple[np.ndarray, np.ndarray],
+        seed: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Judge every row by a discriminator that learned from the other folds alone.
+
+        It starts anew for each fold, and forgets what it has learned before.
+
+        Args:
+            training: What ``start`` is given.
+            schema: Likewise.
+            rows: Real rows, shape (n_real, n_columns), and synthetic ones.
+            folds: Fold of each real row in each repeat, shape (n_repeats, n_real), and of each
+                synthetic one, counted from 0. Each fold has rows of both kinds, and there are at
+                least two.
+            seed: What ``start`` is given.
+
+        Returns:
+            Probability of being real, for each real row in each repeat, shape
+            (n_repeats, n_real), and for each synthetic one.
+        """
+        p_real = (np.empty(folds[0].shape), np.empty(folds[1].shape))
+        for repeat, numbers in enumerate(zip(*folds, strict=True)):
+            for fold in range(int(numbers[0].max()) + 1):
+                held = [places == fold for places in numbers]
+                self.start(training, schema, seed)
+                self.update(*(table[~out] for table, out in zip(rows, held, strict=True)))
+                real, synthetic = (table[out] for table, out in zip(rows, held, strict=True))
+                # A verdict has probabilities of the rows that are called synthetic only.
+                judged = verdict_of(self, real, pd.concat([real, synthetic])).p_real
+                p_real[0][repeat, held[0]] = judged[: len(real)]
+                p_real[1][repeat, held[1]] = judged[len(real) :]
+        return p_real
 
 
 def verdict_of(

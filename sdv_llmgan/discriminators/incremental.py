@@ -11,15 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
-from sdv_llmgan.discriminators.base import (
-    Discriminator,
-    Verdict,
-    verdict_from_probabilities,
-)
-from sdv_llmgan.table.features import Features
-from sdv_llmgan.table.schema import TableSchema
+from sdv_llmgan.discriminators.encoded import EncodedDiscriminator
 
 #: How often each batch is gone through; one pass over fifty rows moves the weights too little.
 PASSES = 20
@@ -35,36 +28,29 @@ class Classifier(Protocol):
         """Probability of each class, shape (n_rows, n_classes)."""
 
 
-class IncrementalDiscriminator(Discriminator):
+class IncrementalDiscriminator(EncodedDiscriminator):
     """A scikit-learn classifier with ``partial_fit`` on RDT features."""
 
     @abstractmethod
     def make_model(self, seed: int) -> Classifier:
         """A new, untrained classifier with ``partial_fit`` and ``predict_proba``."""
 
-    def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
-        """Forget everything and get ready for a table."""
-        self.features = Features(training, schema)
+    def begin(self, seed: int) -> None:
+        """Make a new, untrained classifier."""
         self.rng = np.random.default_rng(seed)
         self.model = self.make_model(seed)
 
-    def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
+    def learn(self, real: np.ndarray, synthetic: np.ndarray) -> None:
         """Learn from one more batch, both kinds weighing the same."""
-        x_real, x_synthetic = self.features.encode(real), self.features.encode(synthetic)
         # Repeating the rarer kind does for any classifier what weights do for some.
-        most = max(len(x_real), len(x_synthetic))
-        x = np.concatenate([
-            np.resize(part, (most, part.shape[1])) for part in (x_real, x_synthetic)
-        ])
+        most = max(len(real), len(synthetic))
+        x = np.concatenate([np.resize(part, (most, part.shape[1])) for part in (real, synthetic)])
         labels = np.repeat([1, 0], most)
         for _ in range(PASSES):
             order = self.rng.permutation(2 * most)
             self.model.partial_fit(x[order], labels[order], classes=[0, 1])
 
-    def judge(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
-        """Score rows that ``update`` has not seen."""
-        return verdict_from_probabilities(self._p_real(real), self._p_real(synthetic))
-
-    def _p_real(self, table: pd.DataFrame) -> np.ndarray:
-        p_real: np.ndarray = self.model.predict_proba(self.features.encode(table))[:, 1]
+    def p_real(self, rows: np.ndarray) -> np.ndarray:
+        """Probability that each encoded row is real, shape (n_rows,)."""
+        p_real: np.ndarray = self.model.predict_proba(rows)[:, 1]
         return p_real

@@ -46,11 +46,10 @@ class Panel(Discriminator):
         Rows are real if all who were asked say so, and no learned score says otherwise.
         """
         verdicts = [verdict_of(member, real, synthetic) for member in self.members]
-        words = [verdict.is_real for verdict in verdicts if verdict.is_real is not None]
-        words += [
-            verdict.score <= NEAR_CHANCE
+        learned = [
+            verdict.score
             for member, verdict in zip(self.members, verdicts, strict=True)
-            if words and member.learns
+            if member.learns
         ]
         return Verdict(
             p_real=np.mean([verdict.p_real for verdict in verdicts], axis=0),
@@ -58,7 +57,18 @@ class Panel(Discriminator):
             accuracy=float(np.mean([verdict.accuracy for verdict in verdicts])),
             log_loss=float(np.mean([verdict.log_loss for verdict in verdicts])),
             feedback='\n'.join(verdict.feedback for verdict in verdicts if verdict.feedback),
-            is_real=all(words) if words else None,
+            is_real=passes(verdicts, learned),
             diagnostics=next((v.diagnostics for v in verdicts if v.diagnostics), None),
             note='; '.join(verdict.note for verdict in verdicts if verdict.note),
         )
+
+
+def passes(verdicts: Sequence[Verdict], learned: Sequence[float]) -> bool | None:
+    """Whether rows pass for real; ``None``: nobody was asked.
+
+    Args:
+        verdicts: Of all judges that may have been asked.
+        learned: Scores of those that learn, which may speak against it.
+    """
+    words = [verdict.is_real for verdict in verdicts if verdict.is_real is not None]
+    return all(words) and all(score <= NEAR_CHANCE for score in learned) if words else None

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from operator import index
+from typing import Any
 
 import pandas as pd
 
@@ -36,11 +37,16 @@ class History:
     Args:
         steps: Those there are.
         stopped: Why the fit ended; empty while it runs.
+        leads: Numbers of the steps whose processes took the lead in a race, in this order; empty
+            where each step stands for itself, and the lowest score is best.
     """
 
-    def __init__(self, steps: Iterable[Step] = (), stopped: str = '') -> None:
+    def __init__(
+        self, steps: Iterable[Step] = (), stopped: str = '', leads: Iterable[int] = ()
+    ) -> None:
         self.steps = list(steps)
         self.stopped = stopped
+        self.leads = list(leads)
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -63,6 +69,10 @@ class History:
             if judged.real is not None and judged.synthetic is not None:
                 verdict = verdict_of(discriminator, judged.real, judged.synthetic)
                 judged.judge(verdict, is_first=judged is step)
+        self.append(step)
+
+    def append(self, step: Step) -> None:
+        """Add a step as it was judged."""
         self.steps.append(step)
         LOGGER.info(
             'Step %d: score %s, accepted %d, rejected %s. %s',
@@ -76,10 +86,15 @@ class History:
     def ranked(self) -> list[Step]:
         """Judged steps, worst first, best last; of equal ones the earlier counts as better.
 
-        A process whose rows passed for real is better than any that did not.
+        A process whose rows passed for real is better than any that did not, and the leader of a
+        race is best, also where another has a lower score within the error.
         """
         judged = [step for step in self.steps if step.verdict is not None]
-        return sorted(judged, key=_rank)[::-1]
+        ranked = sorted(judged, key=_rank)[::-1]
+        return sorted(ranked, key=self._is_leading)
+
+    def _is_leading(self, step: Step) -> bool:
+        return bool(self.leads) and step.process == self.steps[self.leads[-1]].process
 
     def tried(self) -> list[tuple[GenerationProcess, float, float]]:
         """Judged processes with score and accuracy, in the order of ``ranked``."""
@@ -90,7 +105,7 @@ class History:
         ]
 
     def best(self) -> Step | None:
-        """The judged step with the lowest score, or ``None``."""
+        """The best judged step, last of ``ranked``, or ``None``."""
         ranked = self.ranked()
         return ranked[-1] if ranked else None
 
@@ -127,12 +142,20 @@ class History:
         return losses.groupby('Epoch', as_index=False).mean()
 
     def steps_since_best(self) -> int:
-        """How many steps were made after the best one."""
+        """How many steps were made after the best one; in a race, after the best one's newest."""
         best = self.best()
-        return 0 if best is None else len(self.steps) - 1 - self.steps.index(best)
+        if best is None:
+            return 0
+        of_best = [n for n, step in enumerate(self) if step is best or self._is_leading(step)]
+        return len(self.steps) - 1 - of_best[-1]
 
     def records(self) -> list[Step]:
-        """Steps that were better than all before them, by the newest scores; the best is last."""
+        """Steps that were better than all before them, by the newest scores; the best is last.
+
+        Of a race those whose processes took the lead.
+        """
+        if self.leads:
+            return [self.steps[number] for number in self.leads]
         found: list[Step] = []
         for step in self.steps:
             if step.verdict is not None and (not found or _rank(step) < _rank(found[-1])):
@@ -166,7 +189,8 @@ class History:
         See ``Step.to_dict`` for what it says of the training table nevertheless.
         """
         steps = [step.to_dict() for step in self.steps]
-        saved = {'format': FORMAT, 'version': VERSION, 'stopped': self.stopped, 'steps': steps}
+        saved: dict[str, Any] = {'format': FORMAT, 'version': VERSION, 'stopped': self.stopped}
+        saved |= {'leads': self.leads, 'steps': steps}
         told = json.dumps(saved, ensure_ascii=False, indent=2, default=str, allow_nan=False)
         return visible(told)
 
@@ -188,16 +212,20 @@ class History:
                 'this version of sdv-llmgan reads.'
             )
         read = read_object(
-            values,
+            {'leads': [], **values} if isinstance(values, dict) else values,
             'history',
             {
                 'format': one_of((FORMAT,)),
                 'version': count,
                 'stopped': text,
+                'leads': a_list(count),
                 'steps': a_list(Step.from_dict),
             },
         )
-        return cls(read['steps'], read['stopped'])
+        judged = [step.verdict is not None for step in read['steps']]
+        if not all(number < len(judged) and judged[number] for number in read['leads']):
+            raise ValueError(f'history, leads: needs numbers of judged steps, got {read["leads"]}.')
+        return cls(**{name: read[name] for name in ('steps', 'stopped', 'leads')})
 
     def to_markdown(self) -> str:
         """The story for a person to read: all steps, and how the best process came about.
@@ -224,9 +252,10 @@ class History:
     def to_frame(self) -> pd.DataFrame:
         """One line a step.
 
-        ``score`` is by the newest discriminator (0 is chance, lower is better), ``first_score``
-        by that of the time; ``accuracy`` stands beside them (0.5 is chance). ``phi`` is the
-        analyzer's score, where it was asked (1 is best).
+        ``score`` is the newest one of the step's process (0 is chance, lower is better),
+        ``standard_error`` how far it may be off, and ``first_score`` what it was at the time;
+        ``accuracy`` stands beside them (0.5 is chance). ``phi`` is the analyzer's score, where it
+        was asked (1 is best).
         """
         best = self.best()
         lines = [
@@ -234,6 +263,7 @@ class History:
                 'epoch': step.epoch,
                 'batch': step.batch,
                 'score': _number(step.score),
+                'standard_error': _number(step.verdict.standard_error if step.verdict else None),
                 'first_score': _number(step.first_score),
                 'accuracy': step.verdict.accuracy if step.verdict else float('nan'),
                 'phi': _phi(step),
@@ -257,7 +287,8 @@ class History:
 
 
 COLUMNS = [
-    *('epoch', 'batch', 'score', 'first_score', 'accuracy', 'phi', 'verdict', 'best'),
+    *('epoch', 'batch', 'score', 'standard_error', 'first_score', 'accuracy', 'phi'),
+    *('verdict', 'best'),
     *(
         'accepted',
         'rejected',

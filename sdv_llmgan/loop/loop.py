@@ -31,6 +31,7 @@ from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.futility import why_futile
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.loop.progress import fit_bar, summary
+from sdv_llmgan.loop.race import Race
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
@@ -100,6 +101,7 @@ class LLMGAN:
             first_graph=process.causal_graph,
             progress_of=self.ledger if settings.verbose else None,
         )
+        self.race: Race | None = None
         self.set_random_state(settings.seed)
 
     @property
@@ -116,8 +118,10 @@ class LLMGAN:
         Raises:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
-        training, process = self.writer.examples.training, self.fitted.process
-        self.discriminator.start(training, process.schema, self.settings.seed)
+        training, schema = self.writer.examples.training, self.fitted.process.schema
+        self.discriminator.start(training, schema, self.settings.seed)
+        if self.settings.search == 'race':
+            self.race = Race(self.discriminator, training, schema, self.settings.seed)
         self.go_on(callbacks)
 
     def go_on(self, callbacks: Sequence[Any] = ()) -> None:
@@ -128,6 +132,7 @@ class LLMGAN:
         """
         process, begun = self.fitted.process, len(self.history)
         num_rows = len(self.writer.examples.training)
+        planned = self.settings.planned_steps(num_rows)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stop('')
         started = time.monotonic()
@@ -139,10 +144,14 @@ class LLMGAN:
                         step.rewrite(*self.expert.inform(process, self.settings.seed))
                         process = step.process
                     # Rewriting here, not at the end, pays for no process that nobody judges.
-                    if self.optimizer is not None and self.history.has_judged(process):
-                        step.rewrite(*self._rewritten(self.optimizer, process, rng))
+                    if self.history.has_judged(process):
+                        steps_left = planned - (len(self.history) - begun)
+                        step.rewrite(*self._next(process, steps_left, rng))
                     self._try_process(step, rows, rng)
-                    self.history.add(step, self.discriminator)
+                    if self.race is None:
+                        self.history.add(step, self.discriminator)
+                    else:
+                        self.race.add(self.history, step)
                 if tell_step(callbacks, step, self.history) or self._is_done(step, begun):
                     break
         except BudgetError as error:
@@ -192,7 +201,7 @@ class LLMGAN:
             step.add_note(f'{len(real)} real and {step.accepted} valid rows are too few to judge')
             return
         shown = shown_with(pieces, synthetic.index.to_numpy())
-        if not self.discriminator.learns:
+        if self.race is not None or not self.discriminator.learns:
             step.keep_rows(synthetic, shown, real, synthetic)
             return
         learn_real, real = _hold_out(real, rng)
@@ -273,6 +282,17 @@ class LLMGAN:
         else:
             return False
         return True
+
+    def _next(
+        self, process: GenerationProcess, steps_left: int, rng: np.random.Generator
+    ) -> tuple[GenerationProcess, str]:
+        """The process to try now, and a note."""
+        again = self.race.turn(steps_left) if self.race else None
+        if again is not None:
+            return again, 'tried again'
+        if self.optimizer is None:
+            return process, ''
+        return self._rewritten(self.optimizer, process, rng)
 
     def _rewritten(
         self, optimizer: Optimizer, process: GenerationProcess, rng: np.random.Generator

@@ -6,11 +6,17 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.samplers.base import Sampler
+
+#: ``'race'``: few processes are tried several times, and judged by all their rows.
+#: ``'trajectory'``: each batch tries a new one, judged by held-out rows of that batch alone, as in
+#: both papers.
+Search = Literal['race', 'trajectory']
 
 LOGGER = logging.getLogger(__name__)
 
@@ -36,6 +42,7 @@ class LoopSettings:
             ``'auto'`` for ``'llm'`` or ``'distilled'``, whichever is harder to tell from real rows.
         seed: Makes the loop repeatable where the provider is.
         verbose: Whether progress bars are shown, and a line at the end of a fit.
+        search: How processes are compared; see ``Search``.
     """
 
     epochs: int
@@ -53,6 +60,7 @@ class LoopSettings:
     sampler: str | Sampler
     seed: int
     verbose: bool
+    search: Search = 'race'
 
     def batches_per_epoch(self, num_rows: int) -> int:
         """Batches that so many rows are cut into."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -34,6 +35,7 @@ VERDICT: dict[str, Reader] = {
     'feedback': text,
     'is_real': optional(boolean),
     'note': text,
+    'standard_error': optional(number(0)),
 }
 
 
@@ -54,10 +56,9 @@ class Step:
             -1, shape (n_rows, n_shown).
         real: Held-out real rows, plain.
         synthetic: Held-out synthetic rows, plain.
-        verdict: The newest discriminator's verdict on the held-out rows; ``None`` where there
-            were too few rows to judge.
-        first_score: The score when the step was made; ``verdict`` changes as the discriminator
-            learns.
+        verdict: In a race that on all rows of the process so far, else the newest
+            discriminator's on the held-out rows; ``None`` where there were too few rows to judge.
+        first_score: The score when the step was made; ``verdict`` changes as more is known.
         note: What went otherwise than planned; may be empty.
     """
 
@@ -78,7 +79,7 @@ class Step:
 
     @property
     def score(self) -> float | None:
-        """The newest discriminator's score, in [0, 1]; 0 is chance, lower is better."""
+        """The newest score, in [0, 1]; 0 is chance, lower is better."""
         return self.verdict.score if self.verdict else None
 
     def rewrite(self, process: GenerationProcess, note: str) -> None:
@@ -170,6 +171,8 @@ def _finite(value: Json) -> Json:
 
 
 def _read_verdict(saved: Json, where: str) -> Verdict:
+    if isinstance(saved, Mapping):
+        saved = {'standard_error': None, **saved}
     read = read_object(saved, where, VERDICT)
     scores = {
         name: math.nan if read[name] is None else read[name]

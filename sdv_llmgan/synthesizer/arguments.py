@@ -13,6 +13,7 @@ from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy, check_settings
 from sdv_llmgan.loop.callbacks import check_callbacks
+from sdv_llmgan.loop.settings import Search
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import Knowledge
@@ -52,6 +53,7 @@ class Arguments:
     futility: bool
     max_top_ups: int
     discriminator: str | Discriminator | Sequence[str | Discriminator]
+    search: Search
     optimize: bool
     generator_llm: LLM
     discriminator_llm: LLM
@@ -151,6 +153,7 @@ def _check_choices(arguments: Mapping[str, Any]) -> None:
         'row_format': (None, *get_args(RowFormat)),
         'metadata_detail': get_args(MetadataDetail),
         'example_selection': get_args(Selection),
+        'search': get_args(Search),
     }
     for name, allowed in choices.items():
         if arguments[name] not in allowed:

@@ -19,6 +19,7 @@ from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
+from sdv_llmgan.loop.settings import Search
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.roles.examples import Selection
@@ -82,6 +83,9 @@ class LLMGANSynthesizer(Forecast):
         discriminator: Name of a registered discriminator (``'logistic'``, ``'mlp'``,
             ``'analyzer'``, ``'llm'``, ...), a ``Discriminator``, or a list of such, which judge
             on average.
+        search: ``'race'``: few processes are compared by all rows of each, and batches go to those
+            that may be best; the score has a standard error. ``'trajectory'``: every batch tries a
+            new process, judged by held-out rows of that batch, as in both papers.
         optimize: Whether the process is rewritten at all.
         generator_llm: Model that writes rows; ``None``: ``llm``.
         discriminator_llm: Model for a discriminator that asks one; ``None``: ``llm``.
@@ -158,6 +162,7 @@ class LLMGANSynthesizer(Forecast):
         futility: bool = True,
         max_top_ups: int = 3,
         discriminator: str | Discriminator | Sequence[str | Discriminator] = 'logistic',
+        search: Search = 'race',
         optimize: bool = True,
         generator_llm: LLM = None,
         discriminator_llm: LLM = None,
