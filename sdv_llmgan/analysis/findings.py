@@ -104,6 +104,19 @@ def find_problems(
     return tuple(sorted(matter, key=lambda finding: -finding.strength))
 
 
+def most_telling(
+    columns: Sequence[ColumnDiagnostics], pairs: Sequence[Pair], schema: TableSchema
+) -> list[Finding]:
+    """What differs most between the tables in single columns and in pairs, surest first.
+
+    Chance may have done it: these are not held against the number of tests.
+    """
+    found = [finding for column in columns for finding in _column_findings(column, schema)]
+    found = [finding for finding in found if finding.topic == 'shape']
+    found += map(_pair_finding, pairs)
+    return sorted(found, key=lambda finding: (finding.p_value, -finding.strength))
+
+
 def _beyond_chance(findings: Sequence[Finding]) -> list[Finding]:
     adjusted = false_discovery_control([finding.p_value for finding in findings])
     level = FALSE_ALARMS / TOPICS

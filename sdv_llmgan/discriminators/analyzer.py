@@ -13,7 +13,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.analysis import analyze
+from sdv_llmgan.analysis import Finding, analyze
+from sdv_llmgan.analysis.findings import most_telling
 from sdv_llmgan.discriminators.base import Discriminator, Verdict
 from sdv_llmgan.table.schema import TableSchema
 
@@ -58,3 +59,19 @@ class AnalyzerDiscriminator(Discriminator):
             feedback='\n'.join(f'- {finding}' for finding in diagnostics.findings()),
             diagnostics=diagnostics,
         )
+
+    def telling(self, synthetic: pd.DataFrame, most: int) -> list[Finding]:
+        """What tells these rows from the training rows most.
+
+        Args:
+            synthetic: Plain rows, shape (n_synthetic, n_columns), n_synthetic >= 1.
+            most: Findings at most, >= 0: first what is neither chance nor trifling, then single
+                columns and pairs that may be either.
+        """
+        diagnostics = self.judge(self.training, synthetic).diagnostics
+        if diagnostics is None:
+            return []
+        sure = list(diagnostics.problems)
+        told = {finding.columns for finding in sure}
+        rest = most_telling(diagnostics.columns, diagnostics.pairs, self.schema)
+        return [*sure, *(finding for finding in rest if finding.columns not in told)][:most]

@@ -16,6 +16,9 @@ from sdv_llmgan.discriminators.encoded import EncodedDiscriminator
 
 #: How often each batch is gone through; one pass over fifty rows moves the weights too little.
 PASSES = 20
+#: Of many rows fewer passes do: all of them together are so many rows, in five passes at least.
+ROWS_LEARNED = 3_000
+FEWEST_PASSES = 5
 
 
 class Classifier(Protocol):
@@ -46,7 +49,8 @@ class IncrementalDiscriminator(EncodedDiscriminator):
         most = max(len(real), len(synthetic))
         x = np.concatenate([np.resize(part, (most, part.shape[1])) for part in (real, synthetic)])
         labels = np.repeat([1, 0], most)
-        for _ in range(PASSES):
+        passes = min(PASSES, max(FEWEST_PASSES, round(ROWS_LEARNED / (2 * most))))
+        for _ in range(passes):
             order = self.rng.permutation(2 * most)
             self.model.partial_fit(x[order], labels[order], classes=[0, 1])
 

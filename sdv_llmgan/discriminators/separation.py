@@ -23,7 +23,7 @@ from sdv_llmgan.table.schema import TableSchema
 
 FOLDS = 4
 #: Repeats that few rows are worth, and those of many.
-REPEATS = 4
+REPEATS = 3
 FEW_REPEATS = 2
 FEW_ROWS = 250
 #: Rows of a kind that are judged at most: a score is then sure to about 0.05.

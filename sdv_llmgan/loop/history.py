@@ -19,6 +19,7 @@ from sdv_llmgan.loop.step import Step
 from sdv_llmgan.loop.story import tell
 from sdv_llmgan.process.changes import Change
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.roles.tried import Tried
 
 __all__ = ['History', 'Step']
 
@@ -96,13 +97,17 @@ class History:
     def _is_leading(self, step: Step) -> bool:
         return bool(self.leads) and step.process == self.steps[self.leads[-1]].process
 
-    def tried(self) -> list[tuple[GenerationProcess, float, float]]:
-        """Judged processes with score and accuracy, in the order of ``ranked``."""
-        return [
-            (step.process, step.verdict.score, step.verdict.accuracy)
-            for step in self.ranked()
-            if step.verdict is not None
-        ]
+    def tried(self) -> list[Tried]:
+        """Judged processes and how they went, in the order of ``ranked``; in a race each once."""
+        said: list[Tried] = []
+        for step in self.ranked():
+            is_told = self.leads and any(step.process == tried.process for tried in said)
+            if step.verdict is not None and not is_told:
+                verdict = step.verdict
+                said.append(
+                    Tried(step.process, verdict.score, verdict.accuracy, verdict.standard_error)
+                )
+        return said
 
     def best(self) -> Step | None:
         """The best judged step, last of ``ranked``, or ``None``."""

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,13 +32,14 @@ from sdv_llmgan.loop.futility import why_futile
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.loop.progress import fit_bar, summary
 from sdv_llmgan.loop.race import Race
+from sdv_llmgan.loop.rewriting import Rewriting
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import FEW, Bound, Examples, shown_with
 from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
-from sdv_llmgan.roles.optimizer import Optimizer
+from sdv_llmgan.roles.optimizer import RULES, Optimizer
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Combinations
 from sdv_llmgan.table.copies import CopyCheck
@@ -60,7 +61,8 @@ class LLMGAN:
     Args:
         generator: Writes rows.
         discriminator: Judges them.
-        optimizer: Rewrites the process; ``None``: the process stays as it is.
+        optimizer: Has a model rewrite the process; ``'rules'``: it is rewritten by rule, without
+            a model; ``None``: it stays as it is.
         settings: How long the loop runs and on what.
         view: What models see of the training table.
         process: The process to begin with.
@@ -77,7 +79,7 @@ class LLMGAN:
         self,
         generator: Generator,
         discriminator: Discriminator,
-        optimizer: Optimizer | None,
+        optimizer: Optimizer | Literal['rules'] | None,
         settings: LoopSettings,
         view: View,
         process: GenerationProcess,
@@ -102,6 +104,7 @@ class LLMGAN:
             progress_of=self.ledger if settings.verbose else None,
         )
         self.race: Race | None = None
+        self.rewriting: Rewriting | None = None
         self.set_random_state(settings.seed)
 
     @property
@@ -119,9 +122,13 @@ class LLMGAN:
             LLMGANError: A model could not be reached. The history says how far the fit came.
         """
         training, schema = self.writer.examples.training, self.fitted.process.schema
-        self.discriminator.start(training, schema, self.settings.seed)
-        if self.settings.search == 'race':
-            self.race = Race(self.discriminator, training, schema, self.settings.seed)
+        seed, is_race = self.settings.seed, self.settings.search == 'race'
+        self.discriminator.start(training, schema, seed)
+        self.race = Race(self.discriminator, training, schema, seed) if is_race else None
+        if self.optimizer is not None:
+            asked = None if self.optimizer == RULES else self.optimizer
+            by_rule = is_race or asked is None
+            self.rewriting = Rewriting(asked, training, schema, seed, by_rule=by_rule)
         self.go_on(callbacks)
 
     def go_on(self, callbacks: Sequence[Any] = ()) -> None:
@@ -242,7 +249,7 @@ class LLMGAN:
     def providers(self) -> list[Provider]:
         """The models that any role asks, each once."""
         named = [self.generator.provider, self.discriminator.provider]
-        named += [self.optimizer.provider] if self.optimizer else []
+        named += [self.optimizer.provider] if isinstance(self.optimizer, Optimizer) else []
         named += [self.expert.provider]
         return list({id(provider): provider for provider in named if provider}.values())
 
@@ -286,23 +293,20 @@ class LLMGAN:
     def _next(
         self, process: GenerationProcess, steps_left: int, rng: np.random.Generator
     ) -> tuple[GenerationProcess, str]:
-        """The process to try now, and a note."""
+        """The process to try now, and a note; the optimizer may see real rows, SYNTHIA's X_sub."""
+        if self.rewriting is None:
+            return process, ''
         again = self.race.turn(steps_left) if self.race else None
         if again is not None:
             return again, 'tried again'
-        if self.optimizer is None:
-            return process, ''
-        return self._rewritten(self.optimizer, process, rng)
-
-    def _rewritten(
-        self, optimizer: Optimizer, process: GenerationProcess, rng: np.random.Generator
-    ) -> tuple[GenerationProcess, str]:
-        """The next process and a note; the optimizer may see real rows, SYNTHIA's X_sub."""
-        tried, feedback, examples = self.history.tried(), self.history.feedback(), []
+        examples = []
         if self.settings.optimizer_examples:
             rows = self.writer.examples.sample(self.settings.optimizer_examples, rng)
             examples = process.schema.to_json_rows(rows)
-        return optimizer.rewrite(tried, feedback, rng, examples)
+        written, note = self.rewriting.next(self.history, rng, examples)
+        if self.race and self.history.has_judged(written):
+            return self.race.again() or written, 'tried again'
+        return written, note
 
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:

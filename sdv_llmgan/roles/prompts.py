@@ -14,6 +14,7 @@ from typing import Any
 
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import BEGUN, Message
+from sdv_llmgan.roles.tried import EXPLAINED, Evidence, Measure, Tried
 from sdv_llmgan.table.column import MetadataDetail, dump, quote
 from sdv_llmgan.table.schema import RowFormat, TableSchema
 
@@ -95,24 +96,27 @@ def generator_messages(
 
 
 def optimizer_messages(
-    trajectory: Sequence[tuple[GenerationProcess, float, float]],
+    trajectory: Sequence[Tried],
     max_instruction: int,
     *,
+    measure: Measure = 'pairs',
     feedback: str = '',
+    evidence: Evidence | None = None,
     examples: Sequence[Sequence[Any]] = (),
     with_graph: bool = True,
 ) -> tuple[Message, ...]:
     """Ask for better directions.
 
     Args:
-        trajectory: Processes with their score in [0, 1] (0 is chance, lower is better) and
-            accuracy in [0, 1], worst first, best last.
+        trajectory: Processes and how they went, worst first, best last.
         max_instruction: Characters that the new instruction may have.
+        measure: What their scores are told as.
         feedback: What was found wrong with the newest rows; may be empty.
+        evidence: What the rows of the best process were told by; ``None``: nothing is said of it.
         examples: Real rows as JSON values in the schema's order; may be empty.
         with_graph: Whether the causal graph is to be rewritten too.
     """
-    best = trajectory[-1][0]
+    best = trajectory[-1].process
     lines = [
         *_context(best),
         '# Columns',
@@ -121,33 +125,63 @@ def optimizer_messages(
         *_rules(best),
         *_real_rows(best.schema, examples, 'arrays'),
         '# Directions tried so far, the best ones last',
-        'Score: 0 means the classifier was guessing, 1 means it always knew. Lower is better.',
+        EXPLAINED[measure],
         '',
     ]
-    for number, (process, score, accuracy) in enumerate(trajectory, start=1):
-        edges = dump([list(edge) for edge in process.causal_graph.edges])
+    for number, tried in enumerate(trajectory, start=1):
+        edges = dump([list(edge) for edge in tried.process.causal_graph.edges])
         lines += [
-            f'## Directions {number}: score {score:.2f}, accuracy of the classifier {accuracy:.2f}',
+            f'## Directions {number}: {tried.words(measure)}',
             *([f'Causal graph (cause, effect): {edges}'] if with_graph else []),
-            f'Instruction: {process.instruction}',
+            f'Instruction: {tried.process.instruction}',
             '',
         ]
+    lines += _evidence(best.schema, evidence or Evidence())
     if feedback:
         lines += ['# What was wrong with the newest rows', feedback, '']
-    lines += ['# Your answer', 'Change the last directions so that the score falls further.']
-    if with_graph:
-        lines += [
-            'Say which effects to add to or remove from their causal graph, in knowledge of the '
-            'subject; it must stay free of cycles.'
-        ]
-    edges_form = '"add" and "remove" (lists of objects with the keys "cause" and "effect") and '
-    lines += [
+    lines += _answer_wanted(max_instruction, measure, with_graph=with_graph)
+    return Message('system', OPTIMIZER_ROLE), Message('user', '\n'.join(lines))
+
+
+def _answer_wanted(max_instruction: int, measure: Measure, *, with_graph: bool) -> list[str]:
+    falls = 'the score falls further'
+    if measure == 'pairs':
+        falls = 'the classifier is right in fewer pairs'
+    edges_form = (
+        '"add", "remove" (lists of objects with the keys "cause" and "effect"), "graph" (such a '
+        'list of all effects, or null to leave it at "add" and "remove") and '
+    )
+    graph = (
+        'Say which effects to add to or remove from their causal graph, in knowledge of the '
+        'subject, or write the whole graph anew; it must stay free of cycles.'
+    )
+    return [
+        '# Your answer',
+        f'Change the last directions so that {falls}.',
+        *([graph] if with_graph else []),
         'Write the whole new instruction: concrete advice on typical values, their spread, and '
-        'which combinations belong together.',
+        'which combinations belong together. Name the columns.',
         f'The instruction has at most {max_instruction} characters. Answer with one JSON object '
         f'and nothing else; its keys are {edges_form if with_graph else ""}"instruction" (text).',
     ]
-    return Message('system', OPTIMIZER_ROLE), Message('user', '\n'.join(lines))
+
+
+def _evidence(schema: TableSchema, evidence: Evidence) -> list[str]:
+    """What told the rows of the last directions from real ones."""
+    lines = []
+    if evidence.findings:
+        lines += [
+            '# Where the rows written under the last directions differ most from the real ones',
+            *(f'- {finding}' for finding in evidence.findings),
+            '',
+        ]
+    for heading, rows in (
+        ('# Rows written under them that the classifier knew to be synthetic', evidence.caught),
+        ('# Rows written under them that it took for real', evidence.passed),
+    ):
+        if rows:
+            lines += [heading, *(schema.write_row(row, 'arrays') for row in rows), '']
+    return lines
 
 
 def discriminator_messages(

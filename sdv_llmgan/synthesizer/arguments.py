@@ -20,6 +20,7 @@ from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.examples import Selection
+from sdv_llmgan.roles.optimizer import RULES
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import RowFormat
@@ -104,7 +105,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     for llm in (
         arguments['generator_llm'],
         arguments['discriminator_llm'],
-        arguments['optimizer_llm'],
+        None if arguments['optimizer_llm'] == RULES else arguments['optimizer_llm'],
     ):
         find_provider(arguments['llm'] if llm is None else llm)
     discriminator = find_discriminator(arguments['discriminator'])

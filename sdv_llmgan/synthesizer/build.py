@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.calls.cache import to_cache
 from sdv_llmgan.calls.metered import MeteredProvider
 from sdv_llmgan.discriminators.base import Discriminator
+from sdv_llmgan.discriminators.panel import Panel
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.loop.settings import LoopSettings
@@ -36,7 +37,8 @@ from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.examples import FEW
 from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
-from sdv_llmgan.roles.optimizer import Optimizer
+from sdv_llmgan.roles.optimizer import RULES, Optimizer
+from sdv_llmgan.roles.tried import Measure
 from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.synthesizer.arguments import LLM
 from sdv_llmgan.table.column import MetadataDetail, quote
@@ -99,10 +101,11 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         given.enforce_min_max_values,
         given.target if settings.examples_per_call is None else None,
     )
+    discriminator = _discriminator(given, provider, view)
     return LLMGAN(
         generator,
-        _discriminator(given, provider, view),
-        _optimizer(given, provider) if given.optimize else None,
+        discriminator,
+        _optimizer(given, provider, discriminator) if given.optimize else None,
         settings,
         view,
         _first_process(given, view, _detail(given, metered)),
@@ -162,12 +165,21 @@ def _discriminator(
     return discriminator
 
 
-def _optimizer(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider]) -> Optimizer:
+def _optimizer(
+    given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], discriminator: Discriminator
+) -> Optimizer | Literal['rules']:
+    if given.optimizer_llm == RULES:
+        return RULES
+    is_race = given.search == 'race'
+    members = discriminator.members if isinstance(discriminator, Panel) else [discriminator]
+    measure: Measure = 'pairs' if all(member.learns for member in members) else 'score'
     return Optimizer(
         provider(given.optimizer_llm),
         given.optimizer_temperature,
         given.top_k,
         with_graph=given.causal_graph != 'none',
+        measure=measure if is_race else 'accuracy',
+        refuses=is_race,
     )
 
 

@@ -89,7 +89,8 @@ class LLMGANSynthesizer(Forecast):
         optimize: Whether the process is rewritten at all.
         generator_llm: Model that writes rows; ``None``: ``llm``.
         discriminator_llm: Model for a discriminator that asks one; ``None``: ``llm``.
-        optimizer_llm: Model that rewrites the process; ``None``: ``llm``.
+        optimizer_llm: Model that rewrites the process; ``None``: ``llm``. ``'rules'``: no model;
+            directions come from the figures of the columns that give rows away.
         generator_temperature: Randomness of rows, >= 0.
         optimizer_temperature: Randomness of rewrites, >= 0.
         top_k: How many of the best processes the optimizer is shown, >= 1.

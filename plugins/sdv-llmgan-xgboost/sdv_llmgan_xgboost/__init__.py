@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from sdv_llmgan import Discriminator, TableSchema, Verdict, hookimpl, verdict_from_probabilities
-from sdv_llmgan.table.features import Features
+from sdv_llmgan import Discriminator, hookimpl
+from sdv_llmgan.discriminators.encoded import EncodedDiscriminator
 
 if TYPE_CHECKING:
     import xgboost
@@ -39,23 +38,22 @@ PARAMETERS = {
 }
 
 
-class XGBoostDiscriminator(Discriminator):
+class XGBoostDiscriminator(EncodedDiscriminator):
     """Gradient boosting that continues with every batch; sees how columns hang together."""
 
-    def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
-        """Forget everything and get ready for a table."""
-        self.features = Features(training, schema)
+    def begin(self, seed: int) -> None:
+        """Forget all trees."""
         self.seed = seed
         self.booster: xgboost.Booster | None = None
         self.successor: xgboost.Booster | None = None
 
-    def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
+    def learn(self, real: np.ndarray, synthetic: np.ndarray) -> None:
         """Add a few trees that correct those before them on one more batch."""
         import xgboost
 
         sizes = [len(real), len(synthetic)]
         batch = xgboost.DMatrix(
-            np.concatenate([self.features.encode(real), self.features.encode(synthetic)]),
+            np.concatenate([real, synthetic]),
             label=np.repeat([1, 0], sizes),
             weight=np.repeat([sum(sizes) / 2 / size for size in sizes], sizes),
             nthread=1,
@@ -76,17 +74,14 @@ class XGBoostDiscriminator(Discriminator):
         parameters = {**PARAMETERS, 'seed': self.seed}
         return xgboost.train(parameters, batch, TREES_PER_BATCH, xgb_model=booster)
 
-    def judge(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> Verdict:
-        """Score rows that ``update`` has not seen."""
-        return verdict_from_probabilities(self._p_real(real), self._p_real(synthetic))
-
-    def _p_real(self, table: pd.DataFrame) -> np.ndarray:
+    def p_real(self, rows: np.ndarray) -> np.ndarray:
+        """Probability that each encoded row is real, shape (n_rows,)."""
         import xgboost
 
         if self.booster is None:
             raise RuntimeError('judge needs at least one update before it.')
-        rows = xgboost.DMatrix(self.features.encode(table), nthread=1)
-        return self.booster.predict(rows).astype(float)
+        matrix = xgboost.DMatrix(rows, nthread=1)
+        return self.booster.predict(matrix).astype(float)
 
 
 @hookimpl
