@@ -9,7 +9,7 @@ from sdv.metadata import Metadata
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.table.schema import Column, TableSchema
 
-#: Of a loop of few calls, whose rows the model writes.
+#: Of a loop of few calls, whose rows the model writes, and each of whose batches stands for itself.
 LOOP_SETTINGS = LoopSettings(
     epochs=5,
     batch_size=20,
@@ -26,6 +26,7 @@ LOOP_SETTINGS = LoopSettings(
     sampler='llm',
     seed=0,
     verbose=False,
+    search='trajectory',
 )
 
 #: The schema of the style guide's example.

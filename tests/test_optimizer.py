@@ -12,8 +12,12 @@ from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.roles.optimizer import MAX_INSTRUCTION, Optimizer, reply_schema
+from sdv_llmgan.roles.optimizer import Optimizer, fault_of, instruction_length, reply_schema
+from sdv_llmgan.roles.tried import Evidence, Tried
+from sdv_llmgan.table.schema import Column, TableSchema
 
+#: Characters of an instruction for two columns.
+LONGEST = 520
 FIRST = GenerationProcess('', AGE_JOB, CausalGraph(), 'first')
 USEFUL = {
     'add': [{'cause': 'job', 'effect': 'age'}],
@@ -53,8 +57,8 @@ def test_the_best_three_processes_are_shown_best_last():
     prompt = provider.requests[0].messages[1].content
     shown = [line for line in prompt.splitlines() if line.startswith('Instruction: ')]
     assert shown == [f'Instruction: instruction {number}' for number in (3, 2, 0)]
-    assert 'score 0.20' in prompt
-    assert 'score 0.90' not in prompt
+    assert 'Directions 3: 60 of 100 pairs told right' in prompt
+    assert '95 of 100' not in prompt
 
 
 @pytest.mark.parametrize(
@@ -86,16 +90,127 @@ def test_unusable_edges_cost_only_themselves():
 
 def test_an_endless_instruction_is_cut():
     process, _, _ = rewrite(json.dumps({**USEFUL, 'instruction': 'x' * 9000}), 0.5)
-    assert len(process.instruction) == MAX_INSTRUCTION
+    assert len(process.instruction) == LONGEST
 
 
 @pytest.mark.parametrize('end', ['.', ''])
 def test_a_long_instruction_is_cut_at_a_sentence_or_at_a_word(end):
     told = f'Older people earn more{end} '
     process, _, _ = rewrite(json.dumps({**USEFUL, 'instruction': told * 60}), 0.5)
-    assert MAX_INSTRUCTION - len(told) < len(process.instruction) <= MAX_INSTRUCTION
+    assert LONGEST - len(told) < len(process.instruction) <= LONGEST
     last = process.instruction.split()[-1]
     assert last == 'more.' if end else last in told.split()
+
+
+def test_an_instruction_may_be_longer_for_more_columns():
+    assert instruction_length(2) == LONGEST
+    assert instruction_length(20) == 1_600
+    assert instruction_length(500) == 3_000
+    limit = reply_schema(('age', 'job'), with_graph=True)['properties']['instruction']
+    assert limit['maxLength'] == LONGEST
+
+
+def test_a_whole_graph_takes_the_place_of_the_one_before():
+    before = FIRST.revised(causal_graph=[('age', 'job')])
+    whole = {**USEFUL, 'add': [], 'graph': [{'cause': 'job', 'effect': 'age'}]}
+    provider = ScriptedProvider(script=[json.dumps(whole)])
+    process, note = Optimizer(provider).rewrite(
+        [Tried(before, 0.5, 0.75)], '', np.random.default_rng(0)
+    )
+    assert process.causal_graph.edges == (('job', 'age'),)
+    assert note == ''
+
+
+@pytest.mark.parametrize('graph', [[], None, 'none', 7])
+def test_no_whole_graph_leaves_it_at_the_changes(graph):
+    process, _, _ = rewrite(json.dumps({**USEFUL, 'graph': graph}), 0.5)
+    assert process.causal_graph.edges == ((('job', 'age'),) if not graph else ())
+
+
+def test_cycles_and_unknown_columns_in_a_whole_graph_cost_only_themselves():
+    pairs = [('job', 'age'), ('age', 'job'), ('wage', 'age')]
+    graph = [{'cause': cause, 'effect': effect} for cause, effect in pairs]
+    process, note, _ = rewrite(json.dumps({**USEFUL, 'graph': graph}), 0.5)
+    assert process.causal_graph.edges == (('job', 'age'),)
+    assert note == '1 edges name unknown columns; 1 edges would close a cycle'
+
+
+@pytest.mark.parametrize(
+    ('measure', 'error', 'words'),
+    [
+        ('pairs', 0.1, '## Directions 1: 71 ± 5 of 100 pairs told right'),
+        ('pairs', None, '## Directions 1: 71 of 100 pairs told right'),
+        ('score', 0.1, '## Directions 1: score 0.42 ± 0.10'),
+        ('accuracy', 0.1, '## Directions 1: score 0.42, accuracy of the classifier 0.60'),
+    ],
+)
+def test_how_directions_did_is_one_figure_with_its_error(measure, error, words):
+    provider = ScriptedProvider(script=[json.dumps(USEFUL)])
+    tried = [Tried(FIRST, 0.42, 0.6, error)]
+    Optimizer(provider, measure=measure).rewrite(tried, '', np.random.default_rng(0))
+    prompt = provider.requests[0].messages[1].content
+    assert f'{words}\n' in prompt
+    assert ('accuracy' in prompt) == (measure == 'accuracy')
+
+
+def test_evidence_reaches_the_prompt():
+    evidence = Evidence(('"age" is too narrow',), [[90, 'clerk']], [[41, 'nurse']])
+    provider = ScriptedProvider(script=[json.dumps(USEFUL)])
+    Optimizer(provider).rewrite(
+        history_of(0.5).tried(), '', np.random.default_rng(0), evidence=evidence
+    )
+    prompt = provider.requests[0].messages[1].content
+    assert (
+        'differ most from real ones\nSmall differences may be chance.\n- "age" is too narrow\n'
+        in prompt
+    )
+    assert 'knew to be synthetic\n[90,"clerk"]\n' in prompt
+    assert 'took for real\n[41,"nurse"]\n' in prompt
+    assert provider.requests[0].real_rows == 0
+
+
+PROMPT = 'Change the last directions so that the classifier is right in fewer pairs. Name columns.'
+
+
+@pytest.mark.parametrize(
+    ('instruction', 'fault'),
+    [
+        ('beat feat duplicates durability and expense incredibly found', 'it names no column.'),
+        ('Anything goes, as long as it is managed with care.', 'it names no column.'),
+        ('age age age age age age age age age age age age', 'it repeats itself.'),
+        (f'{PROMPT} The age.', 'it repeats the prompt.'),
+        ('Clerks are mostly young, between 20 and 30; a clerk above 60 is rare.', ''),
+        ('Let the AGE spread from twenty to ninety, evenly.', ''),
+        ('Old people work less.', ''),  # too short to be sure
+    ],
+)
+def test_an_instruction_that_is_not_about_the_table_is_noticed(instruction, fault):
+    assert fault_of(instruction, FIRST, PROMPT) == fault
+
+
+def test_a_name_in_two_words_is_recognized():
+    schema = TableSchema((Column('hoursPerWeek', 'integer'), Column('marital.status', 'text')))
+    process = GenerationProcess('', schema, CausalGraph(), 'first')
+    for told in ('hours per week', 'hoursPerWeek', 'marital status', 'marital.status'):
+        text = f'Write rows whose {told} varies as it does in life.'
+        assert fault_of(text, process, PROMPT) == ''
+
+
+def test_what_is_taken_over_from_the_best_directions_is_no_echo():
+    process = FIRST.revised(instruction='Write each nurse as a person of some age and experience.')
+    prompt = f'{PROMPT} Instruction: {process.instruction}'
+    assert fault_of(f'{process.instruction} Clerks too.', process, prompt) == ''
+
+
+def test_nonsense_is_refused_where_that_is_asked_for():
+    nonsense = {**USEFUL, 'instruction': 'Should re-care and report all of our drooles again.'}
+    for refuses in (True, False):
+        provider = ScriptedProvider(script=[json.dumps(nonsense)])
+        process, note = Optimizer(provider, refuses=refuses).rewrite(
+            history_of(0.5).tried(), '', np.random.default_rng(0)
+        )
+        assert (note == 'rewrite not used: it names no column.') == refuses
+        assert (process.causal_graph.edges == ()) == refuses
 
 
 def test_the_request_is_the_optimizers_and_has_a_closed_schema():

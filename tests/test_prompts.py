@@ -26,6 +26,7 @@ from sdv_llmgan.roles.prompts import (
     interpreter_messages,
     optimizer_messages,
 )
+from sdv_llmgan.roles.tried import Evidence, Tried
 from sdv_llmgan.table.schema import TableSchema
 
 GOLDEN = Path(__file__).parent / 'golden'
@@ -153,14 +154,32 @@ def test_optimizer_prompt():
     better = PROCESS.revised(
         causal_graph=CausalGraph((('age', 'pressure'),)), instruction='Pressure rises with age.'
     )
-    messages = optimizer_messages([(PROCESS, 0.82, 0.9), (better, 0.4, 0.65)], 800)
+    evidence = Evidence(
+        (
+            'pressure: median 122 real, 131 synthetic; the middle 90% of values lie in 110 to 139 '
+            'real, 118 to 143 synthetic',
+            '"age" and "pressure": correlation 0.97 real, 0.35 synthetic',
+        ),
+        SCHEMA.to_json_rows(ROWS)[:2],
+        SCHEMA.to_json_rows(ROWS)[2:],
+    )
+    messages = optimizer_messages(
+        [Tried(PROCESS, 0.82, 0.9, 0.06), Tried(better, 0.42, 0.65, 0.1)], 820, evidence=evidence
+    )
     assert_golden('optimizer', messages)
+
+
+def test_optimizer_prompt_in_the_papers_way():
+    better = PROCESS.revised(instruction='Pressure rises with age.')
+    tried = [Tried(PROCESS, 0.82, 0.9), Tried(better, 0.4, 0.65)]
+    assert_golden('optimizer_trajectory', optimizer_messages(tried, 820, measure='accuracy'))
 
 
 def test_optimizer_prompt_with_feedback_and_examples_and_without_a_graph():
     messages = optimizer_messages(
-        [(PROCESS, 0.3, 0.6)],
-        800,
+        [Tried(PROCESS, 0.3, 0.6, 0.04)],
+        820,
+        measure='score',
         feedback='- "age" is too narrow.',
         examples=SCHEMA.to_json_rows(ROWS),
         with_graph=False,

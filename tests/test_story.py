@@ -42,8 +42,12 @@ SECOND = replace(
 )
 
 
-def judged(process: GenerationProcess, score: float | None, **facts: object) -> Step:
-    verdict = None if score is None else Verdict(np.array([0.5]), score, 0.5, 0.7, 'b is too high')
+def judged(
+    process: GenerationProcess, score: float | None, error: float | None = None, **facts: object
+) -> Step:
+    verdict = None
+    if score is not None:
+        verdict = Verdict(np.array([0.5]), score, 0.5, 0.7, 'b is too high', standard_error=error)
     return Step(0, 0, process, verdict=verdict, first_score=score, **facts)
 
 
@@ -149,6 +153,38 @@ def test_the_story_goes_from_the_first_process_by_the_better_ones_to_the_best():
     assert 'instruction: Write rows that ~~vary.~~ **vary a lot.**' in told
     assert '> b is too high' in told
     assert 'Anything goes' not in told.partition('<details>')[0]
+
+
+def test_the_story_of_a_race_has_standard_errors_and_follows_those_that_led():
+    race = history(judged(FIRST, 0.6, 0.08), judged(SECOND, 0.4, 0.1), judged(SECOND, 0.4, 0.1))
+    race.leads = [0, 1]
+    told = race.to_markdown()
+    assert '| **1** | 0.40 ± 0.10 | 0.400 |' in told
+    assert '## Step 1, after step 0' in told
+    assert 'Step 1 is the best' in told
+    read = History.from_markdown(told)
+    assert read.leads == [0, 1]
+    assert read.best() is read.steps[1]
+    assert read.to_frame()['standard_error'].tolist() == [0.08, 0.1, 0.1]
+
+
+def test_the_leader_of_a_race_is_best_though_another_scores_lower_within_the_error():
+    race = history(judged(FIRST, 0.40, 0.1), judged(SECOND, 0.39, 0.1))
+    assert race.best() is race.steps[1]
+    race.leads = [0]
+    assert race.best() is race.steps[0]
+    assert [step.process for step in race.ranked()] == [SECOND, FIRST]
+    assert race.records() == [race.steps[0]]
+    assert race.steps_since_best() == 1
+
+
+def test_a_file_from_before_there_were_races_is_read():
+    edited = deepcopy(SAVED)
+    del edited['leads'], edited['steps'][0]['verdict']['standard_error']
+    read = History.from_json(json.dumps(edited))
+    assert read.leads == []
+    assert read.steps[0].verdict.standard_error is None
+    assert read.best() is read.steps[0]
 
 
 def test_a_story_without_steps_or_without_a_verdict_is_told():
@@ -300,6 +336,8 @@ def test_an_edited_file_is_read_or_refused_and_never_anything_else(place, value,
         (['format'], 'x', 'needs one of sdv-llmgan history'),
         (['more'], 1, r"unknown: \['more'\]"),
         (['steps'], {}, 'steps: needs a list'),
+        (['leads'], [1], 'leads: needs numbers of judged steps'),
+        (['leads'], [7], 'leads: needs numbers of judged steps'),
         (['steps', 0, 'accepted'], -1, 'steps 0, accepted: needs a whole number'),
         (['steps', 0, 'accepted'], True, 'steps 0, accepted: needs a whole number'),
         (['steps', 0, 'verdict', 'score'], 1.5, 'needs a number from 0 to 1, got 1.5'),
@@ -353,7 +391,7 @@ class Constant(Discriminator):
 
 def synthesizer(**arguments: object) -> LLMGANSynthesizer:
     usual = {'llm': 'scripted', 'max_batches': 3, 'batch_size': 10, 'sampler': 'llm'}
-    usual |= {'causal_graph': 'none', 'cache': False}
+    usual |= {'causal_graph': 'none', 'cache': False, 'search': 'trajectory'}
     return LLMGANSynthesizer(visits_metadata(), **{**usual, **arguments})
 
 

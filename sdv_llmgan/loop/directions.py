@@ -20,7 +20,7 @@ from sdv_llmgan.egress.ranges import MIN_ROWS_TOLD
 from sdv_llmgan.egress.rounding import nearest
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.roles.optimizer import bounded, instruction_length
-from sdv_llmgan.table.column import Column, quote, to_json
+from sdv_llmgan.table.column import Column, quote, to_python
 from sdv_llmgan.table.schema import TableSchema
 
 #: What stands before the sentences by rule, so that the next ones can take their place.
@@ -111,7 +111,7 @@ def _one(column: Column, values: pd.Series) -> str:
 
 def _shares(column: Column, values: pd.Series) -> str:
     """How frequent the values of a column of few are."""
-    counts = values.map(column.to_json_value if _is_number(column) else to_json).value_counts()
+    counts = values.map(column.to_json_value).value_counts()
     told = [
         (value, count)
         for value, count in counts.items()
@@ -151,7 +151,7 @@ def _groups(first: Column, second: Column, rows: pd.DataFrame) -> str:
             middle = group[second.name].astype(_comparable(group[second.name])).median()
             told = f'is typically {_figure(second, middle)}'
         else:
-            counts = group[second.name].map(to_json).value_counts()
+            counts = group[second.name].map(second.to_json_value).value_counts()
             if counts.iloc[0] < MIN_ROWS_TOLD or OTHER in str(counts.index[0]):
                 continue
             share = _of_100(counts.iloc[0] / len(group))
@@ -171,7 +171,7 @@ def _comparable(values: pd.Series) -> Any:  # noqa: ANN401 - a dtype
 
 def _frequent(column: Column, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The most frequent groups of rows, of enough rows to be told."""
-    values = rows[column.name].map(to_json)
+    values = rows[column.name].map(column.to_json_value)
     for value, count in list(values.value_counts().items())[:MOST_GROUPS]:
         if count >= MIN_ROWS_TOLD and OTHER not in str(value):
             yield _value(value), rows[values == value]
@@ -201,4 +201,5 @@ def _word(name: str) -> str:
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return value if isinstance(value, str) and PLAIN.fullmatch(value) else quote(value)
+    is_plain = isinstance(value, str) and PLAIN.fullmatch(value)
+    return str(value) if is_plain else quote(to_python(value))

@@ -77,8 +77,8 @@ def summary(history: History, source: str, seconds: float) -> str:
     steps, best = list(history), history.best()
     scored = 'no step could be judged'
     if best is not None and best.score is not None:
-        first = history.records()[0].score
-        scored = f'best score {best.score:.3f}, first {first:.3f} (0 is chance)'
+        first = history.records()[0]
+        scored = f'best score {best.score_words}, first {first.score_words} (0 is chance)'
     accepted = sum(step.accepted for step in steps)
     rejected = sum(sum(step.rejected.values()) for step in steps)
     usage = sum((step.usage for step in steps), Usage())
@@ -94,4 +94,8 @@ def _scores(history: History) -> str:
     if best is None or best.score is None:
         return ''
     newest = history.steps[-1].score
-    return f'score {"none" if newest is None else f"{newest:.2f}"}, best {best.score:.2f}'
+    of_best = best.score_words if best.verdict and best.verdict.standard_error else ''
+    return (
+        f'score {"none" if newest is None else f"{newest:.2f}"}, '
+        f'best {of_best or f"{best.score:.2f}"}'
+    )

@@ -2,7 +2,7 @@
 
 rows of a process so far -> told from all real rows (cross-fitting) -> score, standard error
     difference to the best beyond its error -> takes the lead
-    room for one more -> a new process, else the next batch for the two that lead
+    room for one more -> a new process, else a batch for the one of which that is worth most
 
 After Birattari et al., F-Race, 2002: several candidates are tried on a little each, and what is
 left is spent on those that may be best. One look at each would choose the luckiest.
@@ -10,7 +10,6 @@ left is spent on those that may be best. One look at each would choose the lucki
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +23,7 @@ from sdv_llmgan.discriminators.base import (
 )
 from sdv_llmgan.discriminators.panel import Panel, passes
 from sdv_llmgan.discriminators.separation import MAX_ROWS, Separation, cross_fitted
+from sdv_llmgan.loop.allocation import SPREAD, gains, shrunken
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.step import Step
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -33,7 +33,7 @@ from sdv_llmgan.table.schema import TableSchema
 ROOM = 4
 #: The lead changes hands where a difference exceeds so many of its standard errors: what costs
 #: least on average where rewrites are better, worse or neither (experiments/race.py).
-LEAST_ERRORS = 0.25
+LEAST_ERRORS = 0.1
 
 
 @dataclass
@@ -51,11 +51,6 @@ class Contender:
     steps: list[Step] = field(default_factory=list)
     verdicts: list[list[Verdict]] = field(default_factory=list)
     separation: Separation | None = None
-
-    @property
-    def mean(self) -> float:
-        """Signed score, in [-1, 1], lower is better."""
-        return math.inf if self.separation is None else self.separation.mean
 
     @property
     def is_real(self) -> bool:
@@ -111,15 +106,25 @@ class Race:
         """
         tried = len(self.contenders)
         again = sum(len(contender.steps) - 1 for contender in self.contenders)
-        # Of six batches four go to new processes and two to those that lead; so on from there.
+        # Of six batches four go to new processes and two to those tried; so on from there.
         room = min(ROOM, max(2, round(2 / 3 * (tried + again + steps_left))))
         return None if tried < room or 2 * again >= tried else self.again()
 
     def again(self) -> GenerationProcess | None:
-        """Of the two best processes the one that is known less; ``None``: there is none yet."""
-        best = sorted(self.contenders, key=lambda contender: contender.mean)[:2]
-        best.sort(key=lambda contender: (len(contender.steps), contender.mean))
-        return best[0].process if best else None
+        """The process of which one more batch is worth most; ``None``: there is none yet."""
+        if len(self.contenders) < 2:
+            return self.contenders[0].process if self.contenders else None
+        means, variances = self._known()
+        batches = np.array([len(contender.steps) for contender in self.contenders])
+        return self.contenders[int(np.argmax(gains(means, variances, batches)))].process
+
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of all contenders, and their squared errors."""
+        known = [contender.separation for contender in self.contenders if contender.separation]
+        errors = [one.standard_error for one in known]
+        # Before any process has two batches of verdicts, nothing is known of their scatter.
+        variances = [SPREAD**2 if error is None else error**2 for error in errors]
+        return np.array([one.mean for one in known]), np.array(variances)
 
     def _contender(self, process: GenerationProcess) -> Contender:
         for contender in self.contenders:
@@ -130,13 +135,15 @@ class Race:
 
     def _leader(self) -> Contender:
         """The best process: the one that led, unless another is better beyond the error."""
-        best = min(self.contenders, key=lambda contender: (not contender.is_real, contender.mean))
-        if self.leader is None or best.separation is None or self.leader.separation is None:
+        believed = dict(zip(map(id, self.contenders), shrunken(*self._known())[0], strict=True))
+        best = min(self.contenders, key=lambda one: (not one.is_real, believed[id(one)]))
+        leader = self.leader
+        if leader is None or best.is_real != leader.is_real:
             return best
-        if best.is_real != self.leader.is_real:
-            return best
-        difference, error = best.separation.less(self.leader.separation)
-        return best if difference < -LEAST_ERRORS * error else self.leader
+        if best.separation is None or leader.separation is None:
+            return leader
+        difference, error = best.separation.less(leader.separation)
+        return best if difference < -LEAST_ERRORS * error else leader
 
     def _judge(self, contender: Contender) -> None:
         """Give all steps of a process the verdict on all its rows."""

@@ -24,8 +24,8 @@ from sdv_llmgan.table.schema import TableSchema
 #: Columns and pairs that the model is told of, and rows of each kind.
 MOST_FINDINGS = 3
 MOST_ROWS = 3
-#: Columns and pairs that a first rule is about; each later one has so many more.
-MOST_TOPICS = 4
+#: Columns and pairs that a first rule is about, how many more a later one, and what there can be.
+FIRST_TOPICS, MORE_TOPICS, MOST_TOPICS = 4, 3, 40
 #: A model is not asked again after so many useless answers and none of use,
 MOST_REFUSED = 2
 #: and one process is written by rule after so many of the model's that did not take the lead.
@@ -57,7 +57,7 @@ class Rewriting:
         self.analyzer = AnalyzerDiscriminator()
         self.analyzer.start(training, schema, seed)
         self.schema = schema
-        self.refused = self.used = self.unhelpful = self.rules = self.leads = 0
+        self.refused = self.used = self.unhelpful = self.leads = 0
 
     def next(
         self, history: History, rng: np.random.Generator, examples: Sequence[Sequence[Any]]
@@ -95,7 +95,7 @@ class Rewriting:
         process = self._ruled(history, best)
         if process == best.process:
             return process, note or 'nothing new to say by rule'
-        self.rules, self.unhelpful = self.rules + 1, 0
+        self.unhelpful = 0
         return process, f'by rule: {reason}'
 
     def evidence(self, history: History) -> Evidence:
@@ -123,12 +123,17 @@ class Rewriting:
         )
 
     def _ruled(self, history: History, best: Step) -> GenerationProcess:
+        """A process by rule that was not tried; the best one where there is nothing new to say."""
         rows = _rows(history, best)
         if rows is None or best.process.detail == 'none':
             return best.process
-        most = MOST_TOPICS + 3 * self.rules
-        topics = [f.columns for f in self.analyzer.telling(rows, 2 * most) if f.columns]
-        return self.directions.write(best.process, list(dict.fromkeys(topics))[:most])
+        topics = list(dict.fromkeys(f.columns for f in self.analyzer.telling(rows, MOST_TOPICS)))
+        topics = [topic for topic in topics if topic]
+        for most in range(FIRST_TOPICS, len(topics) + MORE_TOPICS, MORE_TOPICS):
+            process = self.directions.write(best.process, topics[:most])
+            if not history.has_judged(process):
+                return process
+        return best.process
 
 
 def _rows(history: History, best: Step) -> pd.DataFrame | None:

@@ -24,6 +24,7 @@ from sdv_llmgan.formats.saved_json import (
     text,
     with_defaults,
 )
+from sdv_llmgan.process.changes import score_words
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.usage import Usage
 
@@ -81,6 +82,14 @@ class Step:
     def score(self) -> float | None:
         """The newest score, in [0, 1]; 0 is chance, lower is better."""
         return self.verdict.score if self.verdict else None
+
+    @property
+    def score_words(self) -> str:
+        """The newest score for a person to read, with its standard error where it is known."""
+        error = self.verdict.standard_error if self.verdict else None
+        if self.score is None or error is None or math.isnan(self.score):
+            return score_words(self.score)
+        return f'{self.score:.2f} ± {error:.2f}'
 
     def rewrite(self, process: GenerationProcess, note: str) -> None:
         """Try another process than the one that the step began with."""

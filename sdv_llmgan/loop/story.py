@@ -48,14 +48,16 @@ def tell(steps: Sequence[Step], records: Sequence[Step], stopped: str) -> str:
 def _opening(num_steps: int, best: int | None, stopped: str) -> str:
     said = plural(num_steps, 'step')
     said += f'; end of the fit: {escaped(stopped)}.' if stopped else '.'
-    said += ' Scores are in [0, 1]: 0 is chance, lower is better.'
+    said += (
+        ' Scores are in [0, 1]: 0 is chance, lower is better; behind ± stands the standard error.'
+    )
     return f'{said} {"No step was judged" if best is None else f"Step {best} is the best"}.'
 
 
 def _line(step: Step, number: int, best: int | None) -> list[object]:
     return [
         f'**{number}**' if number == best else number,
-        score_words(step.score),
+        step.score_words,
         score_words(step.first_score),
         step.accepted,
         sum(step.rejected.values()),

@@ -171,7 +171,8 @@ def _evidence(schema: TableSchema, evidence: Evidence) -> list[str]:
     lines = []
     if evidence.findings:
         lines += [
-            '# Where the rows written under the last directions differ most from the real ones',
+            '# Where rows written under the last directions differ most from real ones',
+            'Small differences may be chance.',
             *(f'- {finding}' for finding in evidence.findings),
             '',
         ]
