@@ -128,7 +128,10 @@ class LLMGAN:
         if self.optimizer is not None:
             asked = None if self.optimizer == RULES else self.optimizer
             by_rule = is_race or asked is None
-            self.rewriting = Rewriting(asked, training, schema, seed, by_rule=by_rule)
+            capped = self.fitted.view.pool is not None
+            self.rewriting = Rewriting(
+                asked, training, schema, seed, by_rule=by_rule, capped=capped
+            )
         self.go_on(callbacks)
 
     def go_on(self, callbacks: Sequence[Any] = ()) -> None:
@@ -139,7 +142,6 @@ class LLMGAN:
         """
         process, begun = self.fitted.process, len(self.history)
         num_rows = len(self.writer.examples.training)
-        planned = self.settings.planned_steps(num_rows)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stop('')
         started = time.monotonic()
@@ -152,13 +154,9 @@ class LLMGAN:
                         process = step.process
                     # Rewriting here, not at the end, pays for no process that nobody judges.
                     if self.history.has_judged(process):
-                        steps_left = planned - (len(self.history) - begun)
-                        step.rewrite(*self._next(process, steps_left, rng))
+                        step.rewrite(*self._next(process, begun, rng))
                     self._try_process(step, rows, rng)
-                    if self.race is None:
-                        self.history.add(step, self.discriminator)
-                    else:
-                        self.race.add(self.history, step)
+                    self._judge(step)
                 if tell_step(callbacks, step, self.history) or self._is_done(step, begun):
                     break
         except BudgetError as error:
@@ -215,6 +213,13 @@ class LLMGAN:
         learn_synthetic, held_out = _hold_out(synthetic, rng)
         step.keep_rows(synthetic, shown, real, held_out)
         self.discriminator.update(learn_real, learn_synthetic)
+
+    def _judge(self, step: Step) -> None:
+        """Add a step to the history, judged with those before it."""
+        if self.race is None:
+            self.history.add(step, self.discriminator)
+        else:
+            self.race.add(self.history, step)
 
     def sample(self, wanted: Wanted) -> pd.DataFrame:
         """Draw new rows, plain; see ``Rounds.sample``.
@@ -291,11 +296,13 @@ class LLMGAN:
         return True
 
     def _next(
-        self, process: GenerationProcess, steps_left: int, rng: np.random.Generator
+        self, process: GenerationProcess, begun: int, rng: np.random.Generator
     ) -> tuple[GenerationProcess, str]:
         """The process to try now, and a note; the optimizer may see real rows, SYNTHIA's X_sub."""
         if self.rewriting is None:
             return process, ''
+        planned = self.settings.planned_steps(len(self.writer.examples.training))
+        steps_left = planned - (len(self.history) - begun)
         again = self.race.turn(steps_left) if self.race else None
         if again is not None:
             return again, 'tried again'

@@ -52,6 +52,12 @@ class Contender:
     verdicts: list[list[Verdict]] = field(default_factory=list)
     separation: Separation | None = None
 
+    def judge(self, separation: Separation, verdict: Verdict) -> None:
+        """Take what all rows say, for every step; of the newest, score and note stay."""
+        self.separation = separation
+        for step in self.steps:
+            step.judge(verdict, is_first=step is self.steps[-1])
+
     @property
     def is_real(self) -> bool:
         """Whether the newest verdict says that its rows pass for real."""
@@ -90,8 +96,6 @@ class Race:
         ])
         contender.steps.append(step)
         self._judge(contender)
-        step.first_score = step.score
-        step.add_note('; '.join(one.note for one in contender.verdicts[-1] if one.note))
         history.append(step)
         leader = self._leader()
         if leader is not self.leader:
@@ -158,7 +162,7 @@ class Race:
             said = [verdicts[place] for verdicts in contender.verdicts]
             parts.append(Separation.of_verdicts(said, self._spread(place)))
             figures += said
-        separation = contender.separation = Separation.averaged(parts)
+        separation = Separation.averaged(parts)
         newest = contender.verdicts[-1]
         verdict = Verdict(
             separation.p_real[-len(tables[-1]) :],
@@ -171,8 +175,7 @@ class Race:
             '; '.join(one.note for one in newest if one.note),
             separation.standard_error,
         )
-        for step in contender.steps:
-            step.verdict = verdict
+        contender.judge(separation, verdict)
 
     def _spread(self, place: int) -> float | None:
         """Variance of one judge's score of a batch, within processes; ``None``: not known."""

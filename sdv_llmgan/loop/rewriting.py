@@ -41,6 +41,7 @@ class Rewriting:
         schema: Their columns.
         seed: Of the analyzer.
         by_rule: Whether rules take the place of a model that does not help.
+        capped: Whether only statistics of the rows may leave.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Rewriting:
         seed: int,
         *,
         by_rule: bool,
+        capped: bool = False,
     ) -> None:
         self.optimizer, self.by_rule = optimizer, by_rule
-        self.directions = Directions(training, schema)
+        self.directions, self.capped = Directions(training, schema, capped=capped), capped
         self.analyzer = AnalyzerDiscriminator()
         self.analyzer.start(training, schema, seed)
         self.schema = schema
@@ -105,8 +107,10 @@ class Rewriting:
         if rows is None or best is None or best.process.detail == 'none':
             return Evidence()
         findings = self.analyzer.telling(rows, MOST_FINDINGS)
-        caught, passed = self._extremes(history, best)
-        return Evidence(tuple(finding.text for finding in findings), caught, passed)
+        told = [finding.text for finding in findings]
+        if self.capped:  # the shares in findings are the real ones
+            told = self.directions.facts([one.columns for one in findings if one.columns])
+        return Evidence(tuple(told), *self._extremes(history, best))
 
     def _extremes(self, history: History, best: Step) -> tuple[list[list[Any]], list[list[Any]]]:
         """Rows that the classifier was surest of, and those that passed."""

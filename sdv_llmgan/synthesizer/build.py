@@ -191,7 +191,7 @@ def _expert(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], view:
         return Expert(None, knowledge, given.target, with_graph)
     if known == 'none' or (given.generation_process and given.generation_process.knowledge):
         return Expert(with_graph=with_graph)
-    asked = provider(given.optimizer_llm)
+    asked = provider(None if given.optimizer_llm == RULES else given.optimizer_llm)
     return Expert(asked if asked.is_expert else None, None, given.target, with_graph)
 
 
