@@ -148,7 +148,13 @@ def test_retries_count_against_the_budget(provider):
 def synthesizer(server, **settings):
     llm = OpenAIProvider('tiny', base_url=f'{server.url}/v1')
     return LLMGANSynthesizer(
-        visits_metadata(), llm=llm, max_batches=1, sampler='llm', reject_copies=False, **settings
+        visits_metadata(),
+        llm=llm,
+        max_batches=1,
+        sampler='llm',
+        reject_copies=False,
+        knowledge='none',
+        **settings,
     )
 
 

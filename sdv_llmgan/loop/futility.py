@@ -14,7 +14,7 @@ from sdv_llmgan.loop.choose_sampler import learned_by, training_set
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
-from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.samplers.distillation import Distillation
 
 #: More rows are futile where generated rows that count double have less than this share of the
 #: trust in real rows alone. After one batch a strong model has 0.49 and more on seven recorded
@@ -42,19 +42,11 @@ def why_futile(
     # One look after 1, 2, 4, ... batches: each takes seconds.
     if not settings.futility or not is_local or steps & (steps - 1):
         return ''
-    learned = learned_by(replace(fitted, process=process))
-    if learned.generated is None or not len(learned.generated.rows):
-        return ''
     training = training_set(fitted.view, settings, enforce_range=enforce_range)
-    alone = DistilledSampler.fit(
-        training, learned.causal_graphs[:1], knowledge=process.knowledge, quick=True
-    )
-    trust = alone.learning_from(learned.generated).trust
-    if trust is None:
+    trust = Distillation(training, learned_by(replace(fitted, process=process))).trust()
+    if trust is None or trust[1] >= LEAST_TRUST * trust[0]:
         return ''
-    real, double = float(trust.table[0]), float(trust.table[-1])
-    if double >= LEAST_TRUST * real:
-        return ''
+    real, double = trust
     return (
         'more rows of this model would add nothing (held-out real rows trust real rows alone '
         f'{real:.0%}, and {double:.0%} those learned from its rows as well)'

@@ -57,6 +57,23 @@ class Distillation:
             )
         return sampler
 
+    def trust(self) -> tuple[float, float] | None:
+        """How far held-out rows trust real rows alone, and generated ones that count double.
+
+        Each in [0, 1], by quick models, in the order of the first graph. ``None``: there are no
+        generated rows, or too many real ones to learn from others.
+        """
+        if self.learned.generated is None or not len(self.learned.generated.rows):
+            return None
+        alone = DistilledSampler.fit(
+            self.training,
+            self.learned.causal_graphs[:1],
+            knowledge=self.learned.process.knowledge,
+            quick=True,
+        )
+        trust = alone.learning_from(self.learned.generated).trust
+        return None if trust is None else (float(trust.table[0]), float(trust.table[-1]))
+
     def rows_of(self, part: pd.DataFrame, num_rows: int, *, quick: bool) -> pd.DataFrame:
         """Rows of a sampler of some real rows alone: generated ones were written after others.
 
