@@ -46,8 +46,14 @@ def main() -> None:
     print('\nGeneration process\n', synthesizer.get_generation_process(), sep='')
     quality = evaluate_quality(data, synthetic, metadata, verbose=False)
     diagnostic = run_diagnostic(data, synthetic, metadata, verbose=False)
+    info = synthesizer.get_info()
+    print(f'\nThe fit ended: {info["stopped"]}.\nRows were drawn by: {info["sampler"]}.')
     if arguments.llm == 'local':
-        print('\n(A model of 135M parameters rewrites badly; the loop keeps what scored best.)')
+        print(
+            '(The embedded model has 135M parameters: its rows are valid, but it knows little of '
+            'the census. One\nbatch tells, so no more is asked, and a sampler distilled from the '
+            'table draws. --llm names a stronger one.)'
+        )
     print(f'\nSDMetrics quality    {quality.get_score():.3f}   (1 is best)')
     print(f'SDMetrics diagnostic {diagnostic.get_score():.3f}   (1 is best)')
     print(f'Fit {fitted - started:.0f} s, {arguments.rows} rows in {sampled - fitted:.0f} s.')

@@ -244,7 +244,7 @@ def test_a_fit_stops_paying_where_more_rows_of_the_model_would_add_nothing():
     assert learned(knowing).get_info()['stopped'] == 'max_batches'
     early = learned(guessing)
     assert len(early.history) == 1
-    assert early.get_info()['stopped'].startswith('more rows of this model would add nothing (')
+    assert early.get_info()['stopped'].startswith('more rows of this model would add nothing: ')
     assert len(learned(guessing, futility=False).history) == 2
     assert len(learned(guessing, sampler='llm').history) == 2
 

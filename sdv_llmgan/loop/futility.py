@@ -48,6 +48,6 @@ def why_futile(
         return ''
     real, double = trust
     return (
-        'more rows of this model would add nothing (held-out real rows trust real rows alone '
-        f'{real:.0%}, and {double:.0%} those learned from its rows as well)'
+        'more rows of this model would add nothing: held-out real rows trust real rows alone '
+        f'{real:.0%}, and its rows {double:.0%}'
     )
