@@ -214,6 +214,13 @@ def test_the_question_holds_no_figure_of_the_table():
         assert figure not in said
 
 
+def test_no_stand_in_for_rare_values_is_asked_about():
+    table = bills(30).assign(ward=[*'AAAAAAAAAAAAAABBBBBBBBBBBBB', *'CDE'])
+    made = synthesizer(an_expert(), egress=EgressPolicy(rows=False))
+    question = made.preview(given(METADATA, table))[0].messages[-1].content
+    assert '- "ward": one of "A","B"\n' in question
+
+
 @pytest.mark.parametrize('egress', [None, EgressPolicy(rows=False)])
 def test_a_preview_shows_the_questions_before_the_rows_and_no_row_in_them(egress):
     preview = synthesizer(an_expert(), egress=egress).preview(given(METADATA, bills(30)))

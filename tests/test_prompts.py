@@ -20,6 +20,7 @@ from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Message
+from sdv_llmgan.roles.expert import WORDINGS, expert_messages
 from sdv_llmgan.roles.prompts import (
     discriminator_messages,
     generator_messages,
@@ -75,6 +76,17 @@ def test_generator_prompt_with_begun_rows_and_rules(row_format):
     begun = [['north', 1], ['south', 3]]
     messages = generator_messages(ruled, schema, rows, 2, row_format, begun)
     assert_golden(f'generator_begun_{row_format}', messages)
+
+
+def test_expert_prompt():
+    table = TABLE.assign(beds=[2, 3, 4] * 10, pulse=np.geomspace(0.0106, 185.7, 30).round(3))
+    metadata = visits_metadata().to_dict()
+    metadata['tables']['visits']['columns'] |= {
+        name: {'sdtype': 'numerical'} for name in ('beds', 'pulse')
+    }
+    schema = TableSchema.from_sdv(Metadata.load_from_dict(metadata), table)
+    process = GenerationProcess('Admissions to a small hospital in 2024.', schema, CausalGraph())
+    assert_golden('expert', expert_messages(process, WORDINGS[0], 'pressure'))
 
 
 def told_under(policy: EgressPolicy | None, **settings: object) -> list[str]:

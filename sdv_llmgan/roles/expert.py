@@ -31,7 +31,14 @@ from sdv_llmgan.process.knowledge import (
     Typical,
 )
 from sdv_llmgan.providers.base import Message, Provider, Request
-from sdv_llmgan.table.column import MetadataDetail, closed_object, enum, quote
+from sdv_llmgan.table.column import (
+    NO_SUMMARY,
+    Column,
+    MetadataDetail,
+    closed_object,
+    enum,
+    quote,
+)
 from sdv_llmgan.table.rows import read_leniently
 from sdv_llmgan.table.schema import TableSchema
 
@@ -146,12 +153,9 @@ def expert_messages(
         wording: The question.
         target: The column that matters most, if there is one.
     """
-    columns = (
-        replace(column, minimum=None, maximum=None, shares=(), examples=())
-        for column in process.schema
-    )
+    columns = [_without_figures(column) for column in process.schema if column.kind != 'text']
     detail: MetadataDetail = 'none' if process.detail == 'none' else 'schema'
-    most = EFFECTS_PER_COLUMN * len(process.schema.columns)
+    most = EFFECTS_PER_COLUMN * len(columns)
     lines = [
         *(['# The data', process.context, ''] if process.context else []),
         '# Columns',
@@ -180,6 +184,14 @@ def expert_messages(
         'values go together, which never do.',
     ]
     return Message('system', EXPERT_ROLE), Message('user', '\n'.join(lines))
+
+
+def _without_figures(column: Column) -> Column:
+    """A column as anybody could describe it who has not seen its values; categories are names."""
+    nothing = {'minimum': None, 'maximum': None, 'shares': (), 'examples': (), 'missing': 0.0}
+    said = sorted((one for one in column.categories if one != column.unsaid), key=str)
+    changes = {**NO_SUMMARY, **nothing, 'categories': tuple(said), 'unsaid': ''}
+    return replace(column, **changes)
 
 
 def knowledge_schema(names: Sequence[str]) -> dict[str, Any]:
