@@ -75,7 +75,7 @@ def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
     assert (real['copied_rows'] == 1).all()
     assert (real['dcr_share'] == 1).all()
     usage = results[results['synthesizer'] == names[-1]]
-    assert (usage['calls'] >= 5).all()
+    assert (usage['calls'] >= 2).all()
     assert (usage['prompt_tokens'] > 0).all()
     assert (results['fit_seconds'] >= 0).all()
 

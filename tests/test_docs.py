@@ -83,7 +83,7 @@ def test_conditional_sampling():
 
 def test_a_preview_shows_what_the_policy_lets_through():
     preview = pages.run(pages.ROOT / 'docs' / 'privacy.md')['preview']
-    prompt = preview[0].messages[1].content
+    prompt = preview[-1].messages[1].content
     assert '"age": one of "under ' in prompt
     assert '"occupation": one of "v1" (' in prompt
     assert 'Income' not in prompt

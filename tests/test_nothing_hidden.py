@@ -31,12 +31,14 @@ from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import random_json
+from sdv_llmgan.roles.expert import expert_messages
 from sdv_llmgan.roles.prompts import (
     discriminator_messages,
     generator_messages,
     interpreter_messages,
     optimizer_messages,
 )
+from sdv_llmgan.roles.tried import Tried
 from sdv_llmgan.table.column import Column, dump, quote
 from sdv_llmgan.table.rows import parse_rows
 from sdv_llmgan.table.schema import TableSchema
@@ -121,7 +123,8 @@ def test_no_message_of_any_request_hides_anything(text):
     sent = [
         *generator_messages(process, process.schema, rows, 2, 'objects', [[text]]),
         *generator_messages(process, process.schema, rows, 2, 'arrays'),
-        *optimizer_messages([(process, 0.2, 0.6)], 500, feedback=text, examples=rows),
+        *optimizer_messages([Tried(process, 0.2, 0.6)], 500, feedback=text, examples=rows),
+        *expert_messages(process, text, None),
         *discriminator_messages(process.schema, rows, rows, text, 'full'),
         *interpreter_messages(process.schema, text, text),
     ]

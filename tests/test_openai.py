@@ -477,6 +477,8 @@ def test_rows_as_arrays_go_through_structured_output(monkeypatch, caplog):
             max_batches=1,
             sampler='llm',
             row_format='arrays',
+            examples_per_call=5,
+            rows_per_example=4,
             reject_copies=False,
             knowledge='none',
         )
@@ -514,6 +516,7 @@ def test_each_role_asks_its_own_server():
             max_batches=3,
             sampler='llm',
             rows_per_example=1,
+            search='trajectory',
         )
         sdv_lines.fit(synthesizer, visits(20))
     usage = synthesizer.get_usage()
