@@ -285,10 +285,10 @@ def test_a_packed_answer_is_read(encoding, pack, provider, vendor):
 @pytest.mark.parametrize(
     ('encoding', 'body'),
     [
-        ('gzip', gzip.compress(b'{"a": 1}')[:-9]),
+        ('gzip', gzip.compress(b'{"a": 1}', mtime=0)[:-9]),
         ('gzip', b'{"a": 1}'),
         ('br', b'{"a": 1}'),
-        ('gzip, gzip', gzip.compress(gzip.compress(b'{}'))),
+        ('gzip, gzip', gzip.compress(gzip.compress(b'{}', mtime=0), mtime=0)),
     ],
     ids=['cut off', 'not packed', 'not asked for', 'twice'],
 )
