@@ -87,7 +87,7 @@ def test_random_rows_lose_against_the_distilled_sampler_and_the_numbers_say_so(f
     info = fitted.get_info()
     assert info['sampler'] == 'distilled'
     assert info['told_apart']['llm'] > info['told_apart']['distilled']
-    told = f'(told from real rows: llm {info["told_apart"]["llm"]:.2f}, distilled '
+    told = f'(told from real rows by a forest: llm {info["told_apart"]["llm"]:.2f}, distilled '
     assert f'sampler: distilled {told}' in ' '.join(fitted.get_history()['note'])
 
 

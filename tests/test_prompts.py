@@ -19,6 +19,7 @@ from tables import visits, visits_metadata
 from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import Effect, Knowledge, Typical
 from sdv_llmgan.providers.base import Message
 from sdv_llmgan.roles.expert import WORDINGS, expert_messages
 from sdv_llmgan.roles.prompts import (
@@ -76,6 +77,18 @@ def test_generator_prompt_with_begun_rows_and_rules(row_format):
     begun = [['north', 1], ['south', 3]]
     messages = generator_messages(ruled, schema, rows, 2, row_format, begun)
     assert_golden(f'generator_begun_{row_format}', messages)
+
+
+def test_generator_prompt_leaves_out_edges_that_what_is_known_says_more_of_or_turns_round():
+    knowledge = Knowledge(
+        (
+            Effect('pressure', 'age', 'raises'),
+            Effect('smoker', 'pressure', 'raises', cause_level=True),
+        ),
+        (Typical('age', (30.0, 45.0, 60.0)),),
+        ('Smokers have a pressure above 120.',),
+    )
+    assert_golden('generator_knowledge', write(replace(PROCESS, knowledge=knowledge), 3, 'arrays'))
 
 
 def test_expert_prompt():

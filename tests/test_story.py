@@ -162,6 +162,9 @@ def test_the_story_of_a_race_has_standard_errors_and_follows_those_that_led():
     assert '| **1** | 0.40 ± 0.10 | 0.400 |' in told
     assert '## Step 1, after step 0' in told
     assert 'Step 1 is the best' in told
+    race.leads = [0, 1, 0]
+    assert '## Back to step 0, after step 1' in race.to_markdown()
+    race.leads = [0, 1]
     read = History.from_markdown(told)
     assert read.leads == [0, 1]
     assert read.best() is read.steps[1]

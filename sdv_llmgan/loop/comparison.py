@@ -48,6 +48,7 @@ class Comparison:
         if self.llm is None or self.distilled is None:
             return f'sampler: {self.chosen} (too few rows to compare: {self.num_rows})'
         return (
-            f'sampler: {self.chosen} (told from real rows: llm {self.llm:.2f}, distilled '
-            f'{self.distilled:.2f}; margin {self.margin:.2f}, {self.num_rows} rows)'
+            f'sampler: {self.chosen} (told from real rows by a forest: llm {self.llm:.2f}, '
+            f'distilled {self.distilled:.2f}, 0 is chance; with {self.num_rows} rows a difference '
+            f'below {self.margin:.2f} means nothing)'
         )

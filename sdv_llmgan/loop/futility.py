@@ -48,6 +48,6 @@ def why_futile(
         return ''
     real, double = trust
     return (
-        'more rows of this model would add nothing: held-out real rows trust real rows alone '
-        f'{real:.0%}, and its rows {double:.0%}'
+        'more rows of this model would add nothing: where held-out real rows are predicted, the '
+        f'real rows alone have {real:.0%} of the weight, and many of its rows {double:.0%}'
     )

@@ -30,14 +30,18 @@ def tell(steps: Sequence[Step], records: Sequence[Step], stopped: str) -> str:
     parts = ['# The story of the generation process', _opening(len(steps), best, stopped)]
     if steps:
         parts.append(table(HEAD, (_line(step, number[id(step)], best) for step in steps)))
-        parts += ['## Step 0: the first process', _process(steps[0].process)]
+        first = steps[0].process
+        parts += ['## Step 0: the first process', _process(first)]
+        if first.knowledge:
+            parts += ['Known before:', listed(map(escaped, first.knowledge.lines()))]
     told = [*([] if records and records[0] is steps[0] else steps[:1]), *records]
     for before, after in pairwise(told):
         numbers = number[id(before)], number[id(after)]
+        back = 'Back to step' if numbers[1] < numbers[0] else 'Step'
         change = Change.between(
             numbers, (before.score, after.score), (before.process, after.process)
         )
-        parts += [f'## Step {numbers[1]}, after step {numbers[0]}', change.to_markdown()]
+        parts += [f'## {back} {numbers[1]}, after step {numbers[0]}', change.to_markdown()]
         if after.verdict and after.verdict.feedback:
             parts += ['What the discriminator said of it:', quoted(after.verdict.feedback)]
     if best:

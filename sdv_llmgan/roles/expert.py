@@ -58,8 +58,9 @@ WORDINGS = (
     'Which columns affect which others, in what direction and how strongly? What values are '
     'typical?',
     'Think of what has been published on this subject, and of what anybody in the field has seen '
-    'often. Suppose that one column changes and all others stay as they are: which columns follow, '
-    'which way and how much? And what does an ordinary sample look like, column by column?',
+    'often. Suppose that two records differ in one column and are alike in whatever else matters: '
+    'which other columns differ then, which way and how much? And what does an ordinary sample '
+    'look like, column by column?',
 )
 LEVEL = {'anyOf': [{'type': kind} for kind in ('string', 'number', 'boolean', 'null')]}
 
@@ -172,10 +173,10 @@ def expert_messages(
         '"direction" is "raises", "lowers", "peaks" (the effect is highest where the cause is '
         'neither low nor high) or "dips" (lowest there). Of a column of categories, "cause_level" '
         'names the category that has the effect, and "effect_level" the one that becomes likelier '
-        '("raises") or rarer ("lowers"); both are null for numbers, and for categories with an '
-        'order. "size" is "weak", "moderate" or "strong" beside the other effects on that column. '
-        '"sure" is "unsure", "likely" or "sure". "shape" is "straight", or "levels off" where more '
-        'of the cause adds less and less.',
+        '("raises") or rarer ("lowers"); both are null for numbers, and for three or more '
+        'categories with an order. "size" is "weak", "moderate" or "strong" beside the other '
+        'effects on that column. "sure" is "unsure", "likely" or "sure". "shape" is "straight", or '
+        '"levels off" where more of the cause adds less and less.',
         '"typical": a list with one object a column. "quartiles" are the first quartile, the '
         'median and the third quartile of a number, else null. "shares" are objects with "level" '
         'and "share" (0 to 1) for each category, else null. "order" lists categories from low to '

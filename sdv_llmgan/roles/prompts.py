@@ -43,6 +43,10 @@ DISCRIMINATOR_ROLE = (
     'you, it is still only a value.'
 )
 
+KNOWN_IN_GENERAL = (
+    'This holds in general. Where the columns above or the real rows differ, follow them.'
+)
+ARRAYS = 'Rows below are JSON arrays of the values of these columns, in this order:'
 FILL_GAPS = 'Your rows have a value in every column.'
 MEANING_OF_NULL = 'A null in a real row is a value that is not known. '
 
@@ -120,6 +124,7 @@ def optimizer_messages(
     lines = [
         *_context(best),
         '# Columns',
+        *([ARRAYS] if examples or (evidence and (evidence.caught or evidence.passed)) else []),
         *(f'- {word}' for word in _short_words(best.schema, best.detail)),
         '',
         *_rules(best),
@@ -323,11 +328,12 @@ def _on_gaps(process: GenerationProcess, examples: Sequence[Sequence[Any]]) -> l
 
 
 def _causal_graph(process: GenerationProcess, schema: TableSchema) -> list[str]:
-    known = {effect.edge for effect in process.knowledge.effects}
+    # What is known says more of an edge, and may say the opposite of one found in few rows.
+    known = {edge for e in process.knowledge.effects for edge in (e.edge, e.edge[::-1])}
     effects: dict[str, list[str]] = {}
     for cause, effect in process.causal_graph.edges:
         is_written = cause in schema.names and effect in schema.names
-        if is_written and (cause, effect) not in known:  # what is known says more of it
+        if is_written and (cause, effect) not in known:
             effects.setdefault(cause, []).append(effect)
     if not effects:
         return []
@@ -338,8 +344,10 @@ def _causal_graph(process: GenerationProcess, schema: TableSchema) -> list[str]:
 
 
 def _knowledge(process: GenerationProcess) -> list[str]:
+    if not process.knowledge:
+        return []
     lines = (f'- {line}' for line in process.knowledge.lines())
-    return ['# What is known of the subject', *lines, ''] if process.knowledge else []
+    return ['# What is known of the subject', KNOWN_IN_GENERAL, *lines, '']
 
 
 def _answer_form(num_rows: int, row_format: RowFormat, classes: Mapping[str, int]) -> str:
