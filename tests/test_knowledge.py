@@ -17,6 +17,8 @@ from sdv_llmgan.process import CausalGraph, Effect, Knowledge, Typical
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.roles.expert import Expert, agreed, expert_messages, read_knowledge
+from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
+from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.schema import TableSchema
@@ -304,3 +306,37 @@ def test_what_is_known_helps_where_rows_are_few_and_what_is_wrong_changes_nothin
 
 def test_an_expert_of_whom_nothing_is_wanted_leaves_a_process_as_it_is():
     assert Expert().inform(process(), 0) == (process(), '')
+
+
+@pytest.mark.parametrize(
+    'useless',
+    [
+        {'effects': [{'effect': 'charges', 'direction': 'raises', 'cause_level': 'yes'}]},
+        {'typical': [{'column': 'ward', 'shares': [{'category': 'A', 'share': 0.5}]}]},
+        {'typical': [{'shares': [{'level': 'A', 'share': 0.5}]}]},
+    ],
+)
+def test_an_entry_without_its_keys_costs_that_entry_only(useless):
+    reply = {'rules': ['Children do not smoke.'], **useless}
+    assert read_knowledge(reply, SCHEMA) == (Knowledge(rules=('Children do not smoke.',)), 1)
+
+
+def test_what_is_known_of_a_range_is_not_taken_for_the_numbers_in_it():
+    table = bills(60)
+    training = TrainingSet(TableSchema.learned(table, {}).to_plain(table), SCHEMA, 0)
+    coding = CodedRows.of(training, Knowledge()).coding
+    of_range = Knowledge((Effect('age', 'charges', 'raises', cause_level='under 30'),))
+    assert Index.of(Knowledge((AGE,)), coding, 'charges', ['age']) is not None
+    assert Index.of(of_range, coding, 'charges', ['age']) is None
+    assert Index.of(of_range, coding, 'age', ['charges']) is None
+
+
+def test_the_graph_of_a_process_that_is_given_stays_when_another_one_could_be_asked_for():
+    given_graph = CausalGraph.from_edges([('ward', 'charges')])
+    former = GenerationProcess('Bills.', SCHEMA, given_graph, knowledge=KNOWN)
+    for knowledge in ('ask', KNOWN):
+        made = synthesizer(
+            an_expert(), generation_process=former, causal_graph='ask', knowledge=knowledge
+        )
+        fit(made, bills(30))
+        assert made.get_generation_process().causal_graph == given_graph

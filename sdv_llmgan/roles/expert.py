@@ -242,7 +242,7 @@ def read_knowledge(reply: Json, schema: TableSchema) -> tuple[Knowledge, int]:
             given += 1
             try:
                 one = Knowledge.from_dict({part: [_with_levels(entry, schema)]})
-            except (ValueError, TypeError, AttributeError):
+            except (ValueError, TypeError, AttributeError, KeyError):
                 continue
             read = read.merged(one)
     found = reply.get('rules')

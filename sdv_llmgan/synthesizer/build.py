@@ -184,7 +184,9 @@ def _optimizer(
 
 
 def _expert(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], view: View) -> Expert:
-    with_graph, known = given.causal_graph == 'ask', given.knowledge
+    # A process that is given has the graph to begin with.
+    with_graph = given.causal_graph == 'ask' and given.generation_process is None
+    known = given.knowledge
     if not isinstance(known, str):
         knowledge = known if isinstance(known, Knowledge) else Knowledge.from_dict(known)
         knowledge.check(view.whole)

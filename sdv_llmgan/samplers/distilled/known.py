@@ -96,10 +96,12 @@ def _term(
     bend = {'raises': 0, 'lowers': 0, 'peaks': -1, 'dips': 1}[effect.direction]
     if bend and not forwards:  # a value in the middle says nothing of which side it came from
         return None
-    if own_level is not None and not isinstance(coding.codings[name], LevelCoding):
+    # Levels that models see in the place of numbers, as under an egress policy, are not known here.
+    ends = (name, own_level), (other, other_level)
+    if any(level is not None and not _has_levels(coding, column) for column, level in ends):
         return None
     outputs = _by_level(knowledge, coding, name, own_level)
-    if isinstance(coding.codings[other], LevelCoding):
+    if _has_levels(coding, other):
         used, weights = places, _of_levels(knowledge, coding, other, other_level)
         bend = 0
     else:
@@ -108,6 +110,10 @@ def _term(
         weights = np.ones(1)
     sign = -1.0 if effect.direction == 'lowers' else 1.0
     return Term(used, weights, bend, sign * effect.strength * outputs)
+
+
+def _has_levels(coding: TableCoding, name: str) -> bool:
+    return isinstance(coding.codings[name], LevelCoding)
 
 
 def _by_level(knowledge: Knowledge, coding: TableCoding, name: str, level: object) -> Floats:
