@@ -686,3 +686,58 @@ def test_the_target_may_leave_as_ranges_or_stand_ins():
     for target in ('salary', 'clinic'):
         made = scripted(MIXED, target=target, example_selection='stratified')
         assert len(made.preview(sdv_lines.given(metadata(), TABLE))) == 4
+
+
+LOPSIDED = pd.DataFrame({
+    'dose': [float(number % 17) + 0.5 for number in range(200)],
+    'smoker': [number == 100 for number in range(200)],
+    'ward': ['A' if number % 40 else 'B' for number in range(200)],
+})
+LOPSIDED_METADATA = Metadata.load_from_dict({
+    'tables': {
+        'wards': {
+            'columns': {
+                'dose': {'sdtype': 'numerical'},
+                'smoker': {'sdtype': 'boolean'},
+                'ward': {'sdtype': 'categorical'},
+            }
+        }
+    }
+})
+
+
+@pytest.mark.parametrize(
+    ('columns', 'target'),
+    [({}, 'smoker'), ({}, 'ward'), ({'ward': 'pseudonymize'}, 'ward')],
+)
+def test_a_class_whose_share_is_rounded_to_nothing_is_not_left_out_of_what_is_asked_for(
+    columns, target
+):
+    made = LLMGANSynthesizer(
+        LOPSIDED_METADATA,
+        llm=ScriptedProvider(),
+        egress=EgressPolicy(columns, rows=False),
+        target=target,
+    )
+    prompt = made.preview(sdv_lines.given(LOPSIDED_METADATA, LOPSIDED))[0].messages[-1].content
+    assert re.search(r'\nWrite \d+ new rows as JSON', prompt)
+
+
+def test_a_truth_value_that_few_rows_have_is_still_written_where_only_statistics_leave():
+    made = LLMGANSynthesizer(
+        LOPSIDED_METADATA, llm=ScriptedProvider(), egress=EgressPolicy(rows=False)
+    )
+    prompt = made.preview(sdv_lines.given(LOPSIDED_METADATA, LOPSIDED))[0].messages[-1].content
+    assert '"smoker": true (0%) or false\n' in prompt
+
+
+def test_shares_of_ranges_are_rounded_where_only_statistics_leave():
+    made = LLMGANSynthesizer(
+        LOPSIDED_METADATA,
+        llm=ScriptedProvider(),
+        egress=EgressPolicy({'dose': 'bucket'}, rows=False),
+    )
+    prompt = made.preview(sdv_lines.given(LOPSIDED_METADATA, LOPSIDED))[0].messages[-1].content
+    shares = re.findall(r'\((\d+)%\)', prompt.partition('"dose": ')[2].partition('\n')[0])
+    assert len(shares) > 2
+    assert {int(share) % 5 for share in shares} == {0}

@@ -88,9 +88,13 @@ class ColumnView:
         return replace(shown, column=replace(shown.column, shares=tuple(shares)))
 
     @classmethod
-    def buckets(cls, column: Column, values: pd.Series) -> ColumnView:
+    def buckets(cls, column: Column, values: pd.Series, *, capped: bool) -> ColumnView:
         """A column of numbers or dates as ranges with round edges."""
-        return cls._of_meanings(column, values, ranges(values, column))
+        shown = cls._of_meanings(column, values, ranges(values, column))
+        if not capped:
+            return shown
+        shares = tuple(map(rounded_share, shown.column.shares))
+        return replace(shown, column=replace(shown.column, shares=shares))
 
     @classmethod
     def _of_meanings(
@@ -200,7 +204,7 @@ def _rounded(column: Column, values: pd.Series) -> Column:
         low, high = beyond(float(column.min_length), float(column.max_length), 1.0)
         return replace(column, min_length=max(0, int(low)), max_length=int(high), coarse=True)
     if column.kind == 'boolean':
-        return replace(column, shares=tuple(map(rounded_share, column.shares)))
+        return replace(column, shares=tuple(map(rounded_share, column.shares)), coarse=True)
     if column.minimum is None:
         return column
     ends: Any = [column.minimum, column.maximum]

@@ -244,7 +244,7 @@ def _show(
 ) -> ColumnView:
     column, values = schema[name], training[name]
     if treatment == 'bucket':
-        return ColumnView.buckets(column, values)
+        return ColumnView.buckets(column, values, capped=not policy.is_open)
     if treatment == 'pseudonymize':
         # Who knows the categories and the code, but not the table, cannot draw the same numbers.
         hashed = pd.util.hash_pandas_object(training.astype(str), index=False).to_numpy()

@@ -25,11 +25,13 @@ def class_counts(column: Column, num_rows: int, rng: np.random.Generator) -> dic
 
     Returns:
         Counts by class as JSON value, ``num_rows`` in all; empty where the column has no classes,
-        or a condition restricts it.
+        a condition restricts it, or the share of one is told as 0.
     """
     shares = _shares(column)
     total = sum(shares.values())
-    if column.only is not None or not total or not 2 <= len(shares) <= MOST_CLASSES:
+    if column.only is not None or not 2 <= len(shares) <= MOST_CLASSES:
+        return {}
+    if not all(shares.values()):  # rounded to nothing; such a class would never be asked for
         return {}
     edges = np.cumsum([0.0, *shares.values()]) / total
     edges[-1] = 1.0

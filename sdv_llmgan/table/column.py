@@ -228,7 +228,8 @@ class Column:
         if self.kind == 'categorical':
             return to_json(self.categories[0]) if len(self.categories) == 1 else None
         if self.kind == 'boolean':
-            return bool(self.shares[0]) if self.shares in ((0.0,), (1.0,)) else None
+            is_known = self.shares in ((0.0,), (1.0,)) and not self.coarse  # not rounded to it
+            return bool(self.shares[0]) if is_known else None
         return self.minimum if self.minimum == self.maximum else None
 
     @property
