@@ -741,3 +741,17 @@ def test_shares_of_ranges_are_rounded_where_only_statistics_leave():
     shares = re.findall(r'\((\d+)%\)', prompt.partition('"dose": ')[2].partition('\n')[0])
     assert len(shares) > 2
     assert {int(share) % 5 for share in shares} == {0}
+
+
+def test_a_constant_number_is_no_trouble_where_only_statistics_leave():
+    made = LLMGANSynthesizer(
+        LOPSIDED_METADATA,
+        llm=ScriptedProvider(),
+        egress=EgressPolicy(rows=False),
+        discriminator=['logistic', 'analyzer'],
+        batch_size=20,
+        max_batches=2,
+        sampler='llm',
+    )
+    sdv_lines.fit(made, LOPSIDED.assign(dose=2.5))
+    assert set(sdv_lines.sample(made, 5)['dose']) == {2.5}

@@ -54,7 +54,9 @@ def _around_date(value: pd.Timestamp, gap: float) -> tuple[pd.Timestamp, pd.Time
 
 
 def nearest(value: Point, gap: float | pd.Timedelta) -> Point:
-    """The round value nearest to one; see ``around``."""
+    """The round value nearest to one; see ``around``. With a gap of 0 it is the value itself."""
+    if not gap:
+        return value
     below, above = around(value, gap)
     return below if value - below <= above - value else above
 
