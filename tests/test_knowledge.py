@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from sdv.metadata import Metadata
 from sdv_lines import fit, given, sample
 
-from sdv_llmgan import EgressPolicy, GenerationProcess, LLMGANSynthesizer
+from sdv_llmgan import Budget, EgressPolicy, GenerationProcess, LLMGANSynthesizer
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.step import Step
 from sdv_llmgan.process import CausalGraph, Effect, Knowledge, Typical
@@ -340,3 +341,16 @@ def test_the_graph_of_a_process_that_is_given_stays_when_another_one_could_be_as
         )
         fit(made, bills(30))
         assert made.get_generation_process().causal_graph == given_graph
+
+
+def test_a_process_that_is_set_before_the_first_step_keeps_what_it_knows():
+    llm = an_expert()
+    made = synthesizer(llm, budget=Budget(max_calls=2), sampler='llm')
+    with pytest.warns(UserWarning, match='ended in step 1'):
+        fit(made, bills(30))
+    known = made.get_generation_process()
+    made.set_generation_process(replace(known, knowledge=Knowledge((AGE,))))
+    made.budget = None
+    made.continue_fit()
+    assert made.get_generation_process().knowledge == Knowledge((AGE,))
+    assert [request.role for request in llm.requests].count('expert') == 2

@@ -40,8 +40,8 @@ def fitted(policy: EgressPolicy | None = None, **arguments: object) -> LLMGANSyn
         metadata,
         llm=ScriptedProvider(),
         egress=policy,
-        **{'max_batches': 1, 'sampler': 'llm', 'reject_copies': False},
-        **{'causal_graph': 'none', **arguments},
+        **{'max_batches': 1, 'sampler': 'llm', 'reject_copies': False, 'causal_graph': 'none'}
+        | arguments,
     )
     sdv_lines.fit(made, TABLE)
     return made
@@ -128,3 +128,18 @@ def test_a_column_has_the_same_key_in_whatever_order_it_is_written():
     told = [{line for line in some if ' = ' in line} for some in lines]
     assert told[0] == told[1]
     assert {line[:15] for line in told[0]} == {'- f = "illness"', '- g = "days": w'}
+
+
+def test_no_stand_in_for_what_is_not_told_stands_in_the_rows_of_any_role():
+    made = fitted(
+        EgressPolicy(max_rows=40),
+        discriminator=['llm', 'logistic'],
+        search='trajectory',
+        optimizer_examples=40,
+        max_batches=2,
+        batch_size=40,
+    )
+    asked = {request.role: request.messages[-1].content for request in made.llm.requests}
+    assert {'optimizer', 'discriminator'} <= set(asked)
+    for role, prompt in asked.items():
+        assert '(another value)' not in prompt, role

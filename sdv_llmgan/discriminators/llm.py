@@ -133,7 +133,7 @@ class LLMDiscriminator(AnalyzerDiscriminator):
 
     def _bounded(self, table: pd.DataFrame) -> list[list[Any]]:
         """Rows as JSON values, as many as fit into ``MAX_SAMPLE_LENGTH``, at least one."""
-        rows = self.schema.to_json_rows(table)
+        rows = self.schema.filled().to_json_rows(table)
         lengths = np.cumsum([len(dump(row)) for row in rows])
         return rows[: max(1, int((lengths <= MAX_SAMPLE_LENGTH).sum()))]
 

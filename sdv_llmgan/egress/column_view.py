@@ -204,7 +204,8 @@ def _rounded(column: Column, values: pd.Series) -> Column:
         low, high = beyond(float(column.min_length), float(column.max_length), 1.0)
         return replace(column, min_length=max(0, int(low)), max_length=int(high), coarse=True)
     if column.kind == 'boolean':
-        return replace(column, shares=tuple(map(rounded_share, column.shares)), coarse=True)
+        shares = tuple(map(rounded_share, column.shares))
+        return replace(column, shares=shares, coarse=column.constant is None)
     if column.minimum is None:
         return column
     ends: Any = [column.minimum, column.maximum]

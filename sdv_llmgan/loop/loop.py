@@ -309,7 +309,7 @@ class LLMGAN:
         examples = []
         if self.settings.optimizer_examples:
             rows = self.writer.examples.sample(self.settings.optimizer_examples, rng)
-            examples = process.schema.to_json_rows(rows)
+            examples = process.schema.filled().to_json_rows(rows)
         written, note = self.rewriting.next(self.history, rng, examples)
         if self.race and self.history.has_judged(written):
             return self.race.again() or written, 'tried again'

@@ -122,7 +122,7 @@ class Rewriting:
         order = np.argsort(p_real, kind='stable')
         most = min(MOST_ROWS, len(order) // 2)
         return tuple(  # type: ignore[return-value]
-            self.schema.to_json_rows(best.synthetic.iloc[places])
+            self.schema.filled().to_json_rows(best.synthetic.iloc[places])
             for places in (order[:most], order[::-1][:most])
         )
 

@@ -84,13 +84,13 @@ class Expert:
     def inform(self, process: GenerationProcess, seed: int) -> tuple[GenerationProcess, str]:
         """The process with what is known of its columns, and a note; empty: no model was asked.
 
-        A process keeps what it knows where there is nobody to ask. Arguments and errors are those
-        of ``ask``.
+        A process keeps what it knows already, unless the user says otherwise. Arguments and errors
+        are those of ``ask``.
         """
         note = ''
         if self.given is not None:
             process = replace(process, knowledge=self.given.within(process.schema))
-        elif self.provider is not None:
+        elif self.provider is not None and not process.knowledge:
             knowledge, note = self.ask(self.provider, process, seed)
             process = replace(process, knowledge=knowledge)
         if self.with_graph and process.knowledge.effects:
