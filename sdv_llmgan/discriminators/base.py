@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,17 +157,26 @@ class Discriminator(ABC):
             (n_repeats, n_real), and for each synthetic one.
         """
         p_real = (np.empty(folds[0].shape), np.empty(folds[1].shape))
-        for repeat, numbers in enumerate(zip(*folds, strict=True)):
-            for fold in range(int(numbers[0].max()) + 1):
-                held = [places == fold for places in numbers]
-                self.start(training, schema, seed)
-                self.update(*(table[~out] for table, out in zip(rows, held, strict=True)))
-                real, synthetic = (table[out] for table, out in zip(rows, held, strict=True))
-                # A verdict has probabilities of the rows that are called synthetic only.
-                judged = verdict_of(self, real, pd.concat([real, synthetic])).p_real
-                p_real[0][repeat, held[0]] = judged[: len(real)]
-                p_real[1][repeat, held[1]] = judged[len(real) :]
+        for repeat, held in held_out(folds):
+            self.start(training, schema, seed)
+            self.update(*(table[~out] for table, out in zip(rows, held, strict=True)))
+            real, synthetic = (table[out] for table, out in zip(rows, held, strict=True))
+            # A verdict has probabilities of the rows that are called synthetic only.
+            judged = verdict_of(self, real, pd.concat([real, synthetic])).p_real
+            p_real[0][repeat, held[0]] = judged[: len(real)]
+            p_real[1][repeat, held[1]] = judged[len(real) :]
         return p_real
+
+
+def held_out(folds: tuple[np.ndarray, np.ndarray]) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Each fold of each repeat: which repeat, and which real and synthetic rows are held out.
+
+    Args:
+        folds: See ``Discriminator.cross_fit``.
+    """
+    for repeat, numbers in enumerate(zip(*folds, strict=True)):
+        for fold in range(int(numbers[0].max()) + 1):
+            yield repeat, [places == fold for places in numbers]
 
 
 def verdict_of(

@@ -7,7 +7,12 @@ from abc import abstractmethod
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.discriminators.base import Discriminator, Verdict, verdict_from_probabilities
+from sdv_llmgan.discriminators.base import (
+    Discriminator,
+    Verdict,
+    held_out,
+    verdict_from_probabilities,
+)
 from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 
@@ -60,11 +65,9 @@ class EncodedDiscriminator(Discriminator):
         self.start(training, schema, seed)
         encoded = [self.features.encode(table) for table in rows]
         p_real = (np.empty(folds[0].shape), np.empty(folds[1].shape))
-        for repeat, numbers in enumerate(zip(*folds, strict=True)):
-            for fold in range(int(numbers[0].max()) + 1):
-                held = [places == fold for places in numbers]
-                self.begin(seed)
-                self.learn(*(x[~out] for x, out in zip(encoded, held, strict=True)))
-                for p, x, out in zip(p_real, encoded, held, strict=True):
-                    p[repeat, out] = self.p_real(x[out])
+        for repeat, held in held_out(folds):
+            self.begin(seed)
+            self.learn(*(x[~out] for x, out in zip(encoded, held, strict=True)))
+            for p, x, out in zip(p_real, encoded, held, strict=True):
+                p[repeat, out] = self.p_real(x[out])
         return p_real

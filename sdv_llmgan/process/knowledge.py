@@ -74,6 +74,11 @@ class Effect:
         return self.cause, self.effect
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """What it is about: effects of one key say the same or contradict each other."""
+        return (*self.edge, quote(self.cause_level), quote(self.effect_level))
+
+    @property
     def strength(self) -> float:
         """How much it counts beside others, in (0, 1]."""
         return SIZES[self.size] * SURENESS[self.sure]
@@ -215,13 +220,9 @@ class Knowledge:
 
     def merged(self, other: Knowledge) -> Knowledge:
         """This knowledge, and what another has to add on other pairs and columns."""
-        pairs = {(e.edge, _key(e.cause_level), _key(e.effect_level)) for e in self.effects}
+        keys = {effect.key for effect in self.effects}
         columns = {one.column for one in self.typical}
-        more = (
-            e
-            for e in other.effects
-            if (e.edge, _key(e.cause_level), _key(e.effect_level)) not in pairs
-        )
+        more = (effect for effect in other.effects if effect.key not in keys)
         return Knowledge(
             (*self.effects, *more),
             (*self.typical, *(one for one in other.typical if one.column not in columns)),
@@ -295,10 +296,6 @@ def _typical_within(one: Typical, schema: TableSchema) -> Typical | None:
         order=tuple(level for level in one.order if level in levels),
     )
     return kept if kept != Typical(one.column) else None
-
-
-def _key(level: Json) -> str:
-    return quote(level)
 
 
 def _short(values: Mapping[str, Any]) -> dict[str, Any]:

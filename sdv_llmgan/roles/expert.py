@@ -281,8 +281,7 @@ def agreed(answers: Sequence[Knowledge]) -> Knowledge:
     described: dict[str, list[Typical]] = {}
     for answer in answers:
         for effect in answer.effects:
-            key = (*effect.edge, quote(effect.cause_level), quote(effect.effect_level))
-            said.setdefault(key, []).append(effect)
+            said.setdefault(effect.key, []).append(effect)
         for one in answer.typical:
             described.setdefault(one.column, []).append(one)
     effects = (_agreed_effect(effects, len(answers)) for effects in said.values())
