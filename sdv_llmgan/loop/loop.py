@@ -284,11 +284,13 @@ class LLMGAN:
             >= self.settings.patience
         ):
             self.history.stop(f'no better process in {self.settings.patience} steps')
-        elif why := why_futile(
-            self.fitted,
-            step.process,
-            self.settings,
-            enforce_range=self.generator.enforce_range,
+        elif self._steps_left(begun) and (
+            why := why_futile(
+                self.fitted,
+                step.process,
+                self.settings,
+                enforce_range=self.generator.enforce_range,
+            )
         ):
             self.history.stop(why)
         else:
@@ -301,9 +303,7 @@ class LLMGAN:
         """The process to try now, and a note; the optimizer may see real rows, SYNTHIA's X_sub."""
         if self.rewriting is None:
             return process, ''
-        planned = self.settings.planned_steps(len(self.writer.examples.training))
-        steps_left = planned - (len(self.history) - begun)
-        again = self.race.turn(steps_left) if self.race else None
+        again = self.race.turn(self._steps_left(begun)) if self.race else None
         if again is not None:
             return again, 'tried again'
         examples = []
@@ -314,6 +314,11 @@ class LLMGAN:
         if self.race and self.history.has_judged(written):
             return self.race.again() or written, 'tried again'
         return written, note
+
+    def _steps_left(self, begun: int) -> int:
+        """How many batches a fit that began after so many steps may still try."""
+        planned = self.settings.planned_steps(len(self.writer.examples.training))
+        return planned - (len(self.history) - begun)
 
     @contextmanager
     def _accounted(self, step: Step) -> Iterator[None]:

@@ -1,0 +1,126 @@
+"""Which models a fit stops paying: trust in their rows, after so many of them.
+
+python experiments/futility.py --recorded ../shared/data/strong_model --embedded
+python experiments/futility.py --simulated magic adult insurance asia_cpt default shoppers
+
+A line for each table, model and number of rows: the trust of held-out real rows in real rows alone,
+in generated ones that count 0.3 and 2, and the last by the first, which futility looks at. Models
+are simulated (``oracle`` and ``junk``, see ``fusion.py``), recorded (``strong``, in batches of 25)
+or the default one that runs here (``embedded``, minutes a table).
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from design import TABLES
+from fusion import Case, recorded, simulated
+from sdv.metadata import Metadata
+
+from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan.loop.futility import LEAST_TRUST
+from sdv_llmgan.process.causal_graph import CausalGraph
+from sdv_llmgan.process.hill_climb import learn_causal_graph
+from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.table.training_set import GeneratedRows
+
+BATCH = 25
+
+
+def part(rows: GeneratedRows, start: int, stop: int) -> GeneratedRows:
+    """Some of a model's rows, in the order in which they were written."""
+    chosen = slice(start, stop)
+    return GeneratedRows(rows.rows.iloc[chosen].reset_index(drop=True), rows.shown[chosen])
+
+
+def batches(rows: GeneratedRows) -> Iterator[GeneratedRows]:
+    """What a look has seen after 1, 2 and 4 batches, and each later batch as if it came first."""
+    for stop in (BATCH, 2 * BATCH, 4 * BATCH):
+        if stop <= len(rows.rows):
+            yield part(rows, 0, stop)
+    for start in range(BATCH, min(4 * BATCH, len(rows.rows)), BATCH):
+        yield part(rows, start, start + BATCH)
+
+
+def embedded(case: Case) -> Case:
+    """The same table with two batches of rows of the default model."""
+    training = case.training
+    metadata = Metadata.load_from_dict({'tables': {'table': case.metadata}})
+    synthesizer = LLMGANSynthesizer(
+        metadata, target=training.target, futility=False, max_batches=2, verbose=False
+    )
+    synthesizer.fit({'table': training.rows})
+    history = synthesizer._model.history  # noqa: SLF001
+    parts = [
+        GeneratedRows(step.rows.reset_index(drop=True), step.shown)
+        for step in history
+        if step.rows is not None and step.shown is not None
+    ]
+    return replace(case, generated=GeneratedRows.joined(parts))
+
+
+def lines(case: Case, name: str, kind: str, graphs: Sequence[str]) -> Iterator[dict[str, object]]:
+    """The trust in a model's rows, by causal graph and number of rows."""
+    training = case.training
+    for graph in graphs:
+        learned = learn_causal_graph(training.rows, training.schema)
+        chosen = learned if graph == 'learned' else CausalGraph()
+        alone = DistilledSampler.fit(training, [chosen], quick=True)
+        for rows in batches(case.generated):
+            trust = alone.learning_from(rows).trust
+            if trust is None:
+                continue
+            ratio = trust.table[-1] / trust.table[0]
+            yield {
+                'table': name,
+                'model': kind,
+                'graph': graph,
+                'rows': len(rows.rows),
+                **dict(zip(('real', 'some', 'double'), trust.table.round(2), strict=True)),
+                'ratio': round(float(ratio), 2),
+                'stopped': bool(ratio < LEAST_TRUST),
+            }
+
+
+def main() -> None:
+    """Print a line each, then how many were stopped."""
+    warnings.simplefilter('ignore')
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--recorded', type=Path, help='folder of recorded tables')
+    parser.add_argument('--embedded', action='store_true', help='the default model on these too')
+    parser.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
+    parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
+    parser.add_argument('--seeds', type=int, default=2)
+    parser.add_argument('--data', type=Path, default=Path('../shared/data'))
+    arguments = parser.parse_args()
+    found = []
+
+    def add(case: Case, name: str, kind: str, graphs: Sequence[str] = ('learned',)) -> None:
+        for line in lines(case, name, kind, graphs):
+            print(*line.values(), flush=True)
+            found.append(line)
+
+    for case in recorded(arguments.recorded) if arguments.recorded else ():
+        add(case, case.name, 'strong')
+        if arguments.embedded and 'no_rows' not in case.name:
+            add(embedded(case), case.name, 'embedded')
+    for seed in range(arguments.seeds):
+        for name in arguments.simulated:
+            for num_rows in arguments.rows:
+                for case in simulated(name, num_rows, seed, arguments.data):
+                    kind = case.name.split()[-1]
+                    add(case, f'{name} {num_rows} {seed}', kind, ('learned', 'none'))
+    table = pd.DataFrame(found)
+    counts = table.groupby(['model', 'rows'])['stopped'].agg(['sum', 'count'])
+    print(counts.to_string())
+    print(table.groupby('model')['ratio'].quantile(np.array([0, 0.1, 0.5, 0.9, 1])).unstack())
+
+
+if __name__ == '__main__':
+    main()
