@@ -31,7 +31,7 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider
-from sdv_llmgan.roles.examples import Bound, Examples
+from sdv_llmgan.roles.examples import MEASURED, Bound, Examples
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.table.column import dump
 from sdv_llmgan.table.rows import parse_rows
@@ -121,7 +121,8 @@ def ours(
     width = len(process.written_schema().columns)
     provider = ScriptedProvider(script=reply)
     generator = Generator(provider, row_format=row_format)
-    bound = Bound.of(training, process.written_schema(), row_format) if filled else None
+    measured = process.written_schema().write_rows(training.head(MEASURED), row_format)
+    bound = Bound.of(measured) if filled else None
     pieces = Examples(training, per_call, rows_per_example=times, bound=bound).draw(
         num_rows, np.random.default_rng(1)
     )

@@ -110,13 +110,8 @@ def test_a_bounded_prompt_shows_no_row_beyond_the_pool():
 
 
 def test_rows_that_are_long_are_asked_for_in_smaller_numbers():
-    short = Bound.of(PLAIN[['smoker']], SCHEMA.reordered(['smoker']), 'short_keys')
-    assert short.asked == 50
-    wide = TableSchema.learned(pd.DataFrame({f'a long name {i}': [i] for i in range(30)}), {})
-    assert (
-        Bound.of(wide.to_plain(pd.DataFrame({n: [1] for n in wide.names})), wide, 'objects').asked
-        == 20
-    )
+    assert Bound.of(['{"a":true}'] * 3).asked == 50
+    assert Bound.of([f'{{"a long name":"{"x" * 600}"}}']).asked == 20
 
 
 def test_classes_are_asked_for_by_their_shares_and_rare_ones_come_up():

@@ -36,7 +36,7 @@ from sdv_llmgan.loop.rewriting import Rewriting
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider
-from sdv_llmgan.roles.examples import FEW, Bound, Examples, shown_with
+from sdv_llmgan.roles.examples import FEW, MEASURED, Bound, Examples, shown_with
 from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import RULES, Optimizer
@@ -44,7 +44,6 @@ from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Combinations
 from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
-from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.strata import find_strata
 from sdv_llmgan.table.wanted import Wanted
 
@@ -347,10 +346,13 @@ def _writer(
     generator: Generator, view: View, process: GenerationProcess, settings: LoopSettings
 ) -> Writer:
     training, schema = view.told, process.schema
-    strata = None
+    strata = bound = None
     fills_prompts = settings.examples_per_call is None
     if settings.example_selection == 'stratified' or (fills_prompts and settings.target):
         strata = find_strata(training, schema, settings.target, settings.seed)
+    if fills_prompts:
+        measured = training.head(MEASURED)
+        bound = Bound.of(process.written_schema().write_rows(measured, generator.row_format))
     return Writer(
         generator,
         Examples(
@@ -359,25 +361,13 @@ def _writer(
             strata,
             view.pool,
             settings.rows_per_example,
-            Bound.of(training, process.written_schema(), generator.row_format)
-            if fills_prompts
-            else None,
+            bound,
         ),
         MissingPatterns(training, schema),
         view.told_rules,
-        _copy_check(training, schema) if settings.reject_copies else None,
+        CopyCheck(training, schema) if settings.reject_copies else None,
         [Combinations(training, schema, [column.name]) for column in schema if column.is_unlisted],
     )
-
-
-def _copy_check(training: pd.DataFrame, schema: TableSchema) -> CopyCheck:
-    copies = CopyCheck(training, schema)
-    if not copies.possible:
-        LOGGER.info(
-            'Copies of %s training rows are rejected: chance repeats others.',
-            sum(known.avoided.sum() for known in copies.repeats.whole.known) or 'no',
-        )
-    return copies
 
 
 def _hold_out(table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:

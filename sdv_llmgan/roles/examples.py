@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.formats.tokens import count_tokens
-from sdv_llmgan.table.schema import RowFormat, TableSchema
 from sdv_llmgan.table.strata import deal, stratified_sample
 
 #: ``'random'``: rows as they come after shuffling; ``'stratified'``: every prompt has its share of
@@ -53,16 +52,12 @@ class Bound:
     asked: int
 
     @classmethod
-    def of(cls, training: pd.DataFrame, schema: TableSchema, row_format: RowFormat) -> Bound:
-        """Measure rows as they are written.
+    def of(cls, written: Sequence[str]) -> Bound:
+        """Measure real rows.
 
         Args:
-            training: Plain training rows, shape (n_rows, n_columns).
-            schema: The columns that prompts show.
-            row_format: How rows are written.
+            written: One or more, each as a prompt shows it; ``MEASURED`` of them say enough.
         """
-        rows = schema.to_json_rows(training.head(MEASURED))
-        written = [schema.write_row(row, row_format) for row in rows]
         longest = max(map(len, written), default=1)
         fitting = min(max(CHARACTERS_ASKED // longest, LEAST_ASKED), MOST_ASKED)
         return cls(float(np.mean([*map(count_tokens, written)] or [1])), fitting)

@@ -6,7 +6,7 @@ real rows -> by the graph that held-out rows prefer; real and generated rows -> 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -83,7 +83,7 @@ class Distillation:
             quick: Whether its models are quick ones.
         """
         sampler = DistilledSampler.fit(
-            self.training.with_rows(part),
+            replace(self.training, rows=part),
             [self.alone.causal_graph],
             knowledge=self.learned.process.knowledge,
             order=self.alone.chain.names,

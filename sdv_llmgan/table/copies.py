@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 
 import numpy as np
@@ -11,6 +12,8 @@ from sdv_llmgan.table.column import dump
 from sdv_llmgan.table.repeats import Repeats
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
+
+LOGGER = logging.getLogger(__name__)
 
 COPY = 'copy of a training row'
 NEAR_COPY = 'near copy of a training row'
@@ -32,7 +35,13 @@ class CopyCheck:
 
     def __init__(self, training: pd.DataFrame, schema: TableSchema) -> None:
         self.schema = schema
-        self.repeats = Repeats.of(self._cells(training), training, list(schema))
+        present = training[list(schema.names)].notna().to_numpy()
+        self.repeats = Repeats.of(self._cells(training), present, list(schema))
+        if not self.possible:
+            LOGGER.info(
+                'Copies of %s training rows are rejected: chance repeats others.',
+                sum(known.avoided.sum() for known in self.repeats.whole.known) or 'no',
+            )
 
     def reject(self, parsed: ParsedRows, num_settled: int = 0) -> ParsedRows:
         """Take copies of training rows out, and near copies, and count them.

@@ -135,7 +135,7 @@ class Repeats:
     def of(
         cls,
         cells: np.ndarray,
-        training: pd.DataFrame,
+        present: np.ndarray,
         columns: Sequence[Column],
         max_repeated: float = MAX_REPEATED,
     ) -> Repeats:
@@ -143,14 +143,16 @@ class Repeats:
 
         Args:
             cells: Each cell as a hash, shape (n_rows, n_columns).
-            training: The same rows, plain, with these columns at least.
+            present: Which cells have a value, same shape.
             columns: The columns of ``cells``.
             max_repeated: For copies, in [0, 1]; for near copies it is ``MAX_REPEATED``.
         """
-        table = training[[column.name for column in columns]].reset_index(drop=True)
-        whole, there = fingerprints(cells), np.asarray(table.notna())
+        whole = fingerprints(cells)
         first = ~pd.Series(whole).duplicated().to_numpy()
-        own: np.ndarray = np.column_stack([_own(table[c.name], first, c) for c in columns])
+        own: np.ndarray = np.column_stack([
+            _own(values, there, first, column)
+            for values, there, column in zip(cells.T, present.T, columns, strict=True)
+        ])
         sizes = np.array([_count_values(column) + column.nullable for column in columns])
         if first.sum() > MAX_FILLED * sizes.prod():
             return cls(num_columns=len(columns))
@@ -164,7 +166,7 @@ class Repeats:
             for column in left_out:
                 rest = [place for place in range(len(columns)) if place != column]
                 prints = _prints(cells, whole, column)
-                told = np.asarray(there[:, rest].sum(1) >= least_equal)
+                told = np.asarray(present[:, rest].sum(1) >= least_equal)
                 is_record = np.asarray(own[:, rest].any(1))
                 if told.any():
                     compared.append((column, prints[told], is_record[told]))
@@ -246,22 +248,21 @@ def _alike(values: np.ndarray) -> float:
     return float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0
 
 
-def _counts(prints: np.ndarray) -> np.ndarray:
-    """How many rows have each row's fingerprint, shape (n_rows,)."""
-    _, places, counts = np.unique(prints, return_inverse=True, return_counts=True)
+def _counts(hashes: np.ndarray) -> np.ndarray:
+    """How many rows have each row's hash, shape (n_rows,)."""
+    _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     found: np.ndarray = counts[places]
     return found
 
 
-def _own(values: pd.Series, first: np.ndarray, column: Column) -> np.ndarray:
+def _own(values: np.ndarray, present: np.ndarray, first: np.ndarray, column: Column) -> np.ndarray:
     """Which values are a row's own: off heaps, in a column that tells different rows apart."""
     none = np.zeros(len(values), dtype=bool)
     if column.kind in ('categorical', 'boolean'):
         return none
-    counts = values.map(values.value_counts()).fillna(math.inf).to_numpy()
-    off: np.ndarray = counts <= max(MAX_HEAP, MAX_HEAP_SHARE * len(values))
+    off: np.ndarray = present & (_counts(values) <= max(MAX_HEAP, MAX_HEAP_SHARE * len(values)))
     different = values[off & first]
-    if len(different) < FEWEST_ROWS or different.nunique() < OWN_VALUES * len(different):
+    if len(different) < FEWEST_ROWS or len(np.unique(different)) < OWN_VALUES * len(different):
         return none
     return off
 

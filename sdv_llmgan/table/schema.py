@@ -241,6 +241,10 @@ class TableSchema:
         keys = self.short_keys() if row_format == 'short_keys' else self.names
         return dump(dict(zip(keys, row, strict=True)))
 
+    def write_rows(self, table: pd.DataFrame, row_format: RowFormat) -> list[str]:
+        """Rows of a plain table, each as ``write_row`` writes it, shape (n_rows,)."""
+        return [self.write_row(row, row_format) for row in self.to_json_rows(table)]
+
     def row_pattern(self, row_format: RowFormat) -> str:
         """A regular expression that every row matches, as ``write_row`` writes it (SYNTHIA)."""
         values = [column.pattern() for column in self.columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +32,6 @@ class TrainingSet:
     target: str | None = None
     enforce_range: bool = True
     reject_copies: bool = True
-
-    def with_rows(self, rows: pd.DataFrame) -> TrainingSet:
-        """The same with other rows, such as a part of these."""
-        return replace(self, rows=rows)
 
 
 @dataclass(frozen=True)

@@ -323,8 +323,8 @@ def _repeats(training: TrainingSet, rows: CodedRows, chain: Chain) -> Repeats:
     if not training.reject_copies or not rows.coding.codings:
         return Repeats()
     columns = [column for column in training.schema if column.name in rows.coding.codings]
-    cells = _cells(rows.coding, rows.real)
-    repeats = Repeats.of(cells, training.rows, columns, MAX_REPEATED)
+    cells, present = _cells(rows.coding, rows.real), training.rows[[*rows.coding.codings]].notna()
+    repeats = Repeats.of(cells, present.to_numpy(), columns, MAX_REPEATED)
     if not repeats.is_by_chance:
         return repeats
     trial = chain.draw({}, MAX_TO_PICK_FROM, np.random.default_rng(training.seed))
