@@ -16,6 +16,7 @@ from sdv_llmgan.errors import PluginError
 from sdv_llmgan.formats.saved_json import SLACK
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.table.column import MetadataDetail
+from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 
 
@@ -80,6 +81,7 @@ class Discriminator(ABC):
         detail: How much of the columns a model may be told.
         pool: Numbers of the training rows that a model may be shown, shape (n_shown,); ``None``:
             all of them.
+        features: The training rows as numbers; ``None``: who reads numbers makes them.
         asks_model: Whether it asks a model at all.
         learns: Whether it learns from batches. If not, no rows are held out from ``judge`` for
             ``update`` to learn from.
@@ -89,6 +91,7 @@ class Discriminator(ABC):
     target: str | None = None
     detail: MetadataDetail = 'summary'
     pool: np.ndarray | None = None
+    features: Features | None = None
     asks_model: bool = False
     learns: bool = True
 
@@ -99,9 +102,11 @@ class Discriminator(ABC):
         target: str | None = None,
         detail: MetadataDetail = 'summary',
         pool: np.ndarray | None = None,
+        features: Features | None = None,
     ) -> None:
         """Take what there is to work with; called before ``start``. See the attributes."""
-        self.provider, self.target, self.detail, self.pool = provider, target, detail, pool
+        self.provider, self.target, self.detail = provider, target, detail
+        self.pool, self.features = pool, features
 
     @abstractmethod
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
@@ -146,7 +151,8 @@ class Discriminator(ABC):
         Args:
             training: What ``start`` is given.
             schema: Likewise.
-            rows: Real rows, shape (n_real, n_columns), and synthetic ones.
+            rows: Some of the training rows, with their labels, shape (n_real, n_columns), and
+                synthetic ones.
             folds: Fold of each real row in each repeat, shape (n_repeats, n_real), and of each
                 synthetic one, counted from 0. Each fold has rows of both kinds, and there are at
                 least two.

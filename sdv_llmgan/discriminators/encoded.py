@@ -20,6 +20,8 @@ from sdv_llmgan.table.schema import TableSchema
 class EncodedDiscriminator(Discriminator):
     """A classifier on RDT features."""
 
+    features: Features  #: From ``start`` on.
+
     @abstractmethod
     def begin(self, seed: int) -> None:
         """Make a new, untrained classifier."""
@@ -40,8 +42,8 @@ class EncodedDiscriminator(Discriminator):
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""
         # Learning how to encode takes longer than all the rest of a judgment.
-        if getattr(self, 'known', None) is not training:
-            self.known, self.features = training, Features(training, schema)
+        if self.features is None or self.features.training is not training:
+            self.features = Features(training, schema)
         self.begin(seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:
@@ -61,9 +63,13 @@ class EncodedDiscriminator(Discriminator):
         folds: tuple[np.ndarray, np.ndarray],
         seed: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same as of any discriminator, with each row encoded once."""
+        """The same as of any discriminator, with each row encoded once.
+
+        Raises:
+            KeyError: A real row has a label that no training row has.
+        """
         self.start(training, schema, seed)
-        encoded = [self.features.encode(table) for table in rows]
+        encoded = [self.features.known(rows[0].index), self.features.encode(rows[1])]
         p_real = (np.empty(folds[0].shape), np.empty(folds[1].shape))
         for repeat, held in held_out(folds):
             self.begin(seed)

@@ -32,7 +32,13 @@ class Panel(Discriminator):
     def start(self, training: pd.DataFrame, schema: TableSchema, seed: int) -> None:
         """Forget everything and get ready for a table."""
         for member in self.members:
-            member.prepare(self.provider, target=self.target, detail=self.detail, pool=self.pool)
+            member.prepare(
+                self.provider,
+                target=self.target,
+                detail=self.detail,
+                pool=self.pool,
+                features=self.features,
+            )
             member.start(training, schema, seed)
 
     def update(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> None:

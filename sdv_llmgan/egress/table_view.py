@@ -24,6 +24,7 @@ from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.rules.constraints import Rules, can_check
 from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.rows import ParsedRows, plain_rows
 from sdv_llmgan.table.schema import TableSchema
 
@@ -143,6 +144,11 @@ class View:
     def told(self) -> pd.DataFrame:
         """The training rows as rows of the view, plain."""
         return self.table(self.training)
+
+    @cached_property
+    def features(self) -> Features:
+        """The same rows as numbers."""
+        return Features(self.told, self.schema)
 
     @cached_property
     def told_rules(self) -> Rules:

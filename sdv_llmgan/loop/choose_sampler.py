@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,6 @@ from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.table.column import quote
-from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 LOGGER = logging.getLogger(__name__)
@@ -193,13 +191,9 @@ class Forest:
     view: View
     seed: int
 
-    @cached_property
-    def _features(self) -> Features:
-        return Features(self.view.told, self.view.schema)
-
     def told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
         """|2 AUC - 1| of a cross-fitted random forest on plain rows of the view, in [0, 1]."""
-        encode = self._features.encode
+        encode = self.view.features.encode
         encoded = np.concatenate([encode(real), encode(synthetic)])
         labels = np.repeat([1, 0], [len(real), len(synthetic)])
         forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.seed)

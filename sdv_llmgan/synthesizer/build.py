@@ -101,6 +101,7 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         given.enforce_min_max_values,
         given.target if settings.examples_per_call is None else None,
     )
+    process = _first_process(given, view, _detail(given, metered))
     discriminator = _discriminator(given, provider, view)
     return LLMGAN(
         generator,
@@ -108,7 +109,7 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         _optimizer(given, provider, discriminator) if given.optimize else None,
         settings,
         view,
-        _first_process(given, view, _detail(given, metered)),
+        process,
         ledger,
         replace(generator, provider=metered.batched()) if given.batch else None,
         _expert(given, provider, view),
@@ -161,6 +162,7 @@ def _discriminator(
         target=given.target,
         detail=given.metadata_detail,
         pool=view.pool,
+        features=view.features if discriminator.learns else None,
     )
     return discriminator
 

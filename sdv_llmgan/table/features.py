@@ -34,7 +34,7 @@ class Features:
     """
 
     def __init__(self, training: pd.DataFrame, schema: TableSchema) -> None:
-        self.schema = schema
+        self.training, self.schema = training, schema
         self.frequencies = {
             column.name: training[column.name].value_counts(normalize=True)
             for column in schema
@@ -49,6 +49,9 @@ class Features:
                 'transformers': {column.name: _transformer(column) for column in schema},
             })
             encoded = self.transformer.fit_transform(numbered)
+        # They stay with a fit that is saved: flags of categories take a byte each.
+        flags = encoded.select_dtypes('integer')
+        self._encoded = encoded.astype(dict.fromkeys(flags, 'int8')).set_axis(training.index)
         # A spread that is small beside what is added to all values would count as none.
         self.origin = encoded.to_numpy(dtype=float).min(axis=0)
         self.scaler = StandardScaler().fit(encoded.to_numpy(dtype=float) - self.origin)
@@ -58,6 +61,13 @@ class Features:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             encoded = self.transformer.transform(self._numbered(table))
+        return self._scaled(encoded)
+
+    def known(self, labels: pd.Index) -> np.ndarray:
+        """The same of training rows with these labels, which are encoded already."""
+        return self._scaled(self._encoded.loc[labels])
+
+    def _scaled(self, encoded: pd.DataFrame) -> np.ndarray:
         scaled: np.ndarray = self.scaler.transform(encoded.to_numpy(dtype=float) - self.origin)
         return scaled
 
