@@ -12,11 +12,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
 import pandas as pd
+import sdv
 from sdv.metadata import Metadata
 
 import sdv_llmgan
@@ -63,28 +65,39 @@ class Walk:
         )
 
 
+def stays(fit: Callable[[], object], table: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """The rooms that a table passes as it is fitted, in order, each with the calls of its stay.
+
+    Args:
+        fit: Fits a synthesizer. A batch of as many rows as the table has counts as the table.
+        table: The training table, shape (n_rows, n_columns).
+    """
+    walk = Walk(set(table), len(table))
+    sys.setprofile(walk.watch)
+    try:
+        fit()
+    finally:
+        sys.setprofile(None)
+    begun = next(i for i, (_, call) in enumerate(walk.calls) if call.endswith('._fit'))
+    return [
+        (room, list(dict.fromkeys(call for _, call in calls)))
+        for room, calls in groupby(walk.calls[begun:], key=lambda call: call[0])
+    ]
+
+
 def main() -> None:
     """Fit 100 rows of Adult with a scripted model, and print each stay and how many there are."""
     warnings.simplefilter('ignore')
     table = pd.read_csv(EXAMPLES / 'adult_100.csv')
     metadata = Metadata.load_from_json(EXAMPLES / 'adult_metadata.json')
     synthesizer = LLMGANSynthesizer(metadata, llm='scripted', max_batches=1, verbose=False)
-    walk = Walk(set(table), len(table))
-    sys.setprofile(walk.watch)
-    try:
-        synthesizer.fit({'adult': table} if hasattr(metadata, 'tables') else table)
-    finally:
-        sys.setprofile(None)
-    begun = next(i for i, (_, call) in enumerate(walk.calls) if call.endswith('._fit'))
-    stays = [
-        (room, list(dict.fromkeys(call for _, call in calls)))
-        for room, calls in groupby(walk.calls[begun:], key=lambda call: call[0])
-    ]
-    for room, calls in stays:
+    data = {'adult': table} if sdv.__version__.startswith('2') else table
+    walked = stays(lambda: synthesizer.fit(data), table)
+    for room, calls in walked:
         more = f', … ({len(calls)})' if len(calls) > NAMED else ''
         print(f'{room:20} {", ".join(calls[:NAMED])}{more}')
-    count = Counter(room for room, _ in stays)
-    print(f'{len(stays)} stays, {len(stays) - 1} moves; {dict(count.most_common())}')
+    count = Counter(room for room, _ in walked)
+    print(f'{len(walked)} stays, {len(walked) - 1} moves; {dict(count.most_common())}')
 
 
 if __name__ == '__main__':

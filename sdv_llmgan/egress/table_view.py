@@ -156,8 +156,10 @@ class View:
         if self.is_whole:
             return self.rules
         sent = [one.column.name for one in self.columns if one.meanings is None]
-        stored = self.schema.reordered(sent).from_plain(self.told)
-        told = [rule for rule in self.rules.constraints if can_check(rule, stored)]
+        told = self.rules.constraints
+        if told:
+            stored = self.schema.reordered(sent).from_plain(self.told)
+            told = [rule for rule in told if can_check(rule, stored)]
         return Rules(told, self.told, self.schema)
 
     def told_graph(self, graph: CausalGraph) -> CausalGraph:
