@@ -15,9 +15,12 @@ from sdv.cag import (
 )
 from sdv.metadata import Metadata
 from sdv.sampling import Condition
-from sdv_lines import fit, sample, sample_from_conditions
+from sdv_lines import SDV_2, fit, sample, sample_from_conditions
 
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, SamplingError, ScriptedProvider
+from sdv_llmgan.rules.constraints import Rules
+from sdv_llmgan.table.allowed import Allowed
+from sdv_llmgan.table.schema import TableSchema
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 
@@ -363,3 +366,42 @@ def test_fixed_increments_hold_where_rounding_is_not_enforced(sampler):
     assert (rows['price'] % 25 == 0).all()
     assert rows['nights'].dtype == table['nights'].dtype
     assert not (rows['cost'] == rows['cost'].round(1)).all()
+
+
+def tied() -> Rules:
+    """Of the wards that have beds of kind ``day`` one is in Bonn, none in Rome."""
+    table = pd.DataFrame(
+        [('Bonn', 'w1', 'day'), ('Bonn', 'w2', 'night'), ('Lyon', 'w3', 'day')] * 10
+        + [('Lyon', 'w4', 'day'), ('Rome', 'w5', 'night')] * 10,
+        columns=['city', 'ward', 'kind'],
+    )
+    pairs = [FixedCombinations(['ward', 'kind']), FixedCombinations(['city', 'ward'])]
+    metadata = Metadata.load_from_dict({
+        'tables': {'t': {'columns': {name: {'sdtype': 'categorical'} for name in table}}},
+        'relationships': [],
+        'METADATA_SPEC_VERSION': 'V1',
+    })
+    for pair in pairs:
+        pair.fit({'t': table} if SDV_2 else table, metadata)
+    schema = TableSchema.learned(table, {})
+    return Rules(pairs, table, schema)
+
+
+def begun(num_rows: int = 1, **cells: str) -> pd.DataFrame:
+    allowed = {name: [Allowed.exactly(value)] * num_rows for name, value in cells.items()}
+    return pd.DataFrame(allowed, dtype=object)
+
+
+def test_what_one_rule_settles_leaves_room_for_another_on_the_same_column():
+    rules = tied()
+    settled = rules.begin(begun(50, city='Bonn', kind='day'), np.random.default_rng(0))
+    assert {cell.values for cell in settled['ward']} == {('w1',)}
+    lyon = rules.begin(begun(50, city='Lyon', kind='day'), np.random.default_rng(0))
+    assert {cell.values for cell in lyon['ward']} == {('w3',), ('w4',)}
+
+
+def test_conditions_that_no_row_meets_under_two_rules_are_refused_without_a_draw():
+    rules = tied()
+    rules.check(begun(city='Bonn', kind='day'))
+    with pytest.raises(ValueError, match="No training row has the combination.*'day'.*'Rome'"):
+        rules.check(begun(city='Rome', kind='day'))

@@ -10,8 +10,9 @@ and a column of fixed increments is written in its steps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress, permutations
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,16 @@ class Rules:
             if column.name in steps
         )
 
+    def check(self, begun: pd.DataFrame) -> None:
+        """Refuse conditions that no row can meet; see ``begin``, of which this draws nothing.
+
+        Raises:
+            ValueError: No row can meet the conditions and the rules.
+        """
+        self._check_order(begun)
+        for place, combinations in enumerate(self.combinations):
+            combinations.fitting(begun, self._tied(place))
+
     def begin(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the values that go together, among those that the conditions allow.
 
@@ -86,6 +97,21 @@ class Rules:
         Raises:
             ValueError: No row can meet the conditions and the rules.
         """
+        self._check_order(begun)
+        for place, combinations in enumerate(self.combinations):
+            begun = combinations.settle(begun, rng, self._tied(place))
+        return begun
+
+    def _tied(self, place: int) -> list[Combinations]:
+        """The combinations after these that share a column with them, or with one that does."""
+        tied, left = [self.combinations[place]], self.combinations[place + 1 :]
+        for one in tied:  # which grows
+            sharing = [other for other in left if set(one.cells) & set(other.cells)]
+            tied += sharing
+            left = [other for other in left if other not in sharing]
+        return tied[1:]
+
+    def _check_order(self, begun: pd.DataFrame) -> None:
         for rule in self.constraints:
             for low, high in _ordered_columns(rule):
                 if not (met := _in_order(begun, low, high)).all():
@@ -94,9 +120,6 @@ class Rules:
                         f'No row has {quote(low)} of {least.least()} or more with {quote(high)} of '
                         f'{most.most()} or less: {rule_words(rule)}'
                     )
-        for combinations in self.combinations:
-            begun = combinations.settle(begun, rng)
-        return begun
 
     def in_order(self, begun: pd.DataFrame) -> np.ndarray:
         """Which begun rows leave room for what is never below something else, shape (n_rows,)."""
@@ -175,32 +198,83 @@ class Combinations:
         cells = [[Allowed.exactly(value) for value in row] for row in rows]
         self.cells = pd.DataFrame(cells, columns=list(columns), dtype=object)
 
-    def settle(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    def settle(
+        self, begun: pd.DataFrame, rng: np.random.Generator, tied: Sequence[Combinations] = ()
+    ) -> pd.DataFrame:
         """Begun rows with these columns settled, as their conditions allow.
+
+        Args:
+            begun: See ``Rules.begin``.
+            rng: Draws them.
+            tied: See ``fitting``.
 
         Raises:
             ValueError: No training row has a combination that a condition asks for.
         """
-        given = [name for name in self.cells.columns if name in begun]
         drawn = np.empty(len(begun), dtype=int)
-        for kind, places in alike(map(tuple, begun[given].to_numpy())).items():
-            fitting = self._fitting(dict(zip(given, kind, strict=True)))
+        for places, fitting in self.fitting(begun, tied):
             drawn[places] = rng.choice(fitting, len(places))
         cells = {str(name): self.cells[name].to_numpy()[drawn] for name in self.cells}
-        return begun.drop(columns=given).assign(**cells)
+        return begun.drop(columns=[*self.cells], errors='ignore').assign(**cells)
 
-    def _fitting(self, given: dict[str, Allowed]) -> np.ndarray:
-        """Numbers of the training rows whose combination conditions allow."""
+    def fitting(
+        self, begun: pd.DataFrame, tied: Sequence[Combinations] = ()
+    ) -> list[tuple[list[int], np.ndarray]]:
+        """For begun rows that are alike their places, and the training rows that they allow.
+
+        Args:
+            begun: See ``Rules.begin``.
+            tied: Others, to be settled later, that share columns with these or with each other:
+                what is drawn here must leave something to draw there.
+
+        Raises:
+            ValueError: No training row has a combination that a condition asks for.
+        """
+        every = [self, *tied]
+        names = dict.fromkeys(name for one in every for name in one.cells)
+        given = [name for name in names if name in begun]
+        found = []
+        for kind, places in alike(map(tuple, begun[given].to_numpy())).items():
+            allowed = dict(zip(given, kind, strict=True))
+            fits = _joined([(one.cells, one._fits(allowed)) for one in every])[0]
+            if not fits.any():
+                wanted = {name: cell.values for name, cell in allowed.items()}
+                raise ValueError(
+                    f'No training row has the combination {wanted} of {listed(names)}, and none '
+                    'but theirs is allowed.'
+                )
+            found.append((places, np.flatnonzero(fits)))
+        return found
+
+    def _fits(self, allowed: Mapping[str, Allowed]) -> np.ndarray:
+        """Which training rows have a combination that conditions allow, shape (n_rows,)."""
         fits = np.ones(len(self.cells), dtype=bool)
-        for name, allowed in given.items():
-            fits &= [allowed.meets(cell.values[0]) for cell in self.cells[name]]
-        if not fits.any():
-            wanted = {name: allowed.values for name, allowed in given.items()}
-            raise ValueError(
-                f'No training row has the combination {wanted} of {listed(self.cells)}, and none '
-                'but theirs is allowed.'
-            )
-        return np.flatnonzero(fits)
+        for name in self.cells:
+            if name in allowed:
+                fits &= [allowed[name].meets(cell.values[0]) for cell in self.cells[name]]
+        return fits
+
+
+def _joined(tables: Sequence[tuple[pd.DataFrame, np.ndarray]]) -> list[np.ndarray]:
+    """Which rows of each table go with some row of every other, by the columns that they share.
+
+    As semijoins find it (Bernstein and Chiu, 1981): exact unless tables share columns in a circle.
+
+    Args:
+        tables: Each with which of its rows count, shape (n_rows,).
+    """
+    fits = [counts for _, counts in tables]
+    for _ in tables[1:]:  # what one table leaves out reaches the last one
+        for one, other in permutations(range(len(tables)), 2):
+            shared = [name for name in tables[one][0] if name in tables[other][0]]
+            if shared:
+                keys, known = (
+                    list(zip(*(t[name] for name in shared), strict=True))
+                    for t in (tables[one][0], tables[other][0])
+                )
+                left = set(compress(known, fits[other]))
+                fits[one] = fits[one] & [key in left for key in keys]
+    return fits
 
 
 def check_constraints(constraints: Sequence[BaseConstraint], metadata: SDVMetadata) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from rdt.transformers import FloatFormatter
@@ -99,7 +98,7 @@ class Sampling(Results):
                 'Ranges and sets do not go with a constraint on columns that another constraint '
                 'makes; single values do.'
             )
-        self._fitted_model().rules.begin(self._begin(conditions), np.random.default_rng(0))
+        self._fitted_model().rules.check(self._begin(conditions))
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
