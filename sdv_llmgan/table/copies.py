@@ -1,4 +1,7 @@
-"""Rejects generated rows that repeat a training row, whole or in all cells but one."""
+"""Rejects a model's rows that repeat a training row, whole or in all cells but one.
+
+The distilled sampler asks ``Repeats`` itself, and draws such rows anew.
+"""
 
 from __future__ import annotations
 
