@@ -17,6 +17,8 @@ from sdv_llmgan.samplers.distilled.evidence import Floats
 
 #: Rows are compared with so many of their own kind at most.
 OTHERS = 2_048
+#: Rows whose distances are worked out at a time.
+BLOCK = 32
 
 
 def nearness(
@@ -38,13 +40,20 @@ def nearness(
     """
     generated, real = place(coding, rows), place(coding, training)
     others = generated[0][:OTHERS], generated[1][:OTHERS]
-    between = _distances(generated, others)
-    np.fill_diagonal(between, np.inf)
-    to_training = _distances(generated, real).min(1, keepdims=True)
-    count = between.shape[1]
-    nearer = (between < to_training - 1e-9).sum(1) / (count - 1)
-    as_near = (between <= to_training + 1e-9).sum(1) / (count - 1)
-    none = (1 - np.minimum([nearer, as_near], 1)) ** len(real[0])
+    count = len(others[0]) - 1
+    closer = []
+    # In blocks: new memory takes longer than the distances in it.
+    for start in range(0, len(generated[0]), BLOCK):
+        block = generated[0][start : start + BLOCK], generated[1][start : start + BLOCK]
+        between = _distances(block, others)
+        own = np.arange(start, min(start + len(block[0]), len(others[0])))
+        between[own - start, own] = np.inf
+        to_training = _distances(block, real).min(1, keepdims=True)
+        closer.append([
+            (between < to_training - 1e-9).sum(1) / count,
+            (between <= to_training + 1e-9).sum(1) / count,
+        ])
+    none = (1 - np.minimum(np.concatenate(closer, axis=1), 1)) ** len(real[0])
     chance: Floats = none.mean(0)
     return chance, float((none[0] - none[1]).mean())
 

@@ -14,6 +14,7 @@ are none, every row is as likely to stay as any other, so single rows keep their
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats, Integers
 
@@ -27,6 +28,11 @@ AIM_OFF = 1.2
 LEAST_AIM = 0.1
 #: How much what predicts the target counts, besides all that goes together.
 TARGET_WEIGHT = 6.0
+#: Rows whose likeness to all others is worked out at a time.
+BLOCK = 32
+
+#: Of each two rows, shape (n_rows, n_rows).
+Likeness = npt.NDArray[np.float32]
 
 
 def aim(num_training: int, tied: float = 0.0) -> float:
@@ -64,9 +70,7 @@ def thin(
     Returns:
         Row numbers of those picked, shape (count,), in random order.
     """
-    kernel = _kernel(features)
-    if target is not None and target.any():
-        kernel += TARGET_WEIGHT * _target_kernel(features[:, ~target], features[:, target])
+    kernel = _kernel(features, np.zeros(features.shape[1], bool) if target is None else target)
     rows = rng.permutation(len(features))
     start = nearness.mean()
     for mean in np.linspace(start, min(start, wanted), halvings + 1)[1:]:
@@ -74,26 +78,37 @@ def thin(
     return rows
 
 
-def _kernel(features: Floats) -> Floats:
-    """Likeness of rows: means, products of two features, and the shape of the cloud all count."""
-    products = features @ features.T / max(1, features.shape[1])
-    norms = np.diag(products)
-    squares = norms[:, None] + norms[None, :] - 2 * products
-    quadratic = (1 + products) ** 2
-    return quadratic / np.median(np.diag(quadratic)) + np.exp(-squares / 2)
+def _kernel(features: Floats, target: Booleans) -> Likeness:
+    """Likeness of rows: means, products of two features, and the shape of the cloud all count.
+
+    So does the target times each other feature: what a linear model learns the target by. Worked
+    out for ``BLOCK`` rows at a time: new memory takes longer than the figures in it.
+    """
+    others, own, width = features[:, ~target], features[:, target], max(1, features.shape[1])
+    norms, other_norms = ((part**2).sum(1) for part in (features, others))
+    middle = np.median((1 + norms / width) ** 2)
+    targets = (own**2).sum(1) * (1 + other_norms / max(1, others.shape[1]))
+    weight = TARGET_WEIGHT / (np.mean(targets) or 1.0) if own.shape[1] else 0.0
+    kernel = np.empty((len(features), len(features)), dtype=np.float32)
+    for start in range(0, len(features), BLOCK):
+        rows = slice(start, start + BLOCK)
+        products = features[rows] @ features.T
+        squares = norms[rows, None] + norms[None, :] - 2 * products
+        block = (1 + products / width) ** 2 / middle + np.exp(-squares / (2 * width))
+        if weight:
+            shared = own[rows] @ own.T
+            block += weight * shared * (1 + (products - shared) / max(1, others.shape[1]))
+        kernel[rows] = block
+    return kernel
 
 
-def _target_kernel(others: Floats, target: Floats) -> Floats:
-    """Likeness by the target times each other feature: what a linear model learns the target by."""
-    products = (target @ target.T) * (1 + others @ others.T / max(1, others.shape[1]))
-    return products / (np.mean(np.diag(products)) or 1.0)
-
-
-def _halve(kernel: Floats, too_near: Floats, rows: Integers, rng: np.random.Generator) -> Integers:
+def _halve(
+    kernel: Likeness, too_near: Floats, rows: Integers, rng: np.random.Generator
+) -> Integers:
     """Of each two neighbours in ``rows`` one; ``too_near`` adds up to about 0."""
     first, second = rows[0::2], rows[1::2]
     # How much more the rows kept so far look like each row than those dropped do.
-    surplus = np.zeros(len(kernel))
+    surplus = np.zeros(len(kernel), dtype=kernel.dtype)
     excess = 0.0
     kept = np.empty(len(first), dtype=np.int64)
     flips = rng.random(len(first)) < 0.5
