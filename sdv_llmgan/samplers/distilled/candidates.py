@@ -8,21 +8,21 @@ is known of the column beforehand, models that lean on it too (``informed``).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.linear_model import ARDRegression, LogisticRegression, RidgeCV
+from sklearn.linear_model import ARDRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Evidence, Floats, Integers
 from sdv_llmgan.samplers.distilled.informed import InformedMean, InformedShares
+from sdv_llmgan.samplers.distilled.linear import Logistic, Ridge, Scale
 
 LANDMARKS = 150
 TREES = 24
@@ -49,36 +49,44 @@ class Member(Protocol):
 Fit = Callable[[Evidence, int], Member]
 
 
-class RadialBasis(TransformerMixin, BaseEstimator):
-    """Features of a Gaussian kernel at landmarks, besides the features themselves.
+@dataclass(frozen=True)
+class RadialBasis:
+    """Features of a Gaussian kernel at landmarks, in the place of the features themselves.
 
-    Williams and Seeger, Using the Nystroem method to speed up kernel machines, 2001. The kernel's
-    width is ``width`` times the median distance between rows.
+    Williams and Seeger, Using the Nystroem method to speed up kernel machines, 2001.
+
+    Attributes:
+        landmarks: Rows, shape (n_landmarks, n_features).
+        gamma: What squared distances are multiplied by.
+        root: Makes kernel features nearly independent, shape (n_landmarks, n_kept).
     """
 
-    def __init__(self, width: float, seed: int) -> None:
-        self.width = width
-        self.seed = seed
+    landmarks: Floats
+    gamma: float
+    root: Floats
 
-    def fit(self, features: Floats, y: object = None) -> RadialBasis:
-        """Choose landmarks among the rows."""
-        rng = np.random.default_rng(self.seed)
+    @classmethod
+    def fit(cls, features: Floats, width: float, seed: int) -> RadialBasis:
+        """Choose landmarks among the rows.
+
+        The kernel's width is ``width`` times the median distance between them.
+        """
+        rng = np.random.default_rng(seed)
         chosen = rng.choice(len(features), min(LANDMARKS, len(features)), replace=False)
-        self.landmarks_ = features[chosen]
-        squares = _squared_distances(self.landmarks_, self.landmarks_)
+        landmarks = features[chosen]
+        squares = _squared_distances(landmarks, landmarks)
         positive = squares[squares > 1e-9]
-        self.gamma_ = 0.5 / (self.width**2 * (np.median(positive) if len(positive) else 1.0))
-        kernel = np.exp(-self.gamma_ * squares)
-        values, vectors = np.linalg.eigh(kernel)
+        gamma = 0.5 / (width**2 * (np.median(positive) if len(positive) else 1.0))
+        values, vectors = np.linalg.eigh(np.exp(-gamma * squares))
         kept = values > 1e-6 * values[-1]
-        self.root_ = vectors[:, kept] / np.sqrt(values[kept])
-        return self
+        root = vectors[:, kept] / np.sqrt(values[kept]) * np.sqrt(len(landmarks) / 10)
+        return cls(landmarks, float(gamma), root)
 
-    def transform(self, features: Floats) -> Floats:
+    def __call__(self, features: Floats) -> Floats:
         """Shape (n_rows, at most ``LANDMARKS``)."""
-        kernel = np.exp(-self.gamma_ * _squared_distances(features, self.landmarks_))
-        scaled: Floats = kernel @ self.root_ * np.sqrt(len(self.landmarks_) / 10)
-        return scaled
+        kernel = np.exp(-self.gamma * _squared_distances(features, self.landmarks))
+        found: Floats = kernel @ self.root
+        return found
 
 
 class Forest:
@@ -116,14 +124,25 @@ class Forest:
 
 
 @dataclass(frozen=True)
-class _Mean:
-    """A mean from the features that are used."""
+class _Steps:
+    """A model of transformed features."""
 
-    model: Any
-    used: slice | Booleans
+    steps: Sequence[Callable[[Floats], Floats]]
 
     def __call__(self, features: Floats) -> Floats:
-        return np.asarray(self.model.predict(features[:, self.used]), dtype=float)
+        for step in self.steps:
+            features = step(features)
+        return features
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Some of the features."""
+
+    used: Booleans
+
+    def __call__(self, features: Floats) -> Floats:
+        return features[:, self.used]
 
 
 @dataclass(frozen=True)
@@ -145,19 +164,15 @@ class _Products:
 
 @dataclass(frozen=True)
 class _Shares:
-    """Probabilities from the features that are used; levels that were not seen have none."""
+    """Probabilities of the levels that were seen; the others have none."""
 
-    model: Any
-    used: slice | Booleans
+    model: Member | None
     present: Integers
     num_levels: int
 
     def __call__(self, features: Floats) -> Floats:
         shares = np.zeros((len(features), self.num_levels))
-        if len(self.present) > 1:
-            shares[:, self.present] = self.model.predict_proba(features[:, self.used])
-        else:
-            shares[:, self.present] = 1.0
+        shares[:, self.present] = 1.0 if self.model is None else self.model(features)
         return shares
 
 
@@ -172,25 +187,11 @@ def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
     if evidence.features.shape[1] == 0:
         return members
     if evidence.parents.any() and not evidence.parents.all():
-        members['linear in causes'] = lambda e, seed: _mean(_ridge(), e, e.parents)
-    members['linear'] = lambda e, seed: _mean(_ridge(), e)
+        members['linear in causes'] = lambda e, seed: _of(e.parents, _linear, e, seed)
+    members['linear'] = _linear
     members['products'] = _products
-    members['radial basis'] = lambda e, seed: _mean(
-        make_pipeline(StandardScaler(), RadialBasis(2.0, seed), RidgeCV(alphas=ALPHAS)), e
-    )
-    members['boosted trees'] = lambda e, seed: _mean(
-        GradientBoostingRegressor(
-            n_estimators=TREES,
-            max_depth=2,
-            min_samples_leaf=2,
-            subsample=0.7,
-            max_features=0.7,
-            random_state=seed,
-        ),
-        e,
-        e.for_trees,
-        'sample_weight',
-    )
+    members['radial basis'] = _radial_mean
+    members['boosted trees'] = lambda e, seed: _of(e.for_trees, _boosted, e, seed)
     if evidence.known is not None and InformedMean.fit(evidence).slope:
         members['knowledge'] = lambda e, seed: InformedMean.fit(e)
     return _asked_for(members, evidence)
@@ -202,20 +203,15 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
     if evidence.features.shape[1] == 0:
         return members
     if evidence.parents.any() and not evidence.parents.all():
-        members['logistic in causes'] = lambda e, seed: _shares(
-            _logistic(1.0), e, num_levels, e.parents
-        )
+        by_causes = partial(_logistic, 1.0, num_levels)
+        members['logistic in causes'] = lambda e, seed: _of(e.parents, by_causes, e, seed)
     few = num_levels <= MAX_KERNEL_CLASSES
     for strength in (0.1, 1.0, 10.0) if few else (0.3,):
-        members[f'logistic {strength}'] = partial(_logistic_shares, strength, num_levels)
+        members[f'logistic {strength}'] = partial(_logistic, strength, num_levels)
     if few:
-        members['radial basis'] = lambda e, seed: _shares(
-            make_pipeline(StandardScaler(), RadialBasis(1.0, seed), _logistic(1.0)),
-            e,
-            num_levels,
-            name='logisticregression__sample_weight',
-        )
-    members['forest'] = lambda e, seed: _shares(Forest(seed), e, num_levels, e.for_trees)
+        members['radial basis'] = partial(_radial_shares, num_levels)
+    grown = partial(_forest, num_levels)
+    members['forest'] = lambda e, seed: _of(e.for_trees, grown, e, seed)
     for strength in INFORMED if evidence.known is not None else ():
         if InformedShares.fit(strength, num_levels, evidence).slope:
             members[f'knowledge {strength}'] = partial(_informed, strength, num_levels)
@@ -226,8 +222,40 @@ def _asked_for(members: Mapping[str, Fit], evidence: Evidence) -> Mapping[str, F
     return {name: fit for name, fit in members.items() if name in QUICK or not evidence.quick}
 
 
-def _ridge() -> Pipeline:
-    return make_pipeline(StandardScaler(), RidgeCV(alphas=ALPHAS))
+def _of(used: Booleans, fit: Fit, evidence: Evidence, seed: int) -> Member:
+    """A model of some of the features."""
+    part = replace(evidence, features=evidence.features[:, used])
+    return _Steps([_Some(used), fit(part, seed)])
+
+
+def _linear(evidence: Evidence, seed: int) -> Member:
+    scale = Scale.fit(evidence.features)
+    return _Steps([scale, _ridge(scale(evidence.features), evidence)])
+
+
+def _ridge(features: Floats, evidence: Evidence) -> Ridge:
+    return Ridge.fit(features, evidence.values, evidence.weights, ALPHAS)
+
+
+def _radial_mean(evidence: Evidence, seed: int) -> Member:
+    scale = Scale.fit(evidence.features)
+    basis = RadialBasis.fit(scale(evidence.features), 2.0, seed)
+    return _Steps([scale, basis, _ridge(basis(scale(evidence.features)), evidence)])
+
+
+def _boosted(evidence: Evidence, seed: int) -> Member:
+    model = GradientBoostingRegressor(
+        n_estimators=TREES,
+        max_depth=2,
+        min_samples_leaf=2,
+        subsample=0.7,
+        max_features=0.7,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        model.fit(evidence.features, evidence.values, evidence.weights)
+    return _Steps([model.predict])
 
 
 def _products(evidence: Evidence, seed: int) -> Member:
@@ -267,39 +295,34 @@ def seed_of(candidate: str, rng: np.random.Generator) -> int:
     return 0 if candidate.startswith('knowledge') else int(rng.integers(2**31))
 
 
-def _logistic(strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+def _logistic(strength: float, num_levels: int, evidence: Evidence, seed: int) -> Member:
+    def fit(levels: Integers, seen: int) -> Member:
+        return Logistic.fit(evidence.features, levels, evidence.weights, seen, strength)
+
+    return _shares(fit, num_levels, evidence)
 
 
-def _logistic_shares(strength: float, num_levels: int, evidence: Evidence, seed: int) -> Member:
-    return _shares(_logistic(strength), evidence, num_levels)
+def _radial_shares(num_levels: int, evidence: Evidence, seed: int) -> Member:
+    def fit(levels: Integers, seen: int) -> Member:
+        scale = Scale.fit(evidence.features)
+        basis = RadialBasis.fit(scale(evidence.features), 1.0, seed)
+        features = basis(scale(evidence.features))
+        return _Steps([scale, basis, Logistic.fit(features, levels, evidence.weights, seen, 1.0)])
+
+    return _shares(fit, num_levels, evidence)
 
 
-def _mean(
-    model: Any,  # noqa: ANN401 - any scikit-learn regressor
-    evidence: Evidence,
-    used: Booleans | None = None,
-    name: str = 'ridgecv__sample_weight',
-) -> Member:
-    chosen = slice(None) if used is None else used
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        model.fit(evidence.features[:, chosen], evidence.values, **{name: evidence.weights})
-    return _Mean(model, chosen)
+def _forest(num_levels: int, evidence: Evidence, seed: int) -> Member:
+    def fit(levels: Integers, seen: int) -> Member:
+        forest = Forest(seed)
+        forest.fit(evidence.features, levels, evidence.weights)
+        return forest.predict_proba
+
+    return _shares(fit, num_levels, evidence)
 
 
-def _shares(
-    model: Any,  # noqa: ANN401 - any scikit-learn classifier
-    evidence: Evidence,
-    num_levels: int,
-    used: Booleans | None = None,
-    name: str = 'sample_weight',
-) -> Member:
-    chosen = slice(None) if used is None else used
-    levels = evidence.values.astype(int)
-    present = np.unique(levels)
-    if len(present) > 1:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            model.fit(evidence.features[:, chosen], levels, **{name: evidence.weights})
-    return _Shares(model, chosen, present, num_levels)
+def _shares(fit: Callable[[Integers, int], Member], num_levels: int, evidence: Evidence) -> Member:
+    """A model of the levels that there are, numbered anew; where there is one, it is sure."""
+    present, levels = np.unique(evidence.values.astype(int), return_inverse=True)
+    model = fit(levels, len(present)) if len(present) > 1 else None
+    return _Shares(model, present, num_levels)

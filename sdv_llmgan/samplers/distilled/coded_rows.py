@@ -184,7 +184,10 @@ class CodedRows:
         )
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.
-        with threadpool_limits(limits=1), config_context(skip_parameter_validation=True):
+        with (
+            threadpool_limits(limits=1),
+            config_context(skip_parameter_validation=True, assume_finite=True),
+        ):
             if isinstance(coding, LevelCoding):
                 conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
             else:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import RidgeCV
-from sklearn.preprocessing import StandardScaler
 
 from sdv_llmgan.samplers.distilled.evidence import Evidence, Floats
+from sdv_llmgan.samplers.distilled.linear import Ridge, Scale
 
 #: Held back more than models that know nothing: what is known is to be departed from slowly.
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -32,8 +31,8 @@ class InformedMean:
 
     index: Index
     slope: float
-    scaler: StandardScaler
-    rest: RidgeCV
+    scale: Scale
+    rest: Ridge
 
     @classmethod
     def fit(cls, evidence: Evidence) -> InformedMean:
@@ -45,18 +44,13 @@ class InformedMean:
         values = evidence.values - np.average(evidence.values, weights=weights)
         spread = max(float(weights @ centered**2), 1e-12)
         slope = max(0.0, float(weights @ (centered * values)) / spread)
-        with np.errstate(invalid='ignore'):
-            scaler = StandardScaler().fit(evidence.features, sample_weight=weights)
-        rest = RidgeCV(alphas=ALPHAS).fit(
-            scaler.transform(evidence.features),
-            evidence.values - slope * known,
-            sample_weight=weights,
-        )
-        return cls(index, slope, scaler, rest)
+        scale = Scale.fit(evidence.features, weights)
+        left = evidence.values - slope * known
+        return cls(index, slope, scale, Ridge.fit(scale(evidence.features), left, weights, ALPHAS))
 
     def __call__(self, features: Floats) -> Floats:
         """Means, shape (n_rows,)."""
-        rest = self.rest.predict(self.scaler.transform(features))
+        rest = self.rest(self.scale(features))
         mean: Floats = self.slope * self.index(features)[:, 0] + rest
         return mean
 
