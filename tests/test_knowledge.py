@@ -18,7 +18,11 @@ from sdv_llmgan.process import CausalGraph, Effect, Knowledge, Typical
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.roles.expert import Expert, agreed, expert_messages, read_knowledge
+from sdv_llmgan.samplers.distilled.candidates import INFORMED
+from sdv_llmgan.samplers.distilled.categorical import LevelConditional
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
+from sdv_llmgan.samplers.distilled.evidence import Evidence
+from sdv_llmgan.samplers.distilled.informed import InformedShares
 from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.column import Column
@@ -303,6 +307,31 @@ def test_what_is_known_helps_where_rows_are_few_and_what_is_wrong_changes_nothin
     without, informed, misled = np.mean(errors, axis=0)
     assert informed < 0.7 * without
     assert misled == without
+
+
+def test_a_model_that_leans_on_knowledge_is_fitted_on_all_rows_once(monkeypatch):
+    fitted, fit = [], InformedShares.fit
+
+    def counted(strength, num_levels, evidence):
+        fitted.append(len(evidence.values))
+        return fit(strength, num_levels, evidence)
+
+    monkeypatch.setattr(InformedShares, 'fit', counted)
+    levels = np.repeat([0.0, 1.0], 6)
+    features = levels[:, None] + np.tile([0.4, -0.4], 6)[:, None]
+    evidence = Evidence(
+        features,
+        levels,
+        np.ones(12),
+        np.ones(12, dtype=bool),
+        np.arange(12)[:, None],
+        np.zeros(1, dtype=bool),
+        np.ones(1, dtype=bool),
+        known=lambda one: np.column_stack([-one[:, 0], one[:, 0]]),
+    )
+    found = LevelConditional.fit(evidence, 2, np.random.default_rng(0))
+    assert found.informed > 0
+    assert fitted.count(12) == len(INFORMED)
 
 
 def test_an_expert_of_whom_nothing_is_wanted_leaves_a_process_as_it_is():

@@ -71,7 +71,7 @@ class Distillation:
             knowledge=self.learned.process.knowledge,
             quick=True,
         )
-        trust = alone.learning_from(self.learned.generated).trust
+        trust = alone.trust_in(self.learned.generated)
         return None if trust is None else (float(trust.table[0]), float(trust.table[-1]))
 
     def rows_of(self, part: pd.DataFrame, num_rows: int, *, quick: bool) -> pd.DataFrame:

@@ -51,14 +51,15 @@ Fit = Callable[[Evidence, int], Member]
 
 @dataclass(frozen=True)
 class RadialBasis:
-    """Features of a Gaussian kernel at landmarks, in the place of the features themselves.
+    """A Gaussian kernel at landmarks.
 
     Williams and Seeger, Using the Nystroem method to speed up kernel machines, 2001.
 
     Attributes:
         landmarks: Rows, shape (n_landmarks, n_features).
         gamma: What squared distances are multiplied by.
-        root: Makes kernel features nearly independent, shape (n_landmarks, n_kept).
+        root: What the kernel is multiplied by for features that are nearly independent, shape
+            (n_landmarks, n_kept).
     """
 
     landmarks: Floats
@@ -83,10 +84,10 @@ class RadialBasis:
         return cls(landmarks, float(gamma), root)
 
     def __call__(self, features: Floats) -> Floats:
-        """Shape (n_rows, at most ``LANDMARKS``)."""
-        kernel = np.exp(-self.gamma * _squared_distances(features, self.landmarks))
-        found: Floats = kernel @ self.root
-        return found
+        """The kernel, shape (n_rows, n_landmarks)."""
+        squares = _squared_distances(features, self.landmarks)
+        squares *= -self.gamma
+        return np.exp(squares, out=squares)
 
 
 class Forest:
@@ -177,8 +178,10 @@ class _Shares:
 
 
 def _squared_distances(a: Floats, b: Floats) -> Floats:
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
-    return np.maximum(squares, 0.0)
+    squares: Floats = -2 * a @ b.T
+    squares += (a**2).sum(1)[:, None]
+    squares += (b**2).sum(1)
+    return np.maximum(squares, 0.0, out=squares)
 
 
 def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
@@ -192,8 +195,8 @@ def mean_members(evidence: Evidence) -> Mapping[str, Fit]:
     members['products'] = _products
     members['radial basis'] = _radial_mean
     members['boosted trees'] = lambda e, seed: _of(e.for_trees, _boosted, e, seed)
-    if evidence.known is not None and InformedMean.fit(evidence).slope:
-        members['knowledge'] = lambda e, seed: InformedMean.fit(e)
+    if evidence.known is not None and (leaning := _leaning(InformedMean.fit, evidence)):
+        members['knowledge'] = leaning
     return _asked_for(members, evidence)
 
 
@@ -213,9 +216,24 @@ def probability_members(evidence: Evidence, num_levels: int) -> Mapping[str, Fit
     grown = partial(_forest, num_levels)
     members['forest'] = lambda e, seed: _of(e.for_trees, grown, e, seed)
     for strength in INFORMED if evidence.known is not None else ():
-        if InformedShares.fit(strength, num_levels, evidence).slope:
-            members[f'knowledge {strength}'] = partial(_informed, strength, num_levels)
+        if leaning := _leaning(partial(InformedShares.fit, strength, num_levels), evidence):
+            members[f'knowledge {strength}'] = leaning
     return _asked_for(members, evidence)
+
+
+def _leaning(
+    fit: Callable[[Evidence], InformedMean | InformedShares], evidence: Evidence
+) -> Fit | None:
+    """A model that leans on what is known; ``None`` where the rows do not bear it out.
+
+    It is fitted on all of them once.
+    """
+    on_all = fit(evidence)
+
+    def again(part: Evidence, seed: int) -> Member:
+        return on_all if part is evidence else fit(part)
+
+    return again if on_all.slope else None
 
 
 def _asked_for(members: Mapping[str, Fit], evidence: Evidence) -> Mapping[str, Fit]:
@@ -239,8 +257,11 @@ def _ridge(features: Floats, evidence: Evidence) -> Ridge:
 
 def _radial_mean(evidence: Evidence, seed: int) -> Member:
     scale = Scale.fit(evidence.features)
-    basis = RadialBasis.fit(scale(evidence.features), 2.0, seed)
-    return _Steps([scale, basis, _ridge(basis(scale(evidence.features)), evidence)])
+    scaled = scale(evidence.features)
+    basis = RadialBasis.fit(scaled, 2.0, seed)
+    ridge = _ridge(basis(scaled) @ basis.root, evidence)
+    # Of what is multiplied twice the smaller part first: many rows are drawn.
+    return _Steps([scale, basis, replace(ridge, coefficients=basis.root @ ridge.coefficients)])
 
 
 def _boosted(evidence: Evidence, seed: int) -> Member:
@@ -286,10 +307,6 @@ def _products(evidence: Evidence, seed: int) -> Member:
     return _Products(center, scale, scaler, chosen, expand, model)
 
 
-def _informed(strength: float, num_levels: int, evidence: Evidence, seed: int) -> Member:
-    return InformedShares.fit(strength, num_levels, evidence)
-
-
 def seed_of(candidate: str, rng: np.random.Generator) -> int:
     """A seed for a fit. Models that lean on knowledge take none: the others stay as without."""
     return 0 if candidate.startswith('knowledge') else int(rng.integers(2**31))
@@ -305,9 +322,10 @@ def _logistic(strength: float, num_levels: int, evidence: Evidence, seed: int) -
 def _radial_shares(num_levels: int, evidence: Evidence, seed: int) -> Member:
     def fit(levels: Integers, seen: int) -> Member:
         scale = Scale.fit(evidence.features)
-        basis = RadialBasis.fit(scale(evidence.features), 1.0, seed)
-        features = basis(scale(evidence.features))
-        return _Steps([scale, basis, Logistic.fit(features, levels, evidence.weights, seen, 1.0)])
+        scaled = scale(evidence.features)
+        basis = RadialBasis.fit(scaled, 1.0, seed)
+        model = Logistic.fit(basis(scaled) @ basis.root, levels, evidence.weights, seen, 1.0)
+        return _Steps([scale, basis, replace(model, coefficients=basis.root @ model.coefficients)])
 
     return _shares(fit, num_levels, evidence)
 

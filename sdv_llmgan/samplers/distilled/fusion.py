@@ -104,12 +104,7 @@ def fuse(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> tuple
     Returns:
         The chain, and the trust in each source: real rows alone, then ``GENERATED``.
     """
-    order = (alone.causal_graph, alone.names)
-    chains = [alone, *(rows.chain(order, on_model, quick=True, generated=w) for w in GENERATED)]
-    columns = [[link.conditional for link in links] for links in zip(*chains, strict=True)]
-    nats = np.array([[part.nats for part in parts] for parts in columns])
-    claims = np.array([[part.claim for part in parts] for parts in columns])
-    trust = Trust.of(nats, claims, rows.num_real)
+    columns, nats, trust = _judged(rows, alone, on_model)
     links = [
         replace(link, conditional=fused(parts, shares))
         for link, parts, shares in zip(alone, columns, trust.in_columns(nats), strict=True)
@@ -121,6 +116,23 @@ def fuse(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> tuple
         conditional = fused(parts, shares)
         links.append(Link(rows.target, tuple(others), conditional, share))
     return Chain(rows.coding, alone.causal_graph, links), trust
+
+
+def trust_in(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> Trust:
+    """The trust in each source of rows, without the chain; arguments are those of ``fuse``."""
+    return _judged(rows, alone, on_model)[2]
+
+
+def _judged(
+    rows: CodedRows, alone: Chain, on_model: Callable[[], object]
+) -> tuple[list[list[Conditional]], Floats, Trust]:
+    """Each column's conditionals by source, their held-out scores, and the table's trust."""
+    order = (alone.causal_graph, alone.names)
+    chains = [alone, *(rows.chain(order, on_model, quick=True, generated=w) for w in GENERATED)]
+    columns = [[link.conditional for link in links] for links in zip(*chains, strict=True)]
+    nats = np.array([[part.nats for part in parts] for parts in columns])
+    claims = np.array([[part.claim for part in parts] for parts in columns])
+    return columns, nats, Trust.of(nats, claims, rows.num_real)
 
 
 def fused_link(

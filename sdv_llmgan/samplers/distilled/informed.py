@@ -21,6 +21,8 @@ from sdv_llmgan.samplers.distilled.linear import Ridge, Scale
 #: Held back more than models that know nothing: what is known is to be departed from slowly.
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 MAX_STEPS = 60
+#: The likelihood is maximized until its slope for each row is below this.
+TOLERANCE = 1e-3
 
 Index = Callable[[Floats], Floats]
 
@@ -78,22 +80,21 @@ class InformedShares:
             slope, intercepts = values[0], values[1 : 1 + num_levels]
             coefficients = values[1 + num_levels :].reshape(width, num_levels)
             scores = intercepts + slope * known + features @ coefficients
-            wrong = (softmax(scores, axis=1) - observed) * weights[:, None]
-            likely = float(weights @ (log_softmax(scores, axis=1) * observed).sum(1))
+            likely = log_softmax(scores, axis=1)
+            wrong = (np.exp(likely) - observed) * weights[:, None]
             penalty = float((coefficients**2).sum() / strength + 1e-3 * (intercepts**2).sum()) / 2
             slopes = [
                 np.array([(wrong * known).sum()]),
                 wrong.sum(0) + 1e-3 * intercepts,
                 (features.T @ wrong + coefficients / strength).ravel(),
             ]
-            return penalty - likely, np.concatenate(slopes)
+            return penalty - float(weights @ (likely * observed).sum(1)), np.concatenate(slopes)
 
         start = np.zeros(1 + num_levels + width * num_levels)
         start[1 : 1 + num_levels] = np.log(counts / counts.sum())
         bounds: list[Any] = [(0.0, None), *[(None, None)] * (len(start) - 1)]
-        found = minimize(
-            loss, start, jac=True, method='L-BFGS-B', bounds=bounds, options={'maxiter': MAX_STEPS}
-        ).x
+        enough = {'maxiter': MAX_STEPS, 'gtol': TOLERANCE * weights.sum()}
+        found = minimize(loss, start, jac=True, method='L-BFGS-B', bounds=bounds, options=enough).x
         return cls(
             index,
             float(found[0]),

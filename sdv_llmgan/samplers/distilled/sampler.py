@@ -29,7 +29,7 @@ from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS
 from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.coding import TableCoding
-from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link
+from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link, trust_in
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.similarity_filter import SimilarityFilter
 from sdv_llmgan.samplers.distilled.thinning import aim, thin
@@ -134,12 +134,27 @@ class DistilledSampler:
             generated: Rows of the model.
             on_model: Called when a column's model is fitted.
         """
-        rows = self.rows.with_generated(generated)
-        if not self.rows.num_real < len(rows.is_real) <= MANY_ROWS or not self.chain.links:
+        rows = self._with(generated)
+        if rows is None:
             return self
         chain, trust = fuse(rows, self.chain, on_model)
         repeats = _repeats(self.training, rows, chain)
         return DistilledSampler(self.training, rows, chain, trust, repeats, self.similarity_filter)
+
+    def trust_in(self, generated: GeneratedRows) -> Trust | None:
+        """How far rows of a model would be learned from; ``None``: not at all.
+
+        Args:
+            generated: Rows of the model.
+        """
+        rows = self._with(generated)
+        return None if rows is None else trust_in(rows, self.chain, lambda: None)
+
+    def _with(self, generated: GeneratedRows) -> CodedRows | None:
+        """Its rows and these, where there are any and both are not too many."""
+        rows = self.rows.with_generated(generated)
+        is_few = self.rows.num_real < len(rows.is_real) <= MANY_ROWS
+        return rows if is_few and self.chain.links else None
 
     @property
     def coding(self) -> TableCoding:
