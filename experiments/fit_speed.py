@@ -3,6 +3,7 @@
 python experiments/fit_speed.py    # Adult (14 columns), training rows of MALLM-GAN's protocol
 python experiments/fit_speed.py --rows 800 --seeds 3
 python experiments/fit_speed.py --columns 21 --rows 50 800    # a made-up table of mixed columns
+python experiments/fit_speed.py --columns 21 --rows 50 800 --learning  # from rows and knowledge too
 
 Each line has seconds of CPU and of wall clock of the fit, how many causal graphs were compared
 (that of the best process and, where it is another one, the first), and seconds of CPU of drawing
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,31 @@ from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.benchmark.protocols import MALLM_GAN
 from sdv_llmgan.benchmark.synthesizers import SDVSynthesizer
 from sdv_llmgan.benchmark.tables import TrainingTable
+from sdv_llmgan.process import Effect, Knowledge
+from sdv_llmgan.providers.base import Request
+from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 
 DRAWN = 50
+
+
+def written(request: Request) -> str:
+    """Random rows, to be learned from as if a model had written them."""
+    return random_json(request.json_schema, np.random.default_rng(request.seed))
+
+
+def knowledge_of(table: TrainingTable) -> Knowledge:
+    """An effect of each column on the target and on the next one."""
+
+    def level(name: str) -> object:
+        values = table.rows[name]
+        return None if values.dtype.kind in 'if' else sorted(values)[0]
+
+    names = [name for name in table.rows if name != table.target]
+    pairs = [*((name, str(table.target)) for name in names), *pairwise(names)]
+    effects = (
+        Effect(cause, effect, 'raises', level(cause), level(effect)) for cause, effect in pairs
+    )
+    return Knowledge(tuple(effects))
 
 
 def mixed(num_columns: int, num_rows: int) -> TrainingTable:
@@ -56,6 +81,7 @@ def main() -> None:
     parser.add_argument('--rows', type=int, nargs='+', default=[25, 100, 400, 800])
     parser.add_argument('--columns', type=int, help='of a made-up table; else Adult')
     parser.add_argument('--seeds', type=int, default=1)
+    parser.add_argument('--learning', action='store_true', help='from rows and knowledge too')
     parser.add_argument('--samplers', nargs='+', default=['llm', 'distilled', 'auto'])
     arguments = parser.parse_args()
     warnings.simplefilter('ignore')
@@ -68,7 +94,12 @@ def main() -> None:
             table = sources[f'mallm_gan/adult_{num_rows}_train.csv'].load(arguments.data).training
         for seed in range(arguments.seeds):
             for sampler in arguments.samplers:
-                settings = {'llm': 'scripted', 'sampler': sampler}
+                settings: dict[str, object] = {'llm': 'scripted', 'sampler': sampler}
+                if arguments.learning:
+                    settings |= {
+                        'llm': ScriptedProvider(script=written),
+                        'knowledge': knowledge_of(table),
+                    }
                 synthesizer = SDVSynthesizer(LLMGANSynthesizer, settings)
                 cpu, wall = time.process_time(), time.perf_counter()
                 synthesizer.fit(table, seed)
