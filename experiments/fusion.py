@@ -3,6 +3,7 @@
 python experiments/fusion.py --recorded ../shared/data/strong_model     # rows of a strong model
 python experiments/fusion.py --simulated magic insurance --rows 25 50 --seeds 3
 python experiments/fusion.py --simulated insurance --knowledge experiments/knowledge
+python experiments/fusion.py --recorded FOLDER --knowledge experiments/knowledge_shares
 
 Simulated models write fresh rows of the source (``oracle``) or values drawn at random from each
 column's range (``junk``); both are kept out of training and test rows. A line for each table: ML
@@ -10,7 +11,7 @@ efficacy and DCR share of 300 drawn rows and of as many as were fitted, without 
 
 With ``--knowledge``, a folder with a JSON file a table of what a person knows of it, samplers that
 are told it stand beside those that are not: ``known`` without a model's rows, ``known fused`` with
-them, ``misled`` where every direction is turned round.
+them, ``misled`` where every direction is turned round, and shares of levels too.
 """
 
 from __future__ import annotations
@@ -133,10 +134,16 @@ def known_of(case: Case, folder: Path | None) -> Knowledge:
 
 
 def turned(known: Knowledge) -> Knowledge:
-    """The same with every direction turned round."""
+    """The same with every direction turned round, and the shares of levels in reverse order."""
     opposite = {'raises': 'lowers', 'lowers': 'raises', 'peaks': 'dips', 'dips': 'peaks'}
     effects = (replace(e, direction=opposite[e.direction]) for e in known.effects)
-    return replace(known, effects=tuple(effects))
+    typical = []
+    for one in known.typical:
+        levels = sorted(one.shares, key=lambda pair: pair[1])
+        shares = [share for _, share in levels[::-1]]
+        turned_shares = tuple((pair[0], share) for pair, share in zip(levels, shares, strict=True))
+        typical.append(replace(one, shares=turned_shares))
+    return replace(known, effects=tuple(effects), typical=tuple(typical))
 
 
 def measured(case: Case, draws: int, known: Knowledge) -> dict[str, object]:

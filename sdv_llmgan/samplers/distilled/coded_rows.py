@@ -6,7 +6,7 @@ real rows, then generated rows -> floats, and what each row tells of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,9 +24,11 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Evidence,
     Floats,
     Integers,
+    LearnedShares,
 )
 from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
+from sdv_llmgan.samplers.distilled.shares import learned_shares
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
@@ -45,6 +47,7 @@ class CodedRows:
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one.
         knowledge: What is known of the columns beforehand.
+        shares: How frequent levels are where something is known of that.
     """
 
     coding: TableCoding
@@ -54,20 +57,23 @@ class CodedRows:
     seed: int
     target: str | None
     knowledge: Knowledge
+    shares: Mapping[str, LearnedShares]
 
     @classmethod
     def of(cls, training: TrainingSet, knowledge: Knowledge) -> CodedRows:
         """Code training rows."""
         count = len(training.rows)
         coding = TableCoding.fit(training.rows, training.schema, training.enforce_range)
+        codes = coding.encode(training.rows)
         return cls(
             coding,
-            coding.encode(training.rows),
+            codes,
             np.ones(count, dtype=bool),
             np.arange(count)[:, None],
             training.seed,
             training.target,
             knowledge,
+            learned_shares(knowledge, coding, codes),
         )
 
     def with_generated(self, generated: GeneratedRows) -> CodedRows:
@@ -169,6 +175,8 @@ class CodedRows:
         names = list(predecessors)
         codes = {column: self.codes[column][rows] for column in [*names, name]}
         causes = {cause for cause, effect in graph.edges if effect == name}
+        # A model's rows have what it knows; told twice, it would count twice.
+        known = None if generated else Index.of(self.knowledge, self.coding, name, names)
         evidence = Evidence(
             self.coding.features(codes, names, len(rows)),
             codes[name],
@@ -179,8 +187,8 @@ class CodedRows:
             self.coding.for_trees(names),
             name == self.target,
             quick,
-            # A model's rows have what it knows; told twice, it would count twice.
-            None if generated else Index.of(self.knowledge, self.coding, name, names),
+            known,
+            None if generated else self.shares.get(name),
         )
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.

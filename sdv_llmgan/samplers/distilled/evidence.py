@@ -19,6 +19,20 @@ Booleans = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class LearnedShares:
+    """How frequent the levels of a column are, by its rows and by what is known of it.
+
+    Attributes:
+        ratios: By what the share of each level differs from that in the rows, >= 0, shape
+            (n_levels,).
+        part: How much of the shares came from what is known, in [0, 1).
+    """
+
+    ratios: Floats
+    part: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a conditional model is fitted on.
 
@@ -38,6 +52,7 @@ class Evidence:
         known: What is known beforehand of the column given these features, in units that rows
             tell, shape (n_rows, n_levels) from (n_rows, n_features); a number has one level.
             ``None``: nothing.
+        shares: How frequent levels are to be; ``None``: as in the rows.
     """
 
     features: Floats
@@ -50,6 +65,7 @@ class Evidence:
     is_target: bool = False
     quick: bool = False
     known: Callable[[Floats], Floats] | None = None
+    shares: LearnedShares | None = None
 
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
@@ -64,7 +80,7 @@ class Evidence:
 
     def with_values(self, values: Floats) -> Evidence:
         """The same rows with something else to be modelled, hence not the target."""
-        return replace(self, values=values, is_target=False)
+        return replace(self, values=values, is_target=False, shares=None)
 
     def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
         """Rows cut at random into ``count`` parts of like size, as row numbers."""
