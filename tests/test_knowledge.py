@@ -164,6 +164,22 @@ def test_knowledge_in_another_form_is_an_error_of_the_constructor(saved, said):
         synthesizer(an_expert(), knowledge=saved)
 
 
+def test_rows_are_written_in_the_direction_that_is_known_where_the_graph_says_the_other():
+    found = CausalGraph((('charges', 'smoker'), ('charges', 'ward')))
+    told = replace(process(), causal_graph=found)
+    assert told.written_schema().names == ('age', 'smoker', 'charges', 'ward')
+    assert told.causal_graph == found
+    plain = replace(told, knowledge=Knowledge())
+    assert plain.written_schema().names == ('age', 'charges', 'smoker', 'ward')
+
+
+def test_an_edge_that_would_close_a_circle_stays_as_it_was_found():
+    found = CausalGraph((('charges', 'ward'), ('ward', 'smoker'), ('charges', 'smoker')))
+    known = CausalGraph((('smoker', 'charges'),))
+    assert found.turned_by(known) == found
+    assert CausalGraph((('b', 'a'),)).turned_by(CausalGraph((('a', 'b'),))).edges == (('a', 'b'),)
+
+
 def test_of_effects_in_a_circle_the_weakest_gives_way():
     circle = Knowledge((
         Effect('a', 'b', 'raises', size='strong'),

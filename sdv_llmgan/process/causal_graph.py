@@ -75,6 +75,18 @@ class CausalGraph:
                 graph.add_edge(cause, effect)
         return CausalGraph(tuple(graph.edges)), left_out
 
+    def turned_by(self, other: CausalGraph) -> CausalGraph:
+        """The same graph with edges turned round that another one has the other way round.
+
+        An edge that would close a cycle stays as it is.
+        """
+        graph = self
+        for cause, effect in other.edges:
+            if (effect, cause) in graph.edges:
+                turned, left_out = graph.changed([(cause, effect)], [(effect, cause)])
+                graph = graph if left_out else turned
+        return graph
+
     def distance(self, other: CausalGraph) -> int:
         """Edges to add or remove to make the one of the other; 0: the same edges.
 

@@ -103,7 +103,9 @@ class GenerationProcess:
     def written_schema(self, first: Sequence[str] = ()) -> TableSchema:
         """The columns as rows are written: causes before their effects, free text last.
 
-        A column that has one value only is left out, where there are others.
+        Few rows tell no direction: where the graph says one and knowledge the other, knowledge
+        holds, as it does in the words of the prompt. A column that has one value only is left out,
+        where there are others.
 
         Args:
             first: Columns whose values are given; they come before all others.
@@ -111,7 +113,8 @@ class GenerationProcess:
         texts, schema = self.schema.texts, self.schema.filled()
         varying = [c.name for c in schema if c.name in first or not c.is_settled]
         names = [name for name in self.schema.names if name not in texts]
-        ordered = self.causal_graph.order([*names, *texts])
+        graph = self.causal_graph.turned_by(self.knowledge.causal_graph)
+        ordered = graph.order([*names, *texts])
         rest = [name for name in ordered if name not in first and name in (varying or names)]
         return schema.reordered([*first, *rest])
 
