@@ -42,6 +42,7 @@ KNOWN = Knowledge(
     (Typical('age', (27, 39, 51)), Typical('smoker', (), (('yes', 0.2), ('no', 0.8)))),
     ('Nobody under 20 is in ward C.',),
 )
+AGE_SMOKER = {'cause': 'age', 'effect': 'smoker'}
 ANSWER = json.dumps(KNOWN.to_dict())
 
 
@@ -227,6 +228,39 @@ def test_answers_that_agree_are_sure_and_those_that_do_not_are_left_out():
         '"age" raises "charges" (moderate, unsure)',
     ]
     assert both.typical == (Typical('age', (25, 35, 45)),)
+
+
+@pytest.mark.parametrize(
+    ('cause', 'effect', 'direction'),
+    [('YES', ' 1', 'raises'), ('yes', '1.0', 'raises'), ('no', 1, 'lowers'), (None, 1, 'raises')],
+)
+def test_one_effect_in_other_words_is_the_same_effect(cause, effect, direction):
+    schema = TableSchema((
+        Column('smoker', 'categorical', ('no', 'yes')),
+        Column('stage', 'categorical', (1, 2, 3)),
+    ))
+    said = [('yes', 1, 'raises'), (cause, effect, direction)]
+    answers = [
+        {
+            'effects': [
+                {
+                    **{'cause': 'smoker', 'effect': 'stage', 'direction': way, 'sure': 'sure'},
+                    **{'cause_level': one, 'effect_level': other},
+                }
+            ]
+        }
+        for one, other, way in said
+    ]
+    found = agreed([read_knowledge(answer, schema)[0] for answer in answers])
+    assert found.effects == (Effect('smoker', 'stage', 'raises', 'yes', 1, sure='sure'),)
+
+
+def test_answers_that_contradict_each_other_in_other_words_are_left_out():
+    answers = [
+        {'effects': [{**AGE_SMOKER, 'direction': 'raises', 'effect_level': level}]}
+        for level in ('yes', 'no')
+    ]
+    assert not agreed([read_knowledge(answer, SCHEMA)[0] for answer in answers]).effects
 
 
 def test_the_question_holds_no_figure_of_the_table():

@@ -29,6 +29,8 @@ from sdv_llmgan.process.knowledge import (
     Size,
     Sure,
     Typical,
+    levels_of,
+    positive,
 )
 from sdv_llmgan.providers.base import Message, Provider, Request
 from sdv_llmgan.table.column import (
@@ -249,6 +251,8 @@ def read_knowledge(reply: Json, schema: TableSchema) -> tuple[Knowledge, int]:
     rules = [r.strip() for r in found if isinstance(r, str)] if isinstance(found, list) else []
     kept = tuple(r for r in rules if 0 < len(r) <= MAX_RULE_LENGTH)[:MAX_RULES]
     known = replace(read, rules=kept).within(schema)
+    effects = (_in_one_form(effect, known, schema) for effect in known.effects)
+    known = Knowledge((), known.typical, kept).merged(Knowledge(tuple(effects)))
     return known, given - len(known.effects) - len(known.typical)
 
 
@@ -267,7 +271,34 @@ def _with_levels(entry: dict[str, Any], schema: TableSchema) -> dict[str, Any]:
 
 
 def _level(value: Json, name: str, schema: TableSchema) -> Json:
-    return read_leniently(value, schema[name]) if name in schema.names else value
+    """A level as the table writes it, however the model does: " Yes", or "1.0" for 1."""
+    if name not in schema.names:
+        return value
+    column, levels = schema[name], levels_of(schema[name])
+    spelled = [value]
+    if isinstance(value, str):
+        try:
+            spelled.append(float(value))
+        except ValueError:
+            pass
+    read = [read_leniently(one, column) for one in spelled]
+    return next((one for one in read if one in levels), read[0])
+
+
+def _in_one_form(effect: Effect, known: Knowledge, schema: TableSchema) -> Effect:
+    """The same effect told of one of two levels: no cause of "no" is a cause of "yes"."""
+    opposite: dict[Direction, Direction]
+    opposite = {'raises': 'lowers', 'lowers': 'raises', 'peaks': 'dips', 'dips': 'peaks'}
+    for name, key in ((effect.cause, 'cause_level'), (effect.effect, 'effect_level')):
+        levels, level = levels_of(schema[name]), getattr(effect, key)
+        if len(levels) != 2 or (level is None and known.of(name).order):
+            continue
+        told = positive(levels)
+        told = sorted(levels, key=str)[0] if told is None else told
+        turns = level is not None and level != told
+        direction = opposite[effect.direction] if turns else effect.direction
+        effect = replace(effect, **{key: told}, direction=direction)
+    return effect
 
 
 def agreed(answers: Sequence[Knowledge]) -> Knowledge:
