@@ -51,17 +51,49 @@ def test_shares_that_the_rows_speak_against_hardly_count():
 
 def test_of_many_rows_known_shares_say_little():
     rows = pd.concat([ROWS] * 40, ignore_index=True)
-    known = Knowledge((), (Typical('ward', (), (('C', 0.04),)),))
-    shares = CodedRows.of(TrainingSet(rows, SCHEMA), known).shares
-    assert shares.get('ward') is None or shares['ward'].part < 0.05
+    known = Knowledge((), (Typical('ward', (), (('C', 0.03),)),))
+    coded = CodedRows.of(TrainingSet(rows, SCHEMA), known)
+    assert coded.told.get('ward', 0) < 0.05
+    assert coded.counts == pytest.approx(1, abs=0.05)
 
 
 def test_levels_of_which_nothing_is_known_share_what_is_left_as_in_the_rows():
-    found = CodedRows.of(
-        TrainingSet(ROWS, SCHEMA), Knowledge((), (Typical('ward', (), (('A', 0.5),)),))
-    ).shares['ward']
-    assert found.ratios[0] < 1
-    assert found.ratios[1] == pytest.approx(found.ratios[2])
+    known = Knowledge((), (Typical('ward', (), (('A', 0.5),)),))
+    counts = CodedRows.of(TrainingSet(ROWS, SCHEMA), known).counts
+    assert counts[0] < 1
+    assert counts[15] == pytest.approx(counts[24])  # B and C
+    assert counts.mean() == pytest.approx(1)
+
+
+def test_what_goes_with_a_level_is_drawn_less_often_with_it():
+    rows = ROWS.assign(ward=ROWS['ward'].where(np.arange(25) % 4 != 0, 'C'))
+    rows['sick'] = rows['ward'] == 'C'
+    known = Knowledge((), (Typical('ward', (), (('A', 0.55), ('B', 0.3), ('C', 0.15))),))
+    graph = CausalGraph((('sick', 'ward'),))
+    plain, told = (
+        DistilledSampler.fit(TrainingSet(rows, SCHEMA), [graph], knowledge=one, quick=True).sample(
+            3_000, np.random.default_rng(0)
+        )
+        for one in (Knowledge(), known)
+    )
+    assert told['sick'].mean() < plain['sick'].mean() - 0.01
+    apart = [((one['ward'] == 'C') == one['sick']).mean() for one in (plain, told)]
+    assert apart[1] == pytest.approx(apart[0], abs=0.02)
+
+
+def test_numbers_are_drawn_nearer_to_known_quartiles_and_within_the_rows():
+    doses = pd.DataFrame({'dose': np.linspace(-3, 3, 25).round(2)})
+    known = Knowledge((), (Typical('dose', (-1.5, -1.0, 1.0)),))
+    schema = TableSchema((SCHEMA['dose'],))
+    plain, told = (
+        DistilledSampler.fit(TrainingSet(doses, schema), [CausalGraph()], knowledge=one)
+        for one in (Knowledge(), known)
+    )
+    drawn = [one.sample(3_000, np.random.default_rng(0))['dose'] for one in (plain, told)]
+    assert drawn[0].median() == pytest.approx(0, abs=0.15)
+    assert -1.0 < drawn[1].median() < -0.1
+    assert drawn[1].between(-3, 3).all()
+    assert 0 < told.chain.learned_from['dose']['knowledge'] < 1
 
 
 def test_a_level_that_no_row_has_is_not_made_up():
@@ -83,7 +115,7 @@ def test_where_values_are_missing_their_share_stays():
 
 
 def test_the_same_rows_are_drawn_where_no_share_is_known():
-    known = Knowledge((), (Typical('dose', (-0.7, 0.0, 0.7)),), ('Nobody is in ward C for fun.',))
+    known = Knowledge((), (Typical('ward', (), (), ('A', 'B', 'C')),), ('Nobody likes ward C.',))
     training = TrainingSet(ROWS, SCHEMA)
     told = DistilledSampler.fit(training, [CausalGraph()], knowledge=known, quick=True)
     rows = [one.sample(20, np.random.default_rng(0)) for one in (told, fitted())]

@@ -33,7 +33,7 @@ MAX_POWER = 8.0
 
 @dataclass(frozen=True)
 class Sharpened:
-    """Shares raised to a power, so that less is left open, and multiplied by a factor a level.
+    """Shares raised to a power, so that less is left open.
 
     What a mixture leaves open is the data's noise and its own error. Drawn row by row, the error
     is noise too, which hides from 25 rows what they are to teach.
@@ -41,45 +41,42 @@ class Sharpened:
     Attributes:
         power: >= 1.
         factors: What each level is multiplied by then, > 0, shape (n_levels,): over held-out
-            rows it is as frequent as it should be.
+            rows it stays as frequent.
     """
 
     power: float
     factors: Floats
 
     @classmethod
-    def fit(cls, shares: Floats, noise: float, ratios: Floats | float = 1.0) -> Sharpened | None:
+    def fit(cls, shares: Floats, noise: float) -> Sharpened | None:
         """Find the power that leaves ``noise`` times the entropy of these shares.
 
         Args:
             shares: Of held-out rows, shape (n_rows, n_levels).
             noise: In (0, 1].
-            ratios: By what each level is to be more frequent then; see ``LearnedShares``.
 
         Returns:
             ``None`` where no power up to ``MAX_POWER`` does: the shares hardly differ by row.
         """
         wanted = noise * _entropy(shares) + 1e-9
         low, high = 1.0, MAX_POWER
-        if _entropy(cls.at(high, shares)(shares)) > wanted:
+        if _entropy(cls._at(high, shares)(shares)) > wanted:
             return None
         for _ in range(12):
             middle = (low + high) / 2
-            if _entropy(cls.at(middle, shares)(shares)) > wanted:
+            if _entropy(cls._at(middle, shares)(shares)) > wanted:
                 low = middle
             else:
                 high = middle
-        return cls.at(low, shares, ratios)
+        return cls._at(low, shares)
 
     @classmethod
-    def at(cls, power: float, shares: Floats, ratios: Floats | float = 1.0) -> Sharpened:
-        """With this power; arguments are those of ``fit``."""
+    def _at(cls, power: float, shares: Floats) -> Sharpened:
         sharpened = cls(power, np.ones(shares.shape[1]))
-        wanted = np.maximum(shares.mean(0), 1e-12) * ratios
-        wanted /= wanted.sum()
         for _ in range(20):
             found = np.maximum(sharpened(shares).mean(0), 1e-12)
-            sharpened = cls(power, sharpened.factors * wanted / found)
+            factors = sharpened.factors * np.maximum(shares.mean(0), 1e-12) / found
+            sharpened = cls(power, factors)
         return sharpened
 
     def __call__(self, shares: Floats) -> Floats:
@@ -96,8 +93,7 @@ class LevelConditional(Conditional):
         marginal: Share of each level, smoothed, shape (n_levels,).
         weights: Weight of the marginal, then of each member; they add up to 1.
         members: Fitted models.
-        sharpened: How much more certain than this mixture the column is, and which levels are
-            more frequent; ``None``: it is as the mixture says.
+        sharpened: How much more certain than this mixture the column is; ``None``: no more.
     """
 
     marginal: Floats
@@ -154,36 +150,17 @@ class LevelConditional(Conditional):
             score,
             claim=float(1 - counted @ likely / min(counted @ alone, -1e-9)),
             cost=float((unseen.argmax(1) != values[real]).mean()) / 2,
-            informed=leaning(members, weights[1:]),
+            informed=1 - (1 - leaning(members, weights[1:])) * (1 - evidence.told),
         )
         # Where nothing before the column tells of it, all that is open is noise.
         gain = (likely - alone)[real]
-        is_told = gain.mean() > gain.std() / np.sqrt(len(gain))
-        if evidence.shares is None and not (evidence.is_target and is_told):
-            return model
-        features = evidence.features[rows[real]]
-        return model._reshaped(evidence, features, values[real], unseen, sharpen=is_told)
-
-    def _reshaped(
-        self, evidence: Evidence, features: Floats, values: Floats, unseen: Floats, *, sharpen: bool
-    ) -> LevelConditional:
-        """With levels as frequent as they should be, and, of the target, less left open."""
-        model, ratios = self, np.ones(unseen.shape[1])
-        if evidence.shares is not None:
-            ratios, part = evidence.shares.ratios, evidence.shares.part
-            model = replace(
-                self,
-                choice=f'{self.choice}, {part:.2f} of its shares as known',
-                informed=1 - (1 - self.informed) * (1 - part),
-                sharpened=Sharpened.at(1.0, unseen, ratios),
-            )
-        if not (evidence.is_target and sharpen):
-            return model
-        noise = noise_share(_log_loss(self.probabilities(features), values), self.score)
-        if (sharpened := Sharpened.fit(unseen, noise, ratios)) is None:
-            return model
-        choice = f'{model.choice}, to the power of {sharpened.power:.1f}'
-        return replace(model, choice=choice, sharpened=sharpened)
+        if evidence.is_target and gain.mean() > gain.std() / np.sqrt(len(gain)):
+            seen = model.probabilities(evidence.features[rows[real]])
+            noise = noise_share(_log_loss(seen, values[real]), score)
+            if (sharpened := Sharpened.fit(unseen, noise)) is not None:
+                choice += f', to the power of {sharpened.power:.1f}'
+                model = replace(model, choice=choice, sharpened=sharpened)
+        return model
 
     @classmethod
     def _of_leaves(

@@ -24,11 +24,10 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Evidence,
     Floats,
     Integers,
-    LearnedShares,
 )
 from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
-from sdv_llmgan.samplers.distilled.shares import learned_shares
+from sdv_llmgan.samplers.distilled.raking import raked
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
@@ -47,7 +46,8 @@ class CodedRows:
         seed: Seeds every fit.
         target: The column to be predicted later, if there is one.
         knowledge: What is known of the columns beforehand.
-        shares: How frequent levels are where something is known of that.
+        counts: How much each training row counts where rows are real alone, shape (n_real,).
+        told: By column how much of its shares these have from what is known.
     """
 
     coding: TableCoding
@@ -57,7 +57,8 @@ class CodedRows:
     seed: int
     target: str | None
     knowledge: Knowledge
-    shares: Mapping[str, LearnedShares]
+    counts: Floats
+    told: Mapping[str, float]
 
     @classmethod
     def of(cls, training: TrainingSet, knowledge: Knowledge) -> CodedRows:
@@ -73,7 +74,7 @@ class CodedRows:
             training.seed,
             training.target,
             knowledge,
-            learned_shares(knowledge, coding, codes),
+            *raked(knowledge, coding, codes),
         )
 
     def with_generated(self, generated: GeneratedRows) -> CodedRows:
@@ -168,15 +169,15 @@ class CodedRows:
         """A model of one column, fitted on at most ``max_rows`` rows; see ``chain``."""
         # A generator for each column: what one draws does not change the next one's folds.
         rng = np.random.default_rng([self.seed, *map(ord, name), len(predecessors)])
-        weights = np.where(self.is_real, 1.0, generated)
+        # A model's rows have what it knows; told twice, it would count twice.
+        weights = np.full(len(self.is_real), generated)
+        weights[self.is_real] = 1.0 if generated else self.counts
         rows = np.flatnonzero(weights)
         if len(rows) > max_rows:
             rows = np.sort(rng.choice(rows, max_rows, replace=False))
         names = list(predecessors)
         codes = {column: self.codes[column][rows] for column in [*names, name]}
         causes = {cause for cause, effect in graph.edges if effect == name}
-        # A model's rows have what it knows; told twice, it would count twice.
-        known = None if generated else Index.of(self.knowledge, self.coding, name, names)
         evidence = Evidence(
             self.coding.features(codes, names, len(rows)),
             codes[name],
@@ -187,8 +188,8 @@ class CodedRows:
             self.coding.for_trees(names),
             name == self.target,
             quick,
-            known,
-            None if generated else self.shares.get(name),
+            None if generated else Index.of(self.knowledge, self.coding, name, names),
+            0.0 if generated else self.told.get(name, 0.0),
         )
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.

@@ -19,27 +19,13 @@ Booleans = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class LearnedShares:
-    """How frequent the levels of a column are, by its rows and by what is known of it.
-
-    Attributes:
-        ratios: By what the share of each level differs from that in the rows, >= 0, shape
-            (n_levels,).
-        part: How much of the shares came from what is known, in [0, 1).
-    """
-
-    ratios: Floats
-    part: float
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What a conditional model is fitted on.
 
     Attributes:
         features: Predecessors, encoded, shape (n_rows, n_features).
         values: The column to be modelled, shape (n_rows,).
-        weights: How much each row counts, >= 0, shape (n_rows,). Real rows count 1.
+        weights: How much each row counts, >= 0, shape (n_rows,). Real rows count 1 on average.
         is_real: Which rows are real, shape (n_rows,): only they judge.
         tells_of: Numbers of the rows that each row tells of, filled up with -1, shape
             (n_rows, n_told): its own first, then that of a real row that it may copy.
@@ -52,7 +38,7 @@ class Evidence:
         known: What is known beforehand of the column given these features, in units that rows
             tell, shape (n_rows, n_levels) from (n_rows, n_features); a number has one level.
             ``None``: nothing.
-        shares: How frequent levels are to be; ``None``: as in the rows.
+        told: How much of the column's shares the weights have from what is known, in [0, 1).
     """
 
     features: Floats
@@ -65,7 +51,7 @@ class Evidence:
     is_target: bool = False
     quick: bool = False
     known: Callable[[Floats], Floats] | None = None
-    shares: LearnedShares | None = None
+    told: float = 0.0
 
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
@@ -80,7 +66,7 @@ class Evidence:
 
     def with_values(self, values: Floats) -> Evidence:
         """The same rows with something else to be modelled, hence not the target."""
-        return replace(self, values=values, is_target=False, shares=None)
+        return replace(self, values=values, is_target=False)
 
     def folds(self, count: int, rng: np.random.Generator) -> list[Integers]:
         """Rows cut at random into ``count`` parts of like size, as row numbers."""
@@ -123,7 +109,8 @@ class Conditional(ABC):
             it was learned from, real or not, when they are held out; at most 1.
         cost: What held-out real rows hold against it, in nats a row, where only the relation
             counts: half the share that is guessed wrongly, or half of ``nats`` for numbers.
-        informed: How much of it is drawn by models that lean on what is known, in [0, 1].
+        informed: How much of it is drawn by models that lean on what is known, or is as frequent
+            as is known, in [0, 1].
         generated: How much of the rest is learned from generated rows too, in [0, 1].
     """
 

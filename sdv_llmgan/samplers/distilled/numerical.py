@@ -119,9 +119,10 @@ class NumberConditional(Conditional):
         share = rest.is_real.sum() / evidence.is_real.sum()
         known = float(np.log((skill + LEAST_SKILL) / (1 + LEAST_SKILL)))
         nats = (gate.nats if gate else 0.0) + share * known
-        claim = informed = 0.0
+        claim, informed = 0.0, evidence.told
         if isinstance(model, AveragedQuantiles):
-            claim, informed = max(one.claim for one in model.models), model.informed
+            claim = max(one.claim for one in model.models)
+            informed = 1 - (1 - model.informed) * (1 - evidence.told)
         return cls(special, gate, model, choice + words, skill, nats, claim, informed)
 
     @classmethod
