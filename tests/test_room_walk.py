@@ -19,7 +19,6 @@ from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.table.schema import TableSchema
 
 ROOT = Path(__file__).parent.parent
-COLUMNS = ['age', 'smoker']
 
 
 @pytest.fixture
@@ -33,11 +32,14 @@ def room_walk(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('sampler', 'policy'),
-    [('auto', None), ('distilled', EgressPolicy({'age': 'bucket'}, max_rows=10))],
+    ('columns', 'sampler', 'policy'),
+    [
+        (['smoker', 'ward'], 'auto', None),
+        (['age', 'smoker'], 'distilled', EgressPolicy({'age': 'bucket'}, max_rows=10)),
+    ],
 )
-def test_the_training_table_enters_each_room_at_most_twice(room_walk, sampler, policy):
-    table = visits(30)[COLUMNS]
+def test_the_training_table_enters_each_room_at_most_twice(room_walk, columns, sampler, policy):
+    table = visits(30)[columns]
     synthesizer = LLMGANSynthesizer(
         Metadata.load_from_dict(metadata_by_dtypes(table), 'visits'),
         llm='scripted',
