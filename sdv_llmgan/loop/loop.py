@@ -178,7 +178,8 @@ class LLMGAN:
             self.settings,
             enforce_range=self.generator.enforce_range,
         )
-        ended = summary(self.history, self.fitted.source, time.monotonic() - started)
+        seconds, learned_from = time.monotonic() - started, self.fitted.learned_from
+        ended = summary(self.history, self.fitted.source, seconds, learned_from)
         LOGGER.info(ended)
         if self.settings.verbose:
             say(ended)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 from tqdm.auto import tqdm
@@ -66,13 +66,19 @@ def distill_bar(*, enabled: bool) -> Iterator[Callable[[], object]]:
         yield bar.update
 
 
-def summary(history: History, source: str, seconds: float) -> str:
+def summary(
+    history: History,
+    source: str,
+    seconds: float,
+    learned_from: Mapping[str, Mapping[str, float]] | None = None,
+) -> str:
     """A fit in one line.
 
     Args:
         history: All its steps.
         source: Where rows come from now, ``'llm'`` or ``'distilled'``.
         seconds: How long it took, the local sampler included.
+        learned_from: See ``Chain.learned_from``; ``None``: rows are the model's own.
     """
     steps, best = list(history), history.best()
     scored = 'no step could be judged'
@@ -85,8 +91,21 @@ def summary(history: History, source: str, seconds: float) -> str:
     return (
         f'Fit ended after {plural(len(steps), "step")}, {seconds:.0f} s ({history.stopped}): '
         f'{scored}; {plural(accepted, "row")} accepted, {rejected:,} rejected; '
-        f'{plural(usage.calls, "call")}, {usage_words(usage)}. Rows come from: {source}.'
+        f'{plural(usage.calls, "call")}, {usage_words(usage)}. '
+        f'Rows come from: {source}{_sources(learned_from or {})}.'
     )
+
+
+def _sources(learned_from: Mapping[str, Mapping[str, float]]) -> str:
+    """What rows were learned from, mean of the columns; empty: nothing is known of it."""
+    names = {'real': 'real rows', 'knowledge': 'knowledge', 'generated': 'generated rows'}
+    shares = {
+        source: sum(found[source] for found in learned_from.values()) / len(learned_from)
+        for source in names
+        if learned_from
+    }
+    told = [f'{names[source]} {share:.0%}' for source, share in shares.items() if share >= 0.005]
+    return f' (learned from {", ".join(told)})' if told else ''
 
 
 def _scores(history: History) -> str:

@@ -116,13 +116,15 @@ class Rewriting:
         """Rows that the classifier was surest of, and those that passed."""
         if best.synthetic is None or best.verdict is None:
             return [], []
+        # Of a large batch the last rows are judged.
         p_real = best.verdict.p_real
-        if len(p_real) != len(best.synthetic) or np.ptp(p_real) == 0:
+        judged = best.synthetic.iloc[-len(p_real) :]
+        if len(p_real) != len(judged) or np.ptp(p_real) == 0:
             return [], []
         order = np.argsort(p_real, kind='stable')
         most = min(MOST_ROWS, len(order) // 2)
         return tuple(  # type: ignore[return-value]
-            self.schema.filled().to_json_rows(best.synthetic.iloc[places])
+            self.schema.filled().to_json_rows(judged.iloc[places])
             for places in (order[:most], order[::-1][:most])
         )
 

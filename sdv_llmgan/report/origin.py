@@ -139,7 +139,10 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
     learned_from = info['learned_from'] or {}
     if any(shares['real'] < 1 for shares in learned_from.values()):
-        lines = tuple((name, *shares.values()) for name, shares in learned_from.items())
+        lines = tuple(
+            (name, *(f'{share:.0%}' for share in shares.values()))
+            for name, shares in learned_from.items()
+        )
         columns = ('Column', 'Real rows', 'What was known before', 'Rows that the model wrote')
         tables.append(Table('What each column was learned from', columns, lines))
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
