@@ -145,6 +145,17 @@ def test_the_optimizer_is_shown_rows_that_were_caught_as_models_may_see_them(nam
         assert not real & set(re.findall(r'\d+\.\d', asked))
 
 
+def test_what_the_user_knows_of_columns_that_no_model_sees_reaches_the_sampler_alone():
+    llm = ScriptedProvider(script=at_random)
+    treated = EgressPolicy(columns={'smoker': 'pseudonymize', 'charges': 'bucket'})
+    made = synthesizer(llm, knowledge=KNOWN, egress=treated)
+    fit(made, bills(25))
+    assert not made.get_generation_process().knowledge.effects
+    assert not [one for one in llm.requests if 'raises' in one.messages[-1].content]
+    learned = made.get_info()['learned_from']
+    assert learned['charges']['knowledge'] + learned['smoker']['knowledge'] > 0
+
+
 def test_of_a_batch_of_more_rows_than_are_judged_some_caught_ones_are_shown():
     llm = ScriptedProvider(script=at_random)
     fit(synthesizer(llm, max_batches=2, batch_size=400, sampler='llm'), bills(400))

@@ -12,6 +12,7 @@ from sdv_llmgan.loop.comparison import Comparison
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.samplers.base import Learned, Sampler
@@ -42,6 +43,7 @@ class FittedModel:
         comparison: How well the sources of rows were told from real ones; ``None`` where only one
             was asked for.
         first_graph: The causal graph that the loop began with, learned from rows or given.
+        known: What the user knows of the whole table; see ``Learned``.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
     """
 
@@ -55,6 +57,7 @@ class FittedModel:
     chosen: Sampler | None = None
     comparison: Comparison | None = None
     first_graph: CausalGraph = CausalGraph()
+    known: Knowledge = NOTHING_KNOWN
     progress_of: Ledger | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
@@ -64,7 +67,7 @@ class FittedModel:
     @property
     def learned(self) -> Learned:
         """What a sampler needs to have the model write rows."""
-        return Learned(self.process, self.writer, self.progress_of)
+        return Learned(self.process, self.writer, self.progress_of, known=self.known)
 
     @property
     def sampler(self) -> Rounds:

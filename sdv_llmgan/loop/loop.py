@@ -35,6 +35,7 @@ from sdv_llmgan.loop.race import Race
 from sdv_llmgan.loop.rewriting import Rewriting
 from sdv_llmgan.loop.settings import LoopSettings
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.examples import FEW, MEASURED, Bound, Examples, shown_with
 from sdv_llmgan.roles.expert import Expert
@@ -100,6 +101,7 @@ class LLMGAN:
             replace(self.writer, generator=sampling or generator),
             settings.max_top_ups,
             first_graph=process.causal_graph,
+            known=self.expert.given or NOTHING_KNOWN,
             progress_of=self.ledger if settings.verbose else None,
         )
         self.race: Race | None = None

@@ -15,6 +15,7 @@ import numpy as np
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
+from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
@@ -39,6 +40,7 @@ class Learned:
         causal_graphs: The graph of the process, and the first one where that is another.
         generated: The rows that the model wrote in the loop; ``None``: no whole rows, or no model
             (``llm='scripted'``). A sampler that asks a model gets none.
+        known: What the user knows, of columns too that models see otherwise or not at all.
         on_model: To be called as each part of a long fit is done: a progress bar shows it.
     """
 
@@ -47,7 +49,13 @@ class Learned:
     shown: Ledger | None = None
     causal_graphs: Sequence[CausalGraph] = ()
     generated: GeneratedRows | None = None
+    known: Knowledge = NOTHING_KNOWN
     on_model: Callable[[], object] = unwatched
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known of the columns: what the process says, and what else the user knows."""
+        return self.process.knowledge.merged(self.known)
 
     def __getstate__(self) -> dict[str, object]:
         """What the fit alone needs is not saved."""

@@ -47,7 +47,7 @@ class Distillation:
         sampler = DistilledSampler.fit(
             self.training,
             graphs,
-            knowledge=self.learned.process.knowledge,
+            knowledge=self.learned.knowledge,
             on_model=self.learned.on_model,
         )
         if len(graphs) > 1:
@@ -68,7 +68,7 @@ class Distillation:
         alone = DistilledSampler.fit(
             self.training,
             self.learned.causal_graphs[:1],
-            knowledge=self.learned.process.knowledge,
+            knowledge=self.learned.knowledge,
             quick=True,
         )
         trust = alone.trust_in(self.learned.generated)
@@ -85,7 +85,7 @@ class Distillation:
         sampler = DistilledSampler.fit(
             replace(self.training, rows=part),
             [self.alone.causal_graph],
-            knowledge=self.learned.process.knowledge,
+            knowledge=self.learned.knowledge,
             order=self.alone.chain.names,
             quick=quick,
             on_model=self.learned.on_model,
