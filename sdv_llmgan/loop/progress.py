@@ -64,6 +64,7 @@ def distill_bar(*, enabled: bool) -> Iterator[Callable[[], object]]:
         disable=not enabled, leave=False, bar_format=MODELS, desc='Fitting the local sampler'
     ) as bar:
         yield bar.update
+        bar.refresh()  # the last count is shown too, however soon it came
 
 
 def summary(
