@@ -24,7 +24,6 @@ from fusion import Case, recorded, simulated
 from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer
-from sdv_llmgan.loop.futility import LEAST_TRUST
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
@@ -84,7 +83,7 @@ def lines(case: Case, name: str, kind: str, graphs: Sequence[str]) -> Iterator[d
                 'rows': len(rows.rows),
                 **dict(zip(('real', 'some', 'double'), trust.table.round(2), strict=True)),
                 'ratio': round(float(ratio), 2),
-                'stopped': bool(ratio < LEAST_TRUST),
+                'stopped': trust.is_futile,
             }
 
 

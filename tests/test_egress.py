@@ -291,11 +291,6 @@ def test_values_are_missing_together_as_in_the_table_when_one_of_them_is_withhel
 def test_a_sampler_without_a_model_needs_no_way_back():
     made = scripted(MIXED, sampler='auto')
     sdv_lines.fit(made, TABLE)
-    # Both sources are compared by what the model saw; in doubt the one without calls wins.
-    told_apart = made.get_info()['told_apart']
-    assert told_apart['num_rows'] == 20
-    assert 0 <= told_apart['distilled'] <= 1
-    assert 0 <= told_apart['llm'] < told_apart['distilled'] + told_apart['margin']
     assert made.get_info()['sampler'] == 'distilled'
     before = len(requests(made))
     rows = sdv_lines.sample(made, 30)

@@ -1,25 +1,21 @@
 """The end of a fit: the sampler that was asked for is fitted, or the better one chosen.
 
 real rows + generated rows -> sampler
-told apart from real rows: the model's rows | those of a sampler that saw half of the real ones
+real rows -> trust in the model's rows -> error of predicting real ones from either source; see
+``comparison``
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from sdv_llmgan.discriminators.base import verdict_from_probabilities
 from sdv_llmgan.egress.table_view import View
-from sdv_llmgan.loop.comparison import Comparison, chance
+from sdv_llmgan.loop.comparison import NOT_COMPARED, Comparison, compare
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.progress import distill_bar
@@ -32,11 +28,6 @@ from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 LOGGER = logging.getLogger(__name__)
-
-#: Sources are compared by so many rows each, at least and at most.
-MIN_COMPARED = 10
-MAX_COMPARED = 1_000
-FOLDS = 5
 
 
 def with_sampler(
@@ -60,13 +51,13 @@ def with_sampler(
         training = training_set(view, settings, enforce_range=enforce_range)
         learned = replace(learned_by(fitted), on_model=on_model)
         distillation = Distillation(training, learned)
-        sampler: Sampler | None = None
         if named == 'auto':
-            comparison = _compared(distillation, view, fitted.history)
+            comparison = _compared(distillation, fitted)
             fitted, named = replace(fitted, comparison=comparison), comparison.chosen
-            if named == 'distilled':
-                sampler = LocalSampler(distillation.fit())
-        if sampler is None:
+        sampler: Sampler
+        if named == 'distilled':
+            sampler = LocalSampler(distillation.fit())
+        else:
             sampler = deepcopy(find_sampler(named))
             if sampler.asks_model:
                 training, learned = _seen(training, view), replace(learned, generated=None)
@@ -137,66 +128,18 @@ def _generated(view: View, history: History) -> GeneratedRows:
     return GeneratedRows.joined(parts)
 
 
-def _compared(distillation: Distillation, view: View, history: History) -> Comparison:
-    """Both sources of rows on held-out rows, which the log and the best step note."""
-    best = history.best()
-    comparison = compare(distillation, view, best.rows if best else None)
+def _compared(distillation: Distillation, fitted: FittedModel) -> Comparison:
+    """Both sources of rows on held-out rows, which the log and the best step note.
+
+    Where held-out rows do not trust the model's, or it makes them up, there is nothing to compare.
+    """
+    view, history = fitted.view, fitted.history
+    comparison, trust = NOT_COMPARED, distillation.trust()
+    is_random = fitted.writer.generator.provider.is_random
+    if not is_random and (trust is None or not trust.is_futile):
+        comparison = compare(distillation, view, _generated(view, history))
     LOGGER.info('%s.', comparison)
+    best = history.best()
     if best is not None:
         best.add_note(str(comparison))
     return comparison
-
-
-def compare(distillation: Distillation, view: View, generated: pd.DataFrame | None) -> Comparison:
-    """Compare a local sampler and the model on held-out rows.
-
-    Where a local sampler of quick models is chosen already, that settles it.
-
-    Args:
-        distillation: Fits local samplers.
-        view: What the model saw of the table. Sources are compared by that part: what is completed
-            here is so whatever the source.
-        generated: The model's rows under the best process, plain, as it sees them; ``None``: there
-            are none.
-    """
-    training, seed = distillation.training.rows, distillation.training.seed
-    order = np.random.default_rng(seed).permutation(len(training))
-    half = len(order) // 2
-    num_rows = min(half, 0 if generated is None else len(generated), MAX_COMPARED)
-    if generated is None or num_rows < MIN_COMPARED:
-        return Comparison(None, None, 0.0, num_rows)
-    fitted = training.iloc[order[:half]]
-    real = view.table(training.iloc[order[half : half + num_rows]])
-    forest = Forest(view, seed)
-    llm = forest.told_apart(real, generated.sample(num_rows, random_state=seed))
-    margin = math.sqrt(2) * chance(num_rows)
-    for quick in (True, False):
-        drawn = distillation.rows_of(fitted, num_rows, quick=quick)
-        own = forest.told_apart(real, view.table(drawn))
-        comparison = Comparison(llm, own, margin, num_rows)
-        if comparison.chosen == 'distilled':
-            break
-    return comparison
-
-
-@dataclass(frozen=True)
-class Forest:
-    """Tells rows of a view from real ones.
-
-    Attributes:
-        view: Whose columns are looked at.
-        seed: Grows trees and cuts folds.
-    """
-
-    view: View
-    seed: int
-
-    def told_apart(self, real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
-        """|2 AUC - 1| of a cross-fitted random forest on plain rows of the view, in [0, 1]."""
-        encode = self.view.features.encode
-        encoded = np.concatenate([encode(real), encode(synthetic)])
-        labels = np.repeat([1, 0], [len(real), len(synthetic)])
-        forest = RandomForestClassifier(200, min_samples_leaf=3, random_state=self.seed)
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
-        p_real = cross_val_predict(forest, encoded, labels, cv=folds, method='predict_proba')[:, 1]
-        return verdict_from_probabilities(p_real[labels == 1], p_real[labels == 0]).score

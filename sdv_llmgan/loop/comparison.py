@@ -1,54 +1,203 @@
-"""Which of two sources of rows is harder to tell from real ones."""
+"""Which of two sources of rows teaches more of the real ones.
+
+real rows -> three parts -> a local sampler that knows nothing of a part -> rows
+the model's rows | those rows -> forest, linear model -> predict the columns of that part -> errors
+
+All real rows judge, and none that a source has learned from. What a few rows cannot tell is decided
+by the better figure; the cheaper source wins ties.
+"""
 
 from __future__ import annotations
 
-import math
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
 
-def chance(num_rows: int) -> float:
-    """Two standard errors of |2 AUC - 1| where two sources of so many rows each are alike.
+from sdv_llmgan.egress.table_view import View
+from sdv_llmgan.samplers.distillation import Distillation
+from sdv_llmgan.table.features import Features
+from sdv_llmgan.table.training_set import GeneratedRows, nearest_shown
 
-    AUC then scatters by sqrt((2n + 1) / 12 n^2) (Hanley and McNeil, 1982): 0.33 for 25 rows, 0.16
-    for 100, 0.06 for 800. That is for scores that owe nothing to the rows; those of a cross-fitted
-    forest scatter about 1.4 times as much, so one in six alike sources goes beyond.
-    """
-    return 4 * math.sqrt((2 * num_rows + 1) / (12 * num_rows**2))
+#: Fewer rows of a source say nothing.
+MIN_COMPARED = 10
+#: More real rows say nothing new.
+MAX_COMPARED = 1_000
+FOLDS = 3
+#: Cross-fitted so often at most, and no more where the difference is beyond two standard errors.
+REPEATS = 3
+#: Rows that a local sampler draws for each part.
+DRAWN = 300
+#: Columns that are predicted where there is no target, at most.
+MAX_PREDICTED = 6
+#: A gain below this is not worth the model's calls.
+TIE = 0.01
+#: A forest and a linear model predict each column.
+MODELS = 2
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How well two sources of rows were told from real rows.
+    """How badly real rows are predicted by what was trained on rows of two sources.
+
+    Errors are shares of wrong predictions of a category, and squared errors of a number by its
+    variance: 0 is best, a constant guess of a number has 1. They are of the target, or the mean of
+    some columns, each given all others, and of the better of a random forest and a linear model.
 
     Attributes:
-        llm: |2 AUC - 1| of a cross-fitted random forest on the model's rows, in [0, 1]; 0 is
-            chance, lower is better. ``None``: there were too few rows.
-        distilled: Likewise for rows of a local sampler that was not fitted on the real rows it is
-            compared with, of quick models where that is enough to be chosen; its order of columns
-            is that of the sampler that is kept.
-        margin: Two standard errors of their difference, were both at chance; below it the
-            cheaper source (``distilled``) is chosen.
-        num_rows: Rows of each kind that were compared.
+        llm: The error with rows that the model wrote, >= 0. ``None``: there were too few rows, or
+            held-out real rows do not trust them.
+        distilled: Likewise with rows of a local sampler that had not seen the real rows.
+        error: The standard error of their difference.
+        num_rows: Real rows that were predicted.
     """
 
     llm: float | None
     distilled: float | None
-    margin: float
+    error: float
     num_rows: int
 
     @property
     def chosen(self) -> Literal['llm', 'distilled']:
-        """The source that is harder to tell from real rows; the cheaper one in doubt."""
+        """The source of the smaller error; the one without calls where both are about alike."""
         if self.llm is None or self.distilled is None:
             return 'distilled'
-        return 'llm' if self.llm + self.margin < self.distilled else 'distilled'
+        return 'llm' if self.llm + TIE < self.distilled else 'distilled'
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the difference is within two standard errors."""
+        return (
+            self.llm is not None
+            and self.distilled is not None
+            and abs(self.llm - self.distilled) <= 2 * self.error
+        )
 
     def __str__(self) -> str:
         if self.llm is None or self.distilled is None:
-            return f'sampler: {self.chosen} (too few rows to compare: {self.num_rows})'
+            return f'sampler: {self.chosen} (the model has no rows that could be better)'
         return (
-            f'sampler: {self.chosen} (told from real rows by a forest: llm {self.llm:.2f}, '
-            f'distilled {self.distilled:.2f}, 0 is chance; with {self.num_rows} rows a difference '
-            f'below {self.margin:.2f} means nothing)'
+            f'sampler: {self.chosen} (error of predicting {self.num_rows} real rows: from rows of '
+            f'the model {self.llm:.2f}, of the distilled sampler {self.distilled:.2f}, standard '
+            f'error of the difference {self.error:.2f})'
         )
+
+
+NOT_COMPARED = Comparison(None, None, 0.0, 0)
+
+
+def compare(distillation: Distillation, view: View, generated: GeneratedRows) -> Comparison:
+    """Compare the model's rows with those of local samplers, by repeated cross-fitting.
+
+    Args:
+        distillation: Fits local samplers.
+        view: What the model saw of the table. Sources are compared by that part: what is completed
+            here is so whatever the source.
+        generated: The model's rows, in the columns of the table, and which real ones each was
+            written after.
+    """
+    training = distillation.training
+    real, own = view.table(training.rows), view.table(generated.rows)
+    if min(len(real), len(own)) < MIN_COMPARED:
+        return NOT_COMPARED
+    features = view.features
+    encoded = features.encode(real)
+    nearest = nearest_shown(features.encode(own), encoded, generated.shown)
+    rng = np.random.default_rng(training.seed)
+    predictors = Predictors(features, _predicted(view, training.target, rng))
+    repeats: list[Floats] = []
+    while len(repeats) < REPEATS:
+        losses = np.full((2, MODELS, len(real)), np.nan)
+        for held_out in np.array_split(rng.permutation(len(real))[:MAX_COMPARED], FOLDS):
+            kept = ~np.isin(nearest, held_out)
+            kept |= kept.sum() < MIN_COMPARED
+            drawn = distillation.rows_of(held_out, generated, nearest, DRAWN)
+            for source, rows in enumerate((own[kept], view.table(drawn))):
+                losses[source][:, held_out] = predictors.losses(rows, real.iloc[held_out])
+        repeats.append(losses)
+        comparison = _compared(np.mean(repeats, axis=0))
+        if not comparison.is_close:
+            break
+    return comparison
+
+
+def _predicted(view: View, target: str | None, rng: np.random.Generator) -> list[str]:
+    """The target, or some columns where there is none that the model saw."""
+    names = [column.name for column in view.schema if column.kind != 'text']
+    if target in names:
+        return [str(target)]
+    return list(rng.permutation(names)[:MAX_PREDICTED])
+
+
+def _compared(losses: Floats) -> Comparison:
+    """From the errors of each source, model and real row; the better model of each counts."""
+    best = [source[np.nanmean(source, axis=1).argmin()] for source in losses]
+    known = ~np.isnan(best[0] - best[1])
+    llm, distilled = (errors[known] for errors in best)
+    error = float(np.std(llm - distilled) / np.sqrt(max(1, known.sum())))
+    return Comparison(float(llm.mean()), float(distilled.mean()), error, int(known.sum()))
+
+
+@dataclass(frozen=True)
+class Predictors:
+    """A random forest and a linear model for each of some columns, given all other columns.
+
+    Attributes:
+        features: Encode rows.
+        columns: What is predicted.
+    """
+
+    features: Features
+    columns: Sequence[str]
+
+    def losses(self, rows: pd.DataFrame, real: pd.DataFrame) -> Floats:
+        """Mean errors over the columns, shape (MODELS, n_real); NaN where no value is known.
+
+        Args:
+            rows: Plain rows to learn from.
+            real: Plain rows to predict.
+        """
+        train, test = self.features.encode(rows), self.features.encode(real)
+        errors = np.full((len(self.columns), MODELS, len(real)), np.nan)
+        for number, name in enumerate(self.columns):
+            own = self.features.owned(name)
+            known, asked = rows[name].notna().to_numpy(), real[name].notna().to_numpy()
+            if not known.any() or own.all():
+                continue
+            is_number = self.features.schema[name].kind in ('number', 'datetime')
+            if is_number:
+                place = int(own.argmax())
+                values, truth = train[known, place], test[asked, place]
+            else:
+                values = rows[name][known].astype(str).to_numpy()
+                truth = real[name][asked].astype(str).to_numpy()
+            for model, predictor in enumerate(_models(is_number=is_number, values=values)):
+                predictor.fit(train[known][:, ~own], values)
+                predicted = predictor.predict(test[asked][:, ~own])
+                wrong = (predicted - truth) ** 2 if is_number else predicted != truth
+                errors[number, model, asked] = wrong
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', RuntimeWarning)  # no value of a row is known
+            means: Floats = np.nanmean(errors, axis=0)
+        return means
+
+
+def _models(*, is_number: bool, values: npt.NDArray[Any]) -> tuple[BaseEstimator, ...]:
+    """As many as ``MODELS``."""
+    if is_number:
+        forest = RandomForestRegressor(100, min_samples_leaf=3, random_state=0)
+        return forest, RidgeCV(np.logspace(-2, 3, 12))
+    if len(set(values)) == 1:
+        return DummyClassifier(), DummyClassifier()
+    forest = RandomForestClassifier(100, min_samples_leaf=3, random_state=0)
+    return forest, LogisticRegression(C=0.3, max_iter=500)

@@ -39,7 +39,7 @@ class LoopSettings:
         max_top_ups: Rounds in which rows that were rejected while sampling are asked for again.
         reject_copies: Whether rows that repeat a training row are rejected where they can be.
         sampler: Where rows come from after the fit: a registered sampler's name, a ``Sampler``, or
-            ``'auto'`` for ``'llm'`` or ``'distilled'``, whichever is harder to tell from real rows.
+            ``'auto'`` for ``'llm'`` or ``'distilled'``, whichever teaches more of real rows.
         seed: Makes the loop repeatable where the provider is.
         verbose: Whether progress bars are shown, and a line at the end of a fit.
         search: How processes are compared; see ``Search``.

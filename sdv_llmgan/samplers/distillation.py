@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.samplers.base import Learned
+from sdv_llmgan.samplers.distilled.evidence import Integers
+from sdv_llmgan.samplers.distilled.fusion import Trust
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
-from sdv_llmgan.table.training_set import TrainingSet
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 LOGGER = logging.getLogger(__name__)
 
@@ -57,11 +59,11 @@ class Distillation:
             )
         return sampler
 
-    def trust(self) -> tuple[float, float] | None:
-        """How far held-out rows trust real rows alone, and generated ones that count double.
+    def trust(self) -> Trust | None:
+        """How far held-out rows trust real rows alone, and generated ones.
 
-        Each in [0, 1], by quick models, in the order of the first graph. ``None``: there are no
-        generated rows, or too many real ones to learn from others.
+        By quick models, in the order of the first graph. ``None``: there are no generated rows, or
+        too many real ones to learn from others.
         """
         if self.learned.generated is None or not len(self.learned.generated.rows):
             return None
@@ -71,23 +73,36 @@ class Distillation:
             knowledge=self.learned.knowledge,
             quick=True,
         )
-        trust = alone.trust_in(self.learned.generated)
-        return None if trust is None else (float(trust.table[0]), float(trust.table[-1]))
+        return alone.trust_in(self.learned.generated)
 
-    def rows_of(self, part: pd.DataFrame, num_rows: int, *, quick: bool) -> pd.DataFrame:
-        """Rows of a sampler of some real rows alone: generated ones were written after others.
+    def rows_of(
+        self, held_out: Integers, generated: GeneratedRows, nearest: Integers, num_rows: int
+    ) -> pd.DataFrame:
+        """Rows of a sampler of quick models that knows nothing of some real rows.
 
         Args:
-            part: The real rows, plain; their columns are drawn in the order of all.
+            held_out: Numbers of these.
+            generated: Rows of the model, which it learns from too where ``learned`` has some: but
+                not from those that may copy a row that is held out.
+            nearest: For each of them the real row that it may copy; see ``nearest_shown``.
             num_rows: How many to draw.
-            quick: Whether its models are quick ones.
         """
+        known = np.setdiff1d(np.arange(len(self.training.rows)), held_out)
+        rows = self.training.rows.iloc[known].reset_index(drop=True)
         sampler = DistilledSampler.fit(
-            replace(self.training, rows=part),
+            replace(self.training, rows=rows),
             [self.alone.causal_graph],
             knowledge=self.learned.knowledge,
             order=self.alone.chain.names,
-            quick=quick,
+            quick=True,
             on_model=self.learned.on_model,
         )
+        if self.learned.generated is not None:
+            kept = ~np.isin(nearest, held_out)
+            # The last place is for -1, which stays what it is.
+            numbers = np.full(len(self.training.rows) + 1, -1)
+            numbers[known] = np.arange(len(known))
+            shown = numbers[nearest[kept]]
+            others = generated.rows[kept].reset_index(drop=True)
+            sampler = sampler.learning_from(GeneratedRows(others, shown[:, None]))
         return sampler.sample(num_rows, np.random.default_rng([self.training.seed, num_rows]))

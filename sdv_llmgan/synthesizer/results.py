@@ -100,7 +100,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         Adds ``llm`` (the model that writes rows), ``remote`` (whether any
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
-        ``sampler`` (where rows come from), ``told_apart`` (what that was decided by; see
+        ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
         ``Comparison``) and ``learned_from`` (for each column the shares of ``real`` rows, of
         ``knowledge`` and of ``generated`` rows in what the distilled sampler draws; ``None`` for
         other samplers).
@@ -120,7 +120,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
             'sampler': self._model.fitted.source,
-            'told_apart': asdict(comparison) if comparison else None,
+            'comparison': asdict(comparison) if comparison else None,
             'learned_from': self._model.fitted.learned_from,
         }
 

@@ -100,9 +100,9 @@ class LLMGANSynthesizer(Forecast):
             are rejected, as far as chance does not explain them (see ``repeats.Repeats``).
         sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
-            generated ones; no calls) or ``'auto'`` (the one that is harder to tell from held-out
-            real rows; the local one in doubt), the name of another registered sampler, or a
-            ``Sampler``. Free text is written by the model only.
+            generated ones; no calls) or ``'auto'`` (the one from whose rows held-out real ones
+            are better predicted; the local one where both are alike), the name of another
+            registered sampler, or a ``Sampler``. Free text is written by the model only.
         batch: Whether sampling goes through the provider's batch API, with ``sampler='llm'``: half
             the price, minutes to a day of waiting, and a process that was killed goes on waiting
             when it samples the same again. The fit's calls follow one another and do not.

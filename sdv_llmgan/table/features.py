@@ -67,6 +67,11 @@ class Features:
         """The same of training rows with these labels, which are encoded already."""
         return self._scaled(self._encoded.loc[labels])
 
+    def owned(self, name: str) -> np.ndarray:
+        """Which features stem from a column, shape (n_features,); a number's value is the first."""
+        owned = self.transformer.field_transformers[name].get_output_columns()
+        return np.asarray(self._encoded.columns.isin(owned))
+
     def _scaled(self, encoded: pd.DataFrame) -> np.ndarray:
         scaled: np.ndarray = self.scaler.transform(encoded.to_numpy(dtype=float) - self.origin)
         return scaled

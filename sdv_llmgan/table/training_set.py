@@ -63,3 +63,28 @@ class GeneratedRows:
         filled = [part.rows for part in parts if len(part.rows)]
         rows = pd.concat(filled, ignore_index=True) if filled else parts[0].rows
         return cls(rows, np.concatenate(shown))
+
+
+def nearest_shown(
+    generated: npt.NDArray[np.float64],
+    real: npt.NDArray[np.float64],
+    shown: npt.NDArray[np.int_],
+) -> npt.NDArray[np.int_]:
+    """For each generated row the number of the nearest real one that it was written after.
+
+    A row may copy what its writer saw. Of the rows that it saw, the nearest alone is taken for what
+    it tells of: the others are no nearer than chance has it.
+
+    Args:
+        generated: Encoded rows, shape (n_generated, n_features).
+        real: Likewise, shape (n_real, n_features).
+        shown: See ``GeneratedRows``.
+
+    Returns:
+        Shape (n_generated,); -1: it was written after none.
+    """
+    if not shown.shape[1]:
+        return np.full(len(generated), -1)
+    squares = ((real[shown] - generated[:, None]) ** 2).sum(2)
+    squares[shown < 0] = np.inf
+    return shown[np.arange(len(shown)), squares.argmin(1)]

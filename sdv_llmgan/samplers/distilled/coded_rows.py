@@ -28,7 +28,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
 from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
 from sdv_llmgan.samplers.distilled.raking import raked
-from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet, nearest_shown
 
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
 Order = tuple[CausalGraph, Sequence[str]]
@@ -86,7 +86,7 @@ class CodedRows:
         num_rows = self.num_real + int(known.sum())
         features = self.coding.features(codes, [*codes], num_rows)
         real, others = np.split(features, [self.num_real])
-        nearest = _nearest(others, real, generated.shown[known])
+        nearest = nearest_shown(others, real, generated.shown[known])
         return replace(
             self,
             codes=codes,
@@ -210,16 +210,3 @@ class CodedRows:
             and len(np.unique(self.codes[name])) > max(10, 0.05 * len(self.is_real))
             for name in names
         )
-
-
-def _nearest(features: Floats, real: Floats, shown: Integers) -> Integers:
-    """For each row the number of the nearest real one that it was written after; -1: of none.
-
-    A row may copy what its writer saw. Of the rows that it saw, the nearest alone is taken for what
-    it tells of: the others are no nearer than chance has it.
-    """
-    if not shown.shape[1]:
-        return np.full(len(features), -1)
-    squares = ((real[shown] - features[:, None]) ** 2).sum(2)
-    squares[shown < 0] = np.inf
-    return shown[np.arange(len(shown)), squares.argmin(1)]

@@ -24,6 +24,9 @@ GENERATED = (0.3, 2.0)
 #: Held-out scores scatter, and models are wrong: a row of them counts as this much of one.
 TEMPERING = 0.25
 STEPS = 200
+#: More rows are futile where generated rows that count double have less than this share of the
+#: trust in real rows alone (figures: docs/log.md, Futility).
+LEAST_TRUST = 0.2
 #: Real rows claim so much at least.
 LEAST_CLAIM = 0.02
 #: Before rows are looked at, real rows alone count this much for the target given all columns:
@@ -64,6 +67,11 @@ class Trust:
             columns = trust.in_columns(nats)
             trust = cls((columns.sum(0) + prior) / (len(columns) + 1), num_real)
         return trust
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether more rows of the same model would hardly change what is drawn."""
+        return bool(self.table[-1] < LEAST_TRUST * self.table[0])
 
     def in_columns(self, nats: Floats) -> Floats:
         """Of each source in each column, shape (n_columns, n_sources), as ``nats``."""
