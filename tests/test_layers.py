@@ -59,20 +59,46 @@ def modules() -> dict[str, Path]:
     }
 
 
+def imported(text: str) -> set[str]:
+    """Modules below ``sdv_llmgan`` that a text imports, in whatever form and wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f'a relative import: {ast.unparse(node)}'
+            whole = node.module == 'sdv_llmgan'
+            found |= {f'{node.module}.{one.name}' for one in node.names} if whole else {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    below = (name.partition('.') for name in found if name)
+    return {rest for package, _, rest in below if package == 'sdv_llmgan'}
+
+
 def arrows(room: str) -> set[str]:
     """The rooms that modules of this one import from."""
-    found = set()
-    for module, path in modules().items():
-        if room_of(module) != room:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-            if (
-                isinstance(node, ast.ImportFrom)
-                and (node.module or '').split('.')[0] == 'sdv_llmgan'
-            ):
-                named = (node.module or '').removeprefix('sdv_llmgan').lstrip('.')
-                found |= {room_of(named)} if named else {alias.name for alias in node.names}
-    return found - {room, '__version__'}
+    texts = [
+        path.read_text(encoding='utf-8')
+        for module, path in modules().items()
+        if room_of(module) == room
+    ]
+    return {room_of(name) for text in texts for name in imported(text)} - {room, '__version__'}
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'from sdv_llmgan.loop.loop import LLMGAN',
+        'from sdv_llmgan import loop',
+        'import sdv_llmgan.loop.loop',
+        'def late():\n    import sdv_llmgan.loop as loop',
+    ],
+)
+def test_an_import_is_seen_in_any_form(line):
+    assert {room_of(name) for name in imported(line)} == {'loop'}
+
+
+def test_a_relative_import_is_refused():
+    with pytest.raises(AssertionError, match='a relative import'):
+        imported('from ..loop.loop import LLMGAN')
 
 
 def test_every_module_stands_in_a_room():
