@@ -54,11 +54,13 @@ SETTINGS = LoopSettings(
     optimizer_examples=0,
     max_batches=6,
     patience=4,
+    futility=False,
     max_top_ups=3,
     reject_copies=False,
     sampler='llm',
     seed=0,
     verbose=False,
+    search='race',
 )
 
 

@@ -60,7 +60,7 @@ class LoopSettings:
     sampler: str | Sampler
     seed: int
     verbose: bool
-    search: Search = 'race'
+    search: Search
 
     def batches_per_epoch(self, num_rows: int) -> int:
         """Batches that so many rows are cut into."""
