@@ -1,4 +1,9 @@
-"""The class that SDV's users see: its arguments, and what SDV's ``fit`` does here."""
+"""The class that SDV's users see: its arguments, and what SDV's ``fit`` does here.
+
+Its other methods stand by what they do in the classes below it: ``Forecast``, ``Sampling``,
+``Results``. They inherit, for SDV calls them on the synthesizer itself, and ``super()`` has to
+reach SDV's own; what needs no SDV is composed (``LLMGAN``, ``FittedModel``, ``Rounds``).
+"""
 
 from __future__ import annotations
 
