@@ -36,7 +36,7 @@ class Learned:
     Attributes:
         process: The best generation process, in the columns that models see.
         writer: Has a model write rows; metered, under the budget.
-        shown: Whose calls a progress bar shows while rows are drawn; ``None``: there is none.
+        progress_of: Whose calls a progress bar shows while rows are drawn; ``None``: there is none.
         causal_graphs: The graph of the process, and the first one where that is another.
         generated: The rows that the model wrote in the loop; ``None``: no whole rows, or no model
             (``llm='scripted'``). A sampler that asks a model gets none.
@@ -46,7 +46,7 @@ class Learned:
 
     process: GenerationProcess
     writer: Writer
-    shown: Ledger | None = None
+    progress_of: Ledger | None = None
     causal_graphs: Sequence[CausalGraph] = ()
     generated: GeneratedRows | None = None
     known: Knowledge = NOTHING_KNOWN

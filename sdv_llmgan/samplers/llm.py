@@ -39,5 +39,6 @@ class LLMSampler(Sampler):
             raise RuntimeError('sample needs a fit before it.')
         writer, process = self.learned.writer, self.learned.process
         pieces = writer.examples.draw(len(wanted), rng)
-        with rows_bar(len(wanted), len(process.parts(tuple(wanted.columns))), self.learned.shown):
+        num_parts = len(process.parts(tuple(wanted.columns)))
+        with rows_bar(len(wanted), num_parts, self.learned.progress_of):
             return writer.write(process, wanted, pieces, rng)
