@@ -44,7 +44,7 @@ def measured(case: Case, draws: int) -> dict[str, object]:
     trust = distillation.trust()
     if trust is None or not trust.is_futile:
         view = View.everything(training.rows, training.schema)
-        comparison = compare(distillation, view, case.generated)
+        comparison = compare(distillation, view, [case.generated])
     spent = time.process_time() - started
     own = SimpleNamespace(
         sample=lambda count, rng: rows.sample(

@@ -174,7 +174,8 @@ def test_an_edited_process_is_followed_by_the_model():
     ('llm', 'distilled', 'chosen'),
     [
         (0.1, 0.6, 'llm'),
-        (0.395, 0.4, 'distilled'),
+        (0.35, 0.4, 'llm'),
+        (0.37, 0.4, 'distilled'),
         (0.9, 0.2, 'distilled'),
         (None, None, 'distilled'),
     ],
@@ -182,7 +183,7 @@ def test_an_edited_process_is_followed_by_the_model():
 def test_the_smaller_error_is_chosen_and_the_cheaper_source_where_both_are_alike(
     llm, distilled, chosen
 ):
-    assert Comparison(llm, distilled, 0.2, 100).chosen == chosen
+    assert Comparison(llm, distilled, 0.04, 100).chosen == chosen
 
 
 def of_a_model(rows: pd.DataFrame) -> ScriptedProvider:
@@ -280,7 +281,7 @@ def compared(real: pd.DataFrame, generated: GeneratedRows) -> Comparison:
     ))
     view = View.everything(real, schema)
     process = GenerationProcess('', schema, CausalGraph((('x', 'y'),)))
-    return compare(distilling(view, process, History()), view, generated)
+    return compare(distilling(view, process, History()), view, [generated])
 
 
 def test_what_predicts_real_rows_better_is_chosen():

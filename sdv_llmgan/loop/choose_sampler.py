@@ -121,11 +121,19 @@ def learned_by(fitted: FittedModel) -> Learned:
 def _generated(view: View, history: History) -> GeneratedRows:
     """All valid rows that the model wrote, whatever the verdict on their process was."""
     parts = [GeneratedRows(view.training.iloc[:0], np.zeros((0, 0), int))]
-    for step in history:
-        if step.rows is not None and step.shown is not None:
-            rows = view.restored(step.rows.reset_index(drop=True))
-            parts.append(GeneratedRows(rows, step.shown[rows.index]))
+    for part in _written(history):
+        rows = view.restored(part.rows)
+        parts.append(GeneratedRows(rows, part.shown[rows.index]))
     return GeneratedRows.joined(parts)
+
+
+def _written(history: History) -> list[GeneratedRows]:
+    """The same as the model wrote them, in the columns that it sees, by step."""
+    return [
+        GeneratedRows(step.rows.reset_index(drop=True), step.shown)
+        for step in history
+        if step.rows is not None and step.shown is not None
+    ]
 
 
 def _compared(distillation: Distillation, fitted: FittedModel) -> Comparison:
@@ -137,7 +145,10 @@ def _compared(distillation: Distillation, fitted: FittedModel) -> Comparison:
     comparison, trust = NOT_COMPARED, distillation.trust()
     is_random = fitted.writer.generator.provider.is_random
     if not is_random and (trust is None or not trust.is_futile):
-        comparison = compare(distillation, view, _generated(view, history))
+        written = _written(history)
+        if (generated := distillation.learned.generated) is not None:
+            written = [replace(generated, rows=view.table(generated.rows))]
+        comparison = compare(distillation, view, written)
     LOGGER.info('%s.', comparison)
     best = history.best()
     if best is not None:

@@ -3,8 +3,8 @@
 real rows -> three parts -> a local sampler that knows nothing of a part -> rows
 the model's rows | those rows -> forest, linear model -> predict the columns of that part -> errors
 
-All real rows judge, and none that a source has learned from. What a few rows cannot tell is decided
-by the better figure; the cheaper source wins ties.
+All real rows judge, and none that a source has learned from. The cheaper source wins ties, which
+are differences within one standard error; two would leave the model's rows hardly a chance.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REPEATS = 3
 DRAWN = 300
 #: Columns that are predicted where there is no target, at most.
 MAX_PREDICTED = 6
-#: A gain below this is not worth the model's calls.
+#: A gain below this, or below its standard error, is not worth the model's calls.
 TIE = 0.01
 #: A forest and a linear model predict each column.
 MODELS = 2
@@ -72,7 +72,8 @@ class Comparison:
         """The source of the smaller error; the one without calls where both are about alike."""
         if self.llm is None or self.distilled is None:
             return 'distilled'
-        return 'llm' if self.llm + TIE < self.distilled else 'distilled'
+        gain = self.distilled - self.llm
+        return 'llm' if gain > max(TIE, self.error) else 'distilled'
 
     @property
     def is_close(self) -> bool:
@@ -96,20 +97,22 @@ class Comparison:
 NOT_COMPARED = Comparison(None, None, 0.0, 0)
 
 
-def compare(distillation: Distillation, view: View, generated: GeneratedRows) -> Comparison:
+def compare(distillation: Distillation, view: View, written: Sequence[GeneratedRows]) -> Comparison:
     """Compare the model's rows with those of local samplers, by repeated cross-fitting.
 
     Args:
         distillation: Fits local samplers.
         view: What the model saw of the table. Sources are compared by that part: what is completed
             here is so whatever the source.
-        generated: The model's rows, in the columns of the table, and which real ones each was
-            written after.
+        written: The model's rows, in the columns of the view, and which real ones each was written
+            after; the same in all as those that local samplers learn from, if they do.
     """
     training = distillation.training
-    real, own = view.table(training.rows), view.table(generated.rows)
-    if min(len(real), len(own)) < MIN_COMPARED:
+    real = view.table(training.rows)
+    if not written or min(len(real), sum(len(part.rows) for part in written)) < MIN_COMPARED:
         return NOT_COMPARED
+    generated = GeneratedRows.joined(written)
+    own = generated.rows
     features = view.features
     encoded = features.encode(real)
     nearest = nearest_shown(features.encode(own), encoded, generated.shown)
@@ -121,7 +124,7 @@ def compare(distillation: Distillation, view: View, generated: GeneratedRows) ->
         for held_out in np.array_split(rng.permutation(len(real))[:MAX_COMPARED], FOLDS):
             kept = ~np.isin(nearest, held_out)
             kept |= kept.sum() < MIN_COMPARED
-            drawn = distillation.rows_of(held_out, generated, nearest, DRAWN)
+            drawn = distillation.rows_of(held_out, nearest, DRAWN)
             for source, rows in enumerate((own[kept], view.table(drawn))):
                 losses[source][:, held_out] = predictors.losses(rows, real.iloc[held_out])
         repeats.append(losses)
@@ -182,7 +185,9 @@ class Predictors:
                 values = rows[name][known].astype(str).to_numpy()
                 truth = real[name][asked].astype(str).to_numpy()
             for model, predictor in enumerate(_models(is_number=is_number, values=values)):
-                predictor.fit(train[known][:, ~own], values)
+                with warnings.catch_warnings():
+                    warnings.simplefilter('ignore')  # a rare category is none to its user
+                    predictor.fit(train[known][:, ~own], values)
                 predicted = predictor.predict(test[asked][:, ~own])
                 wrong = (predicted - truth) ** 2 if is_number else predicted != truth
                 errors[number, model, asked] = wrong

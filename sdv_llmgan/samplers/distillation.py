@@ -75,16 +75,13 @@ class Distillation:
         )
         return alone.trust_in(self.learned.generated)
 
-    def rows_of(
-        self, held_out: Integers, generated: GeneratedRows, nearest: Integers, num_rows: int
-    ) -> pd.DataFrame:
+    def rows_of(self, held_out: Integers, nearest: Integers, num_rows: int) -> pd.DataFrame:
         """Rows of a sampler of quick models that knows nothing of some real rows.
 
         Args:
             held_out: Numbers of these.
-            generated: Rows of the model, which it learns from too where ``learned`` has some: but
-                not from those that may copy a row that is held out.
-            nearest: For each of them the real row that it may copy; see ``nearest_shown``.
+            nearest: For each generated row the real one that it may copy; see ``nearest_shown``.
+                Rows that may copy a row that is held out are not learned from.
             num_rows: How many to draw.
         """
         known = np.setdiff1d(np.arange(len(self.training.rows)), held_out)
@@ -103,6 +100,6 @@ class Distillation:
             numbers = np.full(len(self.training.rows) + 1, -1)
             numbers[known] = np.arange(len(known))
             shown = numbers[nearest[kept]]
-            others = generated.rows[kept].reset_index(drop=True)
+            others = self.learned.generated.rows[kept].reset_index(drop=True)
             sampler = sampler.learning_from(GeneratedRows(others, shown[:, None]))
         return sampler.sample(num_rows, np.random.default_rng([self.training.seed, num_rows]))
