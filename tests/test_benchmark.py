@@ -179,9 +179,9 @@ def test_results_of_another_version_are_not_mixed_in(tmp_path):
 
 def test_the_local_sampler_alone_makes_no_call_of_a_language_model():
     training, bill = adult(20).training, {}
-    make_rows(parse_entry('distilled'), training, 0, bill)
+    next(make_rows(parse_entry('distilled'), training, 0, bill))
     assert bill == {}
-    make_rows(parse_entry('distilled:generator_llm=scripted'), training, 0, bill)
+    next(make_rows(parse_entry('distilled:generator_llm=scripted'), training, 0, bill))
     assert bill['calls'] > 0
 
 
@@ -200,9 +200,9 @@ def test_no_synthesizer_makes_what_only_test_rows_have(planted, tmp_path, monkey
     made = []
 
     def spy(*arguments):
-        result = make_rows(*arguments)
-        made.append(result.rows)
-        return result
+        for result in make_rows(*arguments):
+            made.append(result.rows)
+            yield result
 
     monkeypatch.setattr('sdv_llmgan.benchmark.runner.make_rows', spy)
     names = ['real', 'smote', 'gaussian-copula', 'ctgan:epochs=1', 'tvae:epochs=1']
@@ -318,7 +318,7 @@ def test_a_csv_is_split_alike_every_time_without_overlap():
 def test_synthesizers_of_ones_own_are_found_by_path(name):
     training = adult().training
     bill = {}
-    made = make_rows(parse_entry(name), training, 0, bill)
+    made = next(make_rows(parse_entry(name), training, 0, bill))
     assert made.rows.shape == training.rows.shape
     assert bill == {}
 
@@ -332,14 +332,14 @@ def test_a_synthesizer_that_writes_into_its_table_spoils_no_other(caplog):
     training = adult().training
     before = training.rows.copy()
     entry = Entry('greedy', lambda: SDGymSynthesizer(train, lambda rows, count: rows))
-    assert make_rows(entry, training, 0, {}).rows['age'].tolist() == [0, 0, 0]
+    assert next(make_rows(entry, training, 0, {})).rows['age'].tolist() == [0, 0, 0]
     pd.testing.assert_frame_equal(training.rows, before)
     assert f'greedy: 3 rows of {len(before)} were sampled; figures are theirs.' in caplog.text
 
 
 def test_other_seeds_make_other_rows_and_the_same_seed_the_same():
     entry, training = parse_entry('gaussian-copula'), adult().training
-    first, again, other = (make_rows(entry, training, seed, {}).rows for seed in (0, 0, 1))
+    first, again, other = (next(make_rows(entry, training, seed, {})).rows for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
 
@@ -373,7 +373,7 @@ def test_any_setting_reaches_llmgan_and_the_presets_are_its_settings(monkeypatch
     for name in names:
         seen.clear()
         with pytest.raises(RuntimeError, match='enough'):
-            make_rows(parse_entry(name), adult().training, 7, {})
+            next(make_rows(parse_entry(name), adult().training, 7, {}))
         if name.startswith('llmgan'):
             assert seen == {'sampler': 'distilled', 'epochs': 2, 'seed': 7, 'target': 'Income'}
         if name == 'distilled':
@@ -753,5 +753,5 @@ def test_one_class_serves_both_lines_of_sdv(monkeypatch):
 
     for takes_dict in (True, False):
         monkeypatch.setattr(synthesizers, 'TAKES_DICT', takes_dict)
-        make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0, {})
+        next(make_rows(Entry('own', lambda: SDVSynthesizer(Seen, {})), adult().training, 0, {}))
     assert given == [dict, pd.DataFrame]

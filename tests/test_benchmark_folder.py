@@ -154,7 +154,7 @@ def test_nothing_of_the_results_in_this_repository_is_measured_again(
 ):
     from sdv_llmgan.benchmark.protocols import PROTOCOLS
 
-    monkeypatch.setattr('sdv_llmgan.benchmark.runner._measure', lambda *_: pytest.fail('measured'))
+    monkeypatch.setattr('sdv_llmgan.benchmark.runner._making', lambda *_: pytest.fail('measured'))
     path = tmp_path / 'results.csv'
     with (RESULTS / protocol / 'results.csv').open(newline='') as file:
         for line in csv.DictReader(file):

@@ -55,9 +55,11 @@ def benchmark(datasets, **synthesizers):
 @pytest.mark.parametrize('name', ['UniformSynthesizer', 'ColumnSynthesizer', 'DataIdentity'])
 def test_its_baselines_run_in_the_benchmark(name):
     columns = METADATA['tables']['people']
-    made = make_rows(
-        parse_entry(f'sdgym.synthesizers:{name}'), TrainingTable('people', PEOPLE, columns), 0, {}
+    entry, training = (
+        parse_entry(f'sdgym.synthesizers:{name}'),
+        TrainingTable('people', PEOPLE, columns),
     )
+    made = next(make_rows(entry, training, 0, {}))
     assert made.rows.shape == PEOPLE.shape
     assert set(made.rows['job']) <= set(PEOPLE['job'])
 

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import pandas as pd
+
+from sdv_llmgan.benchmark.ablation import ABLATION, BASE, GAINS, STAGES, gains
 from sdv_llmgan.benchmark.pairs import paired
 from sdv_llmgan.benchmark.plots import write_plots
-from sdv_llmgan.benchmark.protocols import PROTOCOLS
+from sdv_llmgan.benchmark.protocols import PROTOCOLS, Protocol
 from sdv_llmgan.benchmark.report import to_markdown
 from sdv_llmgan.benchmark.runner import run
 from sdv_llmgan.benchmark.scores import METRICS
-from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entry
+from sdv_llmgan.benchmark.steps import plot_steps, read_steps
+from sdv_llmgan.benchmark.synthesizers import NAMED, parse_entries
 from sdv_llmgan.benchmark.tables import OWN_TEST_SHARE, BenchmarkTable, load_own
 from sdv_llmgan.benchmark.targets import against_paper
 from sdv_llmgan.formats.csv_files import CsvForm
@@ -29,6 +33,7 @@ OURS = ('llmgan', 'distilled', 'mallm-gan')
 EPILOG = f"""\
 synthesizers:
   {', '.join(NAMED)}
+  ablation        all of {', '.join(ABLATION)}
   with settings:  ctgan:epochs=100   llmgan:sampler=llm,epochs=2   'llmgan:{{"llm": "local"}}'
   your own:       package.module:Class[:settings]   (SDV's kind, or SDGym's two methods)
                   package.module                    (SDGym's two functions)
@@ -36,6 +41,8 @@ synthesizers:
 examples:
   sdv-llmgan benchmark mallm-gan --synthesizers real smote ctgan tvae --tables adult
   sdv-llmgan benchmark synthia --synthesizers gaussian-copula --seeds 1
+  sdv-llmgan benchmark ablation --llm openai/gpt-4o-mini --tables insurance --rows 50
+  sdv-llmgan benchmark mine.csv --target price --synthesizers ablation --draw 300
   sdv-llmgan benchmark mine.csv --target price --synthesizers real ctgan llmgan
 
 A run that was stopped goes on where it was: give the same command again.
@@ -55,8 +62,13 @@ def parser() -> argparse.ArgumentParser:
         '--synthesizers',
         nargs='*',
         metavar='NAME',
-        default=['real', 'gaussian-copula'],
-        help='see below; none: only write the tables anew; default: real gaussian-copula',
+        help='see below; none: only write the tables anew; default: real gaussian-copula, or '
+        "ablation's stages",
+    )
+    made.add_argument(
+        '--llm',
+        metavar='MODEL',
+        help='provider/model, for synthesizers that ask a language model and do not name it',
     )
     made.add_argument(
         '--seeds', type=_count, metavar='N', help="replicates; default: the protocol's, or 3"
@@ -67,6 +79,14 @@ def parser() -> argparse.ArgumentParser:
         choices=METRICS,
         metavar='METRIC',
         help=f"of {', '.join(METRICS)}; default: the protocol's, or all",
+    )
+    made.add_argument(
+        '--draw',
+        nargs='*',
+        type=_count,
+        metavar='N',
+        help='also draw and measure so many rows of each fit, beside as many as were trained on; '
+        'default: 300 in ablation',
     )
     made.add_argument(
         '--out',
@@ -122,8 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made = parser()
     given = made.parse_args(arguments)
     protocol = PROTOCOLS.get(given.what)
+    default = protocol.synthesizers if protocol else ('real', 'gaussian-copula')
+    draws = (protocol.draws if protocol else ()) if given.draw is None else given.draw
     try:
-        entries = [parse_entry(text) for text in dict.fromkeys(given.synthesizers)]
+        named = default if given.synthesizers is None else given.synthesizers
+        entries = parse_entries(named, given.llm)
         _show_progress()
         tables = _protocol_tables(given) if protocol else [_own_table(given)]
         given.out.mkdir(parents=True, exist_ok=True)
@@ -133,29 +156,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
             range(given.seeds or (protocol.seeds if protocol else 3)),
             given.metrics or (protocol.metrics if protocol else tuple(METRICS)),
             given.out / 'results.csv',
+            draws,
         )
     except (OSError, ValueError) as error:
         made.exit(2, f'{error}\n')
     except KeyboardInterrupt:
         made.exit(130, 'Stopped. The same command goes on from here.\n')
+    write_out(given.out, given.what, protocol, results, draws)
+    asked = results[results['synthesizer'].isin([entry.label for entry in entries])]
+    if len(asked) and asked['error'].notna().all():
+        made.exit(1, f'Nothing could be measured: {asked["error"].iloc[-1]}\n')
+
+
+def write_out(
+    folder: Path,
+    what: str,
+    protocol: Protocol | None,
+    results: pd.DataFrame,
+    draws: Sequence[int] = (),
+) -> None:
+    """Write ``tables.md`` and ``plots.html`` beside the results.
+
+    Args:
+        folder: Has the results, and the steps of fits where there are any.
+        what: Name of the protocol, or of what was measured.
+        protocol: Whose tables the paper may call otherwise; ``None``: a table of the user's.
+        results: As ``runner.read_results`` gives them.
+        draws: Numbers of rows that were drawn beside as many as were trained on.
+    """
     printed_as = {
         source.table: source.printed_as
         for source in (protocol.sources if protocol else ())
         if source.printed_as
     }
-    markdown = to_markdown(results, given.what, printed_as)
-    for name in dict.fromkeys(results['synthesizer']):
-        if name.partition(':')[0] in OURS and given.what == 'mallm-gan':
+    markdown = to_markdown(results, what, printed_as)
+    names = list(dict.fromkeys(results['synthesizer']))
+    for name in names:
+        if name.partition(':')[0] in OURS and what == 'mallm-gan':
             found = against_paper(results, name, printed_as)
             markdown += f'\n## {name} cell by cell\n\n{found}\n' if found else ''
     if more := paired(results, 'llmgan', 'distilled'):
         markdown += f'\n## llmgan less distilled of the same seed\n\n{more}\n'
-    (given.out / 'tables.md').write_text(markdown, encoding='utf-8')
-    write_plots(results, given.out / 'plots.html', given.what, printed_as)
-    logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', given.out)
-    asked = results[results['synthesizer'].isin([entry.label for entry in entries])]
-    if len(asked) and asked['error'].notna().all():
-        made.exit(1, f'Nothing could be measured: {asked["error"].iloc[-1]}\n')
+    if any(name.partition(':')[0] in STAGES for name in names) and (more := gains(results, draws)):
+        markdown = f'## Gain over {BASE} of the same seed\n\n{GAINS}\n\n{more}\n\n{markdown}'
+    (folder / 'tables.md').write_text(markdown, encoding='utf-8')
+    steps = plot_steps(read_steps(folder / 'steps.csv'))
+    write_plots(results, folder / 'plots.html', what, printed_as, [steps] if steps else [])
+    logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', folder)
 
 
 def _show_progress() -> None:

@@ -6,7 +6,7 @@ or another library; and a cell's value can be read off by pointing at it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -110,12 +110,16 @@ def write_plots(
     path: Path,
     protocol: str = '',
     printed_as: Mapping[str, str] | None = None,
+    more: Sequence[go.Figure] = (),
 ) -> None:
-    """Write all plots into one page, with plotly's script inside; see ``plot``."""
+    """Write all plots, and ``more``, into one page, with plotly's script inside; see ``plot``."""
     figures = [
-        plot(results, metric, protocol, printed_as)
-        for metric in PLOTTED
-        if results[metric].notna().any()
+        *more,
+        *(
+            plot(results, metric, protocol, printed_as)
+            for metric in PLOTTED
+            if results[metric].notna().any()
+        ),
     ]
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=number == 0)

@@ -45,12 +45,16 @@ class Protocol:
         sources: Its tables.
         metrics: Names of what is measured (see ``scores.METRICS``).
         seeds: How many replicates the paper has, or is measured here by default.
+        synthesizers: What is measured by default.
+        draws: Numbers of rows that are drawn beside as many as were trained on.
     """
 
     name: str
     sources: tuple[Source, ...]
     metrics: tuple[str, ...]
     seeds: int
+    synthesizers: tuple[str, ...] = ('real', 'gaussian-copula')
+    draws: tuple[int, ...] = ()
 
 
 def _sizes(table: str, target: str, **more: object) -> list[Source]:
@@ -117,4 +121,17 @@ SYNTHIA = Protocol(
     ('alpha_precision', 'beta_recall', 'c2st', 'dcr_share', 'copied_rows'),
     seeds=1,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (MALLM_GAN, SYNTHIA)}
+#: What each part adds, on MALLM-GAN's smallest tables: a language model matters there.
+ABLATION = Protocol(
+    'ablation',
+    tuple(
+        source
+        for source in MALLM_GAN.sources
+        if source.table != 'asia' and source.train.split('_')[-2] in ('25', '50', '100')
+    ),
+    ('mle', 'dcr_share'),
+    seeds=3,
+    synthesizers=('ablation',),
+    draws=(300,),
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (MALLM_GAN, SYNTHIA, ABLATION)}

@@ -11,19 +11,20 @@ from __future__ import annotations
 import csv
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sdv_llmgan.benchmark.ablation import draw_label
 from sdv_llmgan.benchmark.origin import check_origin
 from sdv_llmgan.benchmark.scores import METRICS, SCORES, applicable, score
-from sdv_llmgan.benchmark.synthesizers import Entry, make_rows
+from sdv_llmgan.benchmark.steps import KEY, write_steps
+from sdv_llmgan.benchmark.synthesizers import Bill, Entry, Made, make_rows
 from sdv_llmgan.benchmark.tables import BenchmarkTable
 
-KEY = ('table', 'rows', 'synthesizer', 'seed')
 USAGE = ('calls', 'prompt_tokens', 'completion_tokens', 'usd')
 COLUMNS = (*KEY, 'sampled', *SCORES, 'fit_seconds', 'sample_seconds', *USAGE, 'error', 'version')
 MAX_ERROR_LENGTH = 300
@@ -37,6 +38,7 @@ def run(
     seeds: Sequence[int],
     metrics: Sequence[str],
     path: Path,
+    draws: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Measure every synthesizer on every table with every seed.
 
@@ -50,7 +52,10 @@ def run(
         seeds: One replicate each.
         metrics: Names in ``scores.METRICS``.
         path: The results, a CSV file; lines that it has already are not measured again. Beside
-            it, ``tables.json`` keeps what they were measured on.
+            it, ``tables.json`` keeps what they were measured on, and ``steps.csv`` how fits with a
+            model went.
+        draws: Numbers of rows that are drawn and measured beside as many as were trained on, from
+            the same fit: lines of their own, under the synthesizer's label and the number.
 
     Returns:
         All results in the file (see ``read_results``).
@@ -68,15 +73,21 @@ def run(
         name, num_rows = table.training.name, len(table.training.rows)
         asked = applicable(table, metrics)
         for entry in entries:
+            labels = [entry.label, *(draw_label(entry.label, n) for n in draws if entry.draws_more)]
             for seed in seeds:
-                key = (name, num_rows, entry.label, seed)
-                had = written.get(key, {})
-                if 'error' in had or not had.keys() >= {*KEY, *asked}:
-                    both = [metric for metric in METRICS if metric in asked or metric in had]
-                    line = _measure(table, entry, seed, both)
-                    kept = had if 'error' in line else {}
-                    append(path, kept | dict(zip(KEY, key, strict=True)) | line)
+                had = {label: written.get((name, num_rows, label, seed), {}) for label in labels}
+                if all('error' not in of and of.keys() >= {*KEY, *asked} for of in had.values()):
+                    continue
+                both = [m for m in METRICS if m in asked or any(m in of for of in had.values())]
+                made = _making(table, entry, seed, draws if entry.draws_more else ())
+                for label, (one, line) in zip(labels, made, strict=False):
+                    key = (name, num_rows, label, seed)
+                    line |= _scored(table, one, both, seed) if one else {}
+                    kept = had[label] if 'error' in line else {}
+                    append(path, kept | dict(zip(KEY, key, strict=True)) | _rounded(line))
                     logger.info('%s, %d rows, %s, seed %d: %s', *key, _shown(line))
+                    if one and one.steps is not None and label == entry.label:
+                        write_steps(path.with_name('steps.csv'), key, one.steps)
     return read_results(path)
 
 
@@ -121,21 +132,38 @@ def mend(path: Path) -> None:
         os.truncate(path, written.rfind(b'\n') + 1)
 
 
-def _measure(
-    table: BenchmarkTable, entry: Entry, seed: int, metrics: Sequence[str]
-) -> dict[str, Any]:
-    line: dict[str, Any] = {'version': version('sdv-llmgan')}
-    bill: dict[str, float | None] = {}
+def _making(
+    table: BenchmarkTable, entry: Entry, seed: int, draws: Sequence[int]
+) -> Iterator[tuple[Made | None, dict[str, Any]]]:
+    """What was made, and the part of its line that is no score; at a failure the line alone."""
+    common = {'version': version('sdv-llmgan')}
+    bill: Bill = {}
     try:
-        made = make_rows(entry, table.training, seed, bill)
-        line |= {'sampled': len(made.rows)}
-        line |= {'fit_seconds': made.fit_seconds, 'sample_seconds': made.sample_seconds}
-        line |= score(table, made.rows, metrics, seed)
+        for made in make_rows(entry, table.training, seed, bill, draws):
+            line = {'sampled': len(made.rows), 'sample_seconds': made.sample_seconds}
+            yield made, common | line | {'fit_seconds': made.fit_seconds} | _usage(made.used)
     except Exception as error:  # noqa: BLE001 - one synthesizer's failure is a result, not the end
         logger.debug('%s failed', entry.label, exc_info=True)
-        words = ' '.join(f'{type(error).__name__}: {error}'.split())
-        line['error'] = words[:MAX_ERROR_LENGTH]
-    line |= {name: bill[name] for name in USAGE if bill.get(name) is not None}
+        yield None, common | {'error': _words(error)} | _usage(bill)
+
+
+def _scored(table: BenchmarkTable, made: Made, metrics: Sequence[str], seed: int) -> dict[str, Any]:
+    try:
+        return dict(score(table, made.rows, metrics, seed))
+    except Exception as error:  # noqa: BLE001 - likewise
+        logger.debug('rows could not be measured', exc_info=True)
+        return {'error': _words(error)}
+
+
+def _words(error: Exception) -> str:
+    return ' '.join(f'{type(error).__name__}: {error}'.split())[:MAX_ERROR_LENGTH]
+
+
+def _usage(bill: Bill) -> dict[str, Any]:
+    return {name: bill[name] for name in USAGE if bill.get(name) is not None}
+
+
+def _rounded(line: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: round(value, 6) if isinstance(value, float) else value for name, value in line.items()
     }

@@ -17,7 +17,7 @@ import random
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,7 @@ import pandas as pd
 import sdv
 from sdv.errors import NotFittedError
 
+from sdv_llmgan.benchmark.ablation import ABLATION, STAGES
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
@@ -39,6 +40,9 @@ LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
 WITHOUT_LLM = {'llm': 'scripted', 'sampler': 'distilled', 'max_batches': 1}
 TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
 SDGYM = ('get_trained_synthesizer', 'sample_from_synthesizer')
+
+
+Bill = dict[str, float | None]
 
 
 class Synthesizer(Protocol):
@@ -58,10 +62,12 @@ class Entry:
     Attributes:
         label: What results are stored and shown under: the name with its settings.
         make: Makes a fresh one.
+        draws_more: Whether it can make more rows than it was trained on.
     """
 
     label: str
     make: Callable[[], Synthesizer]
+    draws_more: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,24 +78,29 @@ class Made:
         rows: Shape (n_rows, n_columns).
         fit_seconds: Wall-clock time of the fit.
         sample_seconds: Wall-clock time of sampling.
+        used: ``calls``, ``prompt_tokens``, ``completion_tokens`` and ``usd`` of the fit and of
+            sampling these rows, where the synthesizer keeps count; an unknown price is ``None``.
+        steps: How the fit went, one line a step; ``None`` where the synthesizer has no steps.
     """
 
     rows: pd.DataFrame
     fit_seconds: float
     sample_seconds: float
+    used: Bill
+    steps: pd.DataFrame | None = None
 
 
 def make_rows(
-    entry: Entry, training: TrainingTable, seed: int, bill: dict[str, float | None]
-) -> Made:
-    """Fit a synthesizer and sample as many rows as it was trained on.
+    entry: Entry, training: TrainingTable, seed: int, bill: Bill, more: Sequence[int] = ()
+) -> Iterator[Made]:
+    """Fit a synthesizer and sample as many rows as it was trained on, then other numbers of rows.
 
     Args:
         entry: The synthesizer.
         training: All that it is given.
         seed: Of this replicate.
-        bill: Is given ``calls``, ``prompt_tokens``, ``completion_tokens`` and ``usd`` where the
-            synthesizer keeps count, whether it fails or not; an unknown price is ``None``.
+        bill: Is given what was used so far, whether it fails or not; see ``Made``.
+        more: Numbers of rows to sample beside.
 
     Raises:
         ValueError: There are no rows.
@@ -98,22 +109,31 @@ def make_rows(
     _seed_everything(seed)
     synthesizer = entry.make()
     own = deepcopy(training)  # to write into
+    usage: Callable[[], Bill] = getattr(synthesizer, 'usage', dict)
     try:
         start = time.perf_counter()
         synthesizer.fit(own, seed)
-        fitted = time.perf_counter()
-        rows = synthesizer.sample(len(training.rows))
-        sampled = time.perf_counter()
+        fit_seconds = time.perf_counter() - start
+        of_fit = usage()
+        for num_rows in (len(training.rows), *more):
+            before, start = usage(), time.perf_counter()
+            rows = synthesizer.sample(num_rows)
+            seconds = time.perf_counter() - start
+            if rows.empty:
+                raise ValueError('No rows were sampled.')
+            if len(rows) < num_rows:
+                LOGGER.warning(
+                    '%s: %d rows of %d were sampled; figures are theirs.',
+                    *(entry.label, len(rows), num_rows),
+                )
+            used = {
+                name: None if after is None else after - (before[name] or 0) + (of_fit[name] or 0)
+                for name, after in usage().items()
+            }
+            steps = getattr(synthesizer, 'steps', lambda: None)()
+            yield Made(rows, fit_seconds, seconds, used, steps)
     finally:
-        bill.update(getattr(synthesizer, 'usage', dict)())
-    if rows.empty:
-        raise ValueError('No rows were sampled.')
-    if len(rows) < len(training.rows):
-        LOGGER.warning(
-            '%s: %d rows of %d were sampled; figures are theirs.',
-            *(entry.label, len(rows), len(training.rows)),
-        )
-    return Made(rows, fitted - start, sampled - fitted)
+        bill.update(usage())
 
 
 class SDVSynthesizer:
@@ -166,7 +186,7 @@ class SDVSynthesizer:
         sampled = self.model.sample(num_rows)
         return next(iter(sampled.values())) if isinstance(sampled, dict) else sampled
 
-    def usage(self) -> dict[str, float | None]:
+    def usage(self) -> Bill:
         """Sums of ``get_usage()``, where the synthesizer has it and got so far."""
         if not self.is_billed:
             return {}
@@ -176,6 +196,11 @@ class SDVSynthesizer:
             return {}
         sums = used.apply(pd.to_numeric, errors='coerce').sum(skipna=False)
         return {name: None if np.isnan(value) else float(value) for name, value in sums.items()}
+
+    def steps(self) -> pd.DataFrame | None:
+        """``get_history()``, where the synthesizer has it and a model took part."""
+        told = getattr(self.model, 'get_history', None)
+        return told() if told and self.is_billed else None
 
 
 class SDGymSynthesizer:
@@ -196,6 +221,10 @@ class SDGymSynthesizer:
         return self._sample(self.model, num_rows)
 
 
+def _stage(name: str, settings: Mapping[str, Any]) -> Synthesizer:
+    return _from_path(LLMGAN, {**STAGES[name], **settings})
+
+
 NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
     'real': lambda settings: Real(**settings),
     'smote': lambda settings: Smote(**settings),
@@ -212,7 +241,37 @@ NAMED: dict[str, Callable[[Mapping[str, Any]], Synthesizer]] = {
     ),
     'mallm-gan': lambda settings: _from_path(LLMGAN, {**MALLM_GAN, **settings}),
     'synthia': lambda settings: _from_path(LLMGAN, {**SYNTHIA, **settings}),
+    **{name: partial(_stage, name) for name in STAGES},
 }
+#: Names that stand for several.
+GROUPS = {'ablation': ABLATION}
+#: Their rows are those that they are given.
+AS_MANY = ('real', 'smote')
+#: They ask a language model.
+ASKING = ('llmgan', 'mallm-gan', 'synthia', *STAGES)
+
+
+def parse_entries(texts: Sequence[str], llm: str | None = None) -> list[Entry]:
+    """Read synthesizers, each once.
+
+    Args:
+        texts: As the command line has them; one may stand for several, see ``GROUPS``.
+        llm: The model of those that ask one and do not name it; ``None``: their default.
+
+    Raises:
+        ValueError: As ``parse_entry``.
+    """
+    single = [name for text in texts for name in GROUPS.get(text, (text,))]
+    return [parse_entry(text) for text in dict.fromkeys(_with_llm(text, llm) for text in single)]
+
+
+def _with_llm(text: str, llm: str | None) -> str:
+    name, _, rest = text.partition(':')
+    if llm is None or name not in ASKING or 'llm' in parse_settings(rest):
+        return text
+    if rest.startswith('{'):
+        return f'{name}:{json.dumps({"llm": llm, **parse_settings(rest)})}'
+    return f'{name}:llm={llm}{"," * bool(rest)}{rest}'
 
 
 def parse_entry(text: str) -> Entry:
@@ -223,7 +282,7 @@ def parse_entry(text: str) -> Entry:
     """
     name, _, rest = text.partition(':')
     if name in NAMED:
-        return _entry(text, partial(NAMED[name], parse_settings(rest)))
+        return _entry(text, partial(NAMED[name], parse_settings(rest)), name not in AS_MANY)
     attribute, _, settings = rest.partition(':')
     path = f'{name}:{attribute}' if attribute else name
     try:
@@ -262,14 +321,14 @@ def parse_settings(text: str) -> dict[str, Any]:
     return settings
 
 
-def _entry(text: str, make: Callable[[], Synthesizer]) -> Entry:
+def _entry(text: str, make: Callable[[], Synthesizer], draws_more: bool = True) -> Entry:
     try:
         make()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f'{text!r} cannot be made (sdv-llmgan benchmark --help has examples): {error}'
         ) from error
-    return Entry(text, make)
+    return Entry(text, make, draws_more)
 
 
 def _from_path(path: str, settings: Mapping[str, Any]) -> Synthesizer:
