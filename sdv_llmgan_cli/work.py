@@ -76,7 +76,7 @@ def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> di
     started = time.monotonic()
     synthesizer.fit(given(synthesizer.metadata, table))
     if not synthesizer.verbose:  # then the bars, and what stands below them, are not shown
-        model = synthesizer._fitted_model()
+        model = synthesizer.get_fitted_model()
         say(summary(model.history, model.source, time.monotonic() - started))
     synthesizer.save(str(output))
     info = synthesizer.get_info()
@@ -150,7 +150,7 @@ def sample(
         rows = synthesizer.sample_from_conditions([condition])
     else:
         rows = synthesizer.sample(num_rows)
-    return _whole(taken(rows), synthesizer._fitted_model().schema)
+    return _whole(taken(rows), synthesizer.get_fitted_model().schema)
 
 
 def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:

@@ -56,7 +56,7 @@ def test_an_object_with_settings_draws_and_goes_by_its_class_and_stays_unfitted(
     assert set(sdv_lines.sample(made, 20)['ward']) == {'north'}
     assert made.get_info()['sampler'] == 'Shuffling'
     assert given.told == ()
-    training, learned = made._fitted_model().chosen.told
+    training, learned = made.get_fitted_model().chosen.told
     assert (training.seed, training.target, training.enforce_range) == (7, 'ward', True)
     assert len(training.rows) == 30
     assert training.schema.names == tuple(training.rows)
@@ -137,7 +137,7 @@ class Asking(Shuffling):
 def test_a_sampler_that_asks_a_model_is_given_what_models_may_see_and_its_rows_are_completed():
     policy = EgressPolicy({'weight': 'withhold', 'age': 'bucket'}, max_rows=12)
     made = fitted(Asking(), egress=policy)
-    training, learned = made._fitted_model().chosen.told
+    training, learned = made.get_fitted_model().chosen.told
     assert 'weight' not in training.rows
     assert len(training.rows) == 12
     assert training.schema.names == made.get_generation_process().schema.names

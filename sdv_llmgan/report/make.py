@@ -88,7 +88,9 @@ def make_report(
     return Report(
         title=title or _title(inputs),
         created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        facts=_facts(inputs, None if synthesizer is None else synthesizer._fitted_model().training),
+        facts=_facts(
+            inputs, None if synthesizer is None else synthesizer.get_fitted_model().training
+        ),
         sections=tuple(sections),
     )
 

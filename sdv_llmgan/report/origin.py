@@ -68,7 +68,8 @@ class FittedSynthesizer(Protocol):
     def get_usage(self) -> pd.DataFrame:
         """One line a phase, and the total."""
 
-    def _fitted_model(self) -> FittedModel: ...
+    def get_fitted_model(self) -> FittedModel:
+        """What the fit has learned."""
 
 
 def rules(inputs: Inputs, constraints: Sequence[BaseConstraint]) -> Section:
@@ -157,7 +158,7 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         notes=tuple(notes),
         tables=tuple(tables),
         figures=tuple(figures),
-        text=_discreet(found, synthesizer._fitted_model()).to_text(),
+        text=_discreet(found, synthesizer.get_fitted_model()).to_text(),
     )
 
 

@@ -34,7 +34,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
     @property
     def history(self) -> History:
         """All steps of the last fit, also of one that was interrupted; see ``History``."""
-        return self._fitted_model().history
+        return self.get_fitted_model().history
 
     def get_history(self) -> pd.DataFrame:
         """One line a step of the last fit, also of one that was interrupted.
@@ -46,7 +46,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
 
     def get_generation_process(self) -> GenerationProcess:
         """The best generation process: what ``sample`` follows."""
-        return self._fitted_model().process
+        return self.get_fitted_model().process
 
     def set_generation_process(self, process: GenerationProcess) -> None:
         """Sample with another generation process, such as an edited one.
@@ -62,7 +62,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
                 f'A GenerationProcess is needed, got {process!r}. GenerationProcess.from_json() '
                 'reads a saved one.'
             )
-        model = self._fitted_model()
+        model = self.get_fitted_model()
         fitted, given = set(model.process.schema.names), set(process.schema.names)
         if fitted != given:
             raise ValueError(
@@ -169,7 +169,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         """
         from sdv_llmgan.report import check_path, make_report  # it brings SDMetrics and Jinja
 
-        self._fitted_model()
+        self.get_fitted_model()
         if path is not None:
             check_path(path)
         made = make_report(
@@ -193,5 +193,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         model: LLMGAN = self._model
         return model
 
-    def _fitted_model(self) -> FittedModel:
+    def get_fitted_model(self) -> FittedModel:
+        """What the fit has learned, as one frozen value: process, history, view, samplers.
+
+        Raises:
+            NotFittedError: There was no fit.
+        """
         return self._loop().fitted

@@ -98,11 +98,11 @@ class Sampling(Results):
                 'Ranges and sets do not go with a constraint on columns that another constraint '
                 'makes; single values do.'
             )
-        self._fitted_model().rules.check(self._begin(conditions))
+        self.get_fitted_model().rules.check(self._begin(conditions))
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
-        schema = self._fitted_model().schema
+        schema = self.get_fitted_model().schema
         transformers = self._data_processor._hyper_transformer.field_transformers
         changed = [
             name
@@ -177,7 +177,7 @@ class Sampling(Results):
             ValueError: The words say what cannot be checked on the columns, or no row can meet.
         """
         self._validate_fit_before_sample()
-        model = self._fitted_model()
+        model = self.get_fitted_model()
         condition = interpret(
             description,
             num_rows,
