@@ -1,142 +1,212 @@
-"""The picture at the head of the README and of the benchmarks: ML efficacy against real rows.
+"""The picture that README.md and docs/benchmarks.md begin with: quality against real rows.
 
-python experiments/picture.py    # writes docs/quality.svg from experiments/results
+    python experiments/picture.py                 # writes docs/quality.svg
 
-Left: means over Adult, Magic and Asia of weighted F1, five seeds each
-(``results/mallm-gan/results.csv``). Right: what rows of a strong model add
-(``results/strong_model.csv``; made with ``fusion.py`` and ``choice.py``, 300 rows drawn).
+    results/mallm-gan/results.csv  ->  two panels: ML efficacy of each synthesizer by real rows
+    results/strong_model.csv       ->  a third: 300 rows of the distilled sampler, without and with
+                                       rows that a strong model wrote, and those rows themselves
+
+The second file is made with ``fusion.py`` and ``choice.py``; docs/does-the-model-help.md shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-HERE = Path(__file__).parent
-TABLES = ('adult', 'magic', 'asia_cpt')
-SIZES = (25, 50, 100, 200, 400, 800)
-#: Key in the results, label, colour, whether it is drawn thick.
-LINES = (
-    ('real', 'the real rows', '#555555', False),
-    ('smote', 'SMOTE*', '#b08d57', False),
-    ('distilled', 'sdv-llmgan, no model', '#0b6e4f', True),
-    ('tvae', 'TVAE', '#8e6bbf', False),
-    ('gaussian-copula', 'GaussianCopula', '#3d7fc4', False),
-    ('ctgan', 'CTGAN', '#d1495b', False),
-)
-LEFT, TOP, WIDTH, HEIGHT = 60, 78, 330, 300
-RIGHT, SPAN = 660, 300
-LOW, HIGH = 0.5, 0.9
+ROOT = Path(__file__).parent.parent
+CELLS = ROOT / 'experiments/results/mallm-gan/results.csv'
+RECORDED = ROOT / 'experiments/results/strong_model.csv'
+PICTURE = ROOT / 'docs/quality.svg'
+
+#: Asia's own rows are public for 25 and 50 only; ``asia_cpt`` has all six sizes.
+CLASSES = ('adult', 'magic', 'asia_cpt')
+INK, FAINT, PAPER = '#263238', '#dfe5e8', '#ffffff'
+WITH, OWN = '#d84315', '#6d4c41'
+WIDTH, HEIGHT, TOP, BOTTOM = 1000, 400, 104, 336
+SUBTITLE = 68
 
 
-def text(x: float, y: float, words: str, style: str = '') -> str:
-    """A line of text."""
-    return f'<text x="{x:.0f}" y="{y:.0f}" {style}>{escape(words)}</text>'
+@dataclass(frozen=True)
+class Line:
+    """How a synthesizer's line looks: its name, colour, width in pixels and dashes."""
+
+    name: str
+    colour: str
+    width: float = 2.0
+    dashes: str = ''
 
 
-def place(size: int) -> float:
-    """Across the left panel: sizes double from tick to tick."""
-    return LEFT + WIDTH * SIZES.index(size) / (len(SIZES) - 1)
+#: In the order drawn: the last lies on top.
+LINES = {
+    'ctgan': Line('CTGAN', '#8e5aa8'),
+    'gaussian-copula': Line('GaussianCopula', '#4a73ba'),
+    'tvae': Line('TVAE', '#96701f'),
+    'smote': Line('SMOTE', '#607d8b'),
+    'real': Line('real rows', '#37474f', dashes='5 4'),
+    'distilled': Line('sdv-llmgan', '#00796b', 4.0),
+}
 
 
-def height(score: float) -> float:
-    """Down the left panel."""
-    return TOP + HEIGHT * (HIGH - score) / (HIGH - LOW)
+@dataclass(frozen=True)
+class Axes:
+    """Where values lie: real rows from left to right by their logarithm, ML efficacy upwards."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def x(self, rows: float) -> float:
+        """The place of a number of rows, 25 to 800, in pixels from the left."""
+        return self.left + (self.right - self.left) * math.log2(rows / 25) / 5
+
+    def y(self, value: float) -> float:
+        """The place of an ML efficacy, in pixels from the top."""
+        return BOTTOM - (BOTTOM - TOP) * (value - self.low) / (self.high - self.low)
 
 
-def apart(places: Sequence[float], least: float) -> list[float]:
-    """The same places in order, moved down where they are nearer than ``least``."""
-    moved: list[float] = []
-    for one in places:
-        moved.append(max(one, moved[-1] + least) if moved else one)
-    return moved
+def text(x: float, y: float, words: str, **attributes: object) -> str:
+    """One line of text; ``anchor`` and ``weight`` are SVG's ``text-anchor``, ``font-weight``."""
+    names = {'anchor': 'text-anchor', 'weight': 'font-weight', 'size': 'font-size'}
+    more = ''.join(f' {names.get(name, name)}="{value}"' for name, value in attributes.items())
+    return f'<text x="{x:.1f}" y="{y:.1f}"{more}>{escape(words)}</text>'
 
 
-def lines(results: pd.DataFrame) -> list[str]:
-    """The left panel."""
-    drawn = [text(LEFT, 48, 'Weighted F1 by number of real rows', 'class="head"')]
-    drawn.append(text(LEFT, 65, 'Adult, Magic, Asia; as many rows drawn as there are real ones'))
-    for score in (0.5, 0.6, 0.7, 0.8, 0.9):
-        y = height(score)
-        drawn.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{LEFT + WIDTH}"/>')
-        drawn.append(text(LEFT - 8, y + 4, f'{score:.1f}', 'text-anchor="end"'))
-    drawn += [
-        text(place(size), TOP + HEIGHT + 18, str(size), 'text-anchor="middle"') for size in SIZES
-    ]
-    chosen = results[results['table'].isin(TABLES)]
-    means = chosen.groupby(['synthesizer', 'rows'])['mle'].mean()
-    ends = {key: height(float(means[key, SIZES[-1]])) for key, *_ in LINES}
-    order = sorted(LINES, key=lambda line: ends[line[0]])
-    labels = apart([ends[line[0]] for line in order], 15)
-    for (key, label, colour, thick), y in zip(order, labels, strict=True):
-        points = ' '.join(f'{place(n):.1f},{height(float(means[key, n])):.1f}' for n in SIZES)
-        dashes = 'stroke-dasharray="5 4"' if key in ('real', 'smote') else ''
-        width = 4 if thick else 2
-        drawn.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" '
-            f'stroke-width="{width}" {dashes}/>'
-        )
-        weight = 'font-weight="bold"' if thick else ''
-        drawn.append(text(LEFT + WIDTH + 10, y + 4, label, f'style="fill:{colour}" {weight}'))
-    return drawn
+def spread(places: list[float], gap: float) -> list[float]:
+    """Ascending ``places`` moved apart to ``gap`` pixels at least, the lowest one held."""
+    moved = places[-1:]
+    for place in reversed(places[:-1]):
+        moved.append(min(place, moved[-1] - gap))
+    return moved[::-1]
 
 
-def dumbbells(results: pd.DataFrame) -> list[str]:
-    """The right panel."""
-    drawn = [text(RIGHT - 80, 48, 'What rows of a strong model add', 'class="head"')]
-    drawn.append(text(RIGHT - 80, 65, 'F1 (Insurance: R²) by table and real rows; 300 rows drawn'))
-    step = HEIGHT / len(results)
-
-    def across(score: float) -> float:
-        return RIGHT + 10 + SPAN * (score - 0.55) / 0.4
-
-    for score in (0.6, 0.7, 0.8, 0.9):
-        drawn.append(f'<path class="grid" d="M{across(score):.1f} {TOP}V{TOP + HEIGHT}"/>')
-        drawn.append(text(across(score), TOP + HEIGHT + 18, f'{score:.1f}', 'text-anchor="middle"'))
-    for number, row in enumerate(results.itertuples()):
-        y = TOP + step * (number + 0.5)
-        drawn.append(text(RIGHT, y + 4, f'{row.table} {row.rows}', 'text-anchor="end"'))
-        start, end = across(row.without), across(row.distilled)
-        drawn.append(
-            f'<path d="M{start:.1f} {y:.1f}H{end:.1f}" stroke="#0b6e4f" stroke-width="3"/>'
-            f'<circle cx="{start:.1f}" cy="{y:.1f}" r="5" fill="#ffffff" stroke="#0b6e4f" '
-            f'stroke-width="2"/><circle cx="{end:.1f}" cy="{y:.1f}" r="6" fill="#0b6e4f"/>'
-            f'<circle cx="{across(row.llm):.1f}" cy="{y:.1f}" r="4" fill="#e08e0b"/>'
-        )
-    y = TOP + HEIGHT + 40
-    for x, fill, stroke, label in (
-        (RIGHT - 80, '#ffffff', '#0b6e4f', 'real rows alone'),
-        (RIGHT + 50, '#0b6e4f', '#0b6e4f', "with the model's rows"),
-        (RIGHT + 210, '#e08e0b', '#e08e0b', "the model's rows themselves"),
-    ):
-        drawn.append(
-            f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{fill}" stroke="{stroke}" '
-            'stroke-width="2"/>'
-        )
-        drawn.append(text(x + 10, y, label))
-    return drawn
+def grid(axes: Axes, ticks: list[float], style: str) -> list[str]:
+    """Horizontal lines at ``ticks`` with their values, and the numbers of rows below."""
+    parts = []
+    for tick in ticks:
+        y = axes.y(tick)
+        parts.append(f'<path d="M{axes.left:.1f} {y:.1f}H{axes.right:.1f}" stroke="{FAINT}"/>')
+        parts.append(text(axes.left - 8, y + 4, format(tick, style), anchor='end', size=12))
+    for rows in (25, 50, 100, 200, 400, 800):
+        parts.append(text(axes.x(rows), BOTTOM + 20, str(rows), anchor='middle', size=12))
+    middle = (axes.left + axes.right) / 2
+    return [*parts, text(middle, BOTTOM + 42, 'real rows to learn from', anchor='middle', size=13)]
 
 
-def main() -> None:
-    """Write the picture."""
-    results = HERE / 'results'
+def lines(means: pd.DataFrame, axes: Axes, name: str) -> list[str]:
+    """Each synthesizer's line, cut off below the axis, and its name at the right end."""
+    width, height = axes.right - axes.left + 12, BOTTOM - TOP + 6
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 450" role="img" '
-        'font-family="Helvetica, Arial, sans-serif" font-size="13">',
-        '<title>ML efficacy by number of real rows, and what rows of a strong model add</title>',
-        '<style>text{fill:#333}.head{font-size:16px;font-weight:bold}.grid{stroke:#e3e3e3}</style>',
-        '<rect width="1080" height="450" rx="8" fill="#ffffff"/>',
-        *lines(pd.read_csv(results / 'mallm-gan' / 'results.csv')),
-        text(LEFT, TOP + HEIGHT + 40, '* SMOTE moves real rows: its rows lie next to them'),
-        *dumbbells(pd.read_csv(results / 'strong_model.csv')),
+        f'<clipPath id="{name}"><rect x="{axes.left - 6:.1f}" y="{TOP - 6}" '
+        f'width="{width:.1f}" height="{height}"/></clipPath>',
+        f'<g clip-path="url(#{name})" fill="none" stroke-linejoin="round">',
+    ]
+    for key, line in LINES.items():
+        points = ' '.join(f'{axes.x(n):.1f},{axes.y(v):.1f}' for n, v in means[key].items())
+        dashes = f' stroke-dasharray="{line.dashes}"' if line.dashes else ''
+        parts.append(
+            f'<polyline points="{points}" stroke="{line.colour}" '
+            f'stroke-width="{line.width:g}"{dashes}/>'
+        )
+    parts.append('</g>')
+    ends = means.iloc[-1].loc[list(LINES)].sort_values(ascending=False)
+    heights = [axes.y(max(value, axes.low)) for value in ends]
+    for key, y in zip(ends.index, spread(heights, 15.5), strict=True):
+        line, weight = LINES[key], 700 if key == 'distilled' else 400
+        words = line.name if ends[key] >= axes.low else f'{line.name}: below {axes.low:g}'
+        parts.append(text(axes.right + 10, y + 4, words, fill=line.colour, weight=weight, size=13))
+    return parts
+
+
+def mark(kind: str, x: float, y: float) -> str:
+    """Hollow: real rows alone; full: with the model's rows; a small diamond: those rows."""
+    if kind == 'llm':
+        return f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{OWN}"/>'
+    if kind == 'distilled':
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5" fill="{WITH}"/>'
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{PAPER}" '
+        f'stroke="{LINES["distilled"].colour}" stroke-width="2.5"/>'
+    )
+
+
+def dumbbells(recorded: pd.DataFrame, left: float, right: float) -> list[str]:
+    """One row a table, from its mark without the model's rows to that with them."""
+    parts, low, high = [], 0.58, 0.91
+    for tick in (0.6, 0.7, 0.8, 0.9):
+        x = left + (right - left) * (tick - low) / (high - low)
+        parts.append(f'<path d="M{x:.1f} {TOP}V{BOTTOM}" stroke="{FAINT}"/>')
+        parts.append(text(x, BOTTOM + 20, f'{tick:.1f}', anchor='middle', size=12))
+    words = 'F1 (Insurance: R²), upper bounds'
+    parts.append(text((left + right) / 2, BOTTOM + 42, words, anchor='middle', size=13))
+    parts.append(text(left - 10, TOP - 6, 'table, rows', anchor='end', size=12))
+    step = (BOTTOM - TOP) / len(recorded)
+    for place, row in enumerate(recorded.to_dict('records')):
+        y = TOP + step * (place + 0.5)
+        x = {
+            kind: left + (right - left) * (row[kind] - low) / (high - low)
+            for kind in ('llm', 'without', 'distilled')
+        }
+        gain = row['distilled'] - row['without']
+        sign = '+' if gain >= 0 else '−'
+        ends = f'M{x["without"]:.1f} {y:.1f}H{x["distilled"]:.1f}'
+        parts += [
+            text(left - 10, y + 4, f'{row["table"]} {row["rows"]}', anchor='end', size=13),
+            f'<path d="{ends}" stroke="{WITH}" stroke-width="3"/>',
+            *(mark(kind, place, y) for kind, place in x.items()),
+            text(right + 56, y + 4, f'{sign}{abs(gain):.2f}', anchor='end', size=13, fill=WITH),
+        ]
+    return parts
+
+
+def draw(cells: pd.DataFrame, recorded: pd.DataFrame) -> str:
+    """The whole picture, as SVG.
+
+    Args:
+        cells: Lines of a benchmark's ``results.csv``; means over seeds and tables are drawn.
+        recorded: ML efficacy ``without`` a model's rows, ``distilled`` with them, and of those
+            rows themselves (``llm``), one line a table.
+    """
+    kept = cells[cells['synthesizer'].isin(LINES)]
+    means = {
+        name: kept[kept['table'].isin(tables)].pivot_table('mle', 'rows', 'synthesizer')
+        for name, tables in (('classes', CLASSES), ('insurance', ('insurance',)))
+    }
+    order = (recorded['distilled'] - recorded['without']).sort_values(ascending=False).index
+    first, second = Axes(52, 242, 0.55, 0.9), Axes(402, 582, 0.0, 0.9)
+    label = 'Quality of synthetic rows by number of real rows, and what a model adds to it'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'font-family="system-ui, sans-serif" fill="{INK}" role="img" aria-label="{label}">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="10" fill="{PAPER}"/>',
+        text(22, 36, 'Quality without a language model', weight=700, size=17),
+        text(22, SUBTITLE, 'F1, mean of Adult, Magic, Asia', size=13),
+        text(372, SUBTITLE, 'R², Insurance', size=13),
+        *grid(first, [0.6, 0.7, 0.8, 0.9], '.1f'),
+        *lines(means['classes'], first, 'classes'),
+        *grid(second, [0.0, 0.3, 0.6, 0.9], '.1f'),
+        *lines(means['insurance'], second, 'insurance'),
+        f'<path d="M706 22V{HEIGHT - 22}" stroke="{FAINT}"/>',
+        text(716, 36, 'With a strong model', weight=700, size=17),
         '</svg>',
     ]
-    path = HERE.parent / 'docs' / 'quality.svg'
-    path.write_text('\n'.join(parts) + '\n', encoding='utf-8')
+    third = [
+        mark('without', 722, SUBTITLE - 4),
+        text(733, SUBTITLE, 'without', size=13),
+        mark('distilled', 796, SUBTITLE - 4),
+        text(807, SUBTITLE, 'with its rows', size=13),
+        mark('llm', 900, SUBTITLE - 4),
+        text(910, SUBTITLE, 'rows alone', size=13),
+        *dumbbells(recorded.loc[order], 816, 926),
+    ]
+    return '\n'.join([*parts[:-1], *third, parts[-1]]) + '\n'
 
 
 if __name__ == '__main__':
-    main()
+    PICTURE.write_text(draw(pd.read_csv(CELLS), pd.read_csv(RECORDED)), encoding='utf-8')
+    print(PICTURE)
