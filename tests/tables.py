@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from sdv.metadata import Metadata
@@ -34,6 +36,23 @@ AGE_JOB = TableSchema((
     Column('age', 'integer', minimum=18, maximum=90),
     Column('job', 'categorical', categories=('nurse', 'clerk')),
 ))
+
+
+def bills(
+    num_rows: int, seed: int = 0, *, smokers: float = 0.2, wards: Sequence[str] = ('A', 'B', 'C')
+) -> pd.DataFrame:
+    """Smokers pay 25,000 more, and each year of age costs 250."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 65, num_rows)
+    smoker = np.where(rng.random(num_rows) < smokers, 'yes', 'no')
+    charges = 250.0 * age + 25_000 * (smoker == 'yes') + rng.normal(0, 4_000, num_rows)
+    ward = rng.choice(wards, num_rows)
+    return pd.DataFrame({
+        'age': age,
+        'smoker': smoker,
+        'ward': ward,
+        'charges': charges.clip(500).round(1),
+    })
 
 
 def visits(num_rows: int = 30, seed: int = 0) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from sdv.metadata import Metadata
 from sdv_lines import fit, given, sample
+from tables import bills
 
 from sdv_llmgan import Budget, EgressPolicy, GenerationProcess, LLMGANSynthesizer
 from sdv_llmgan.loop.history import History
@@ -48,21 +48,6 @@ ANSWER = json.dumps(KNOWN.to_dict())
 
 def process(knowledge: Knowledge = KNOWN) -> GenerationProcess:
     return GenerationProcess('Bills of patients.', SCHEMA, CausalGraph(), knowledge=knowledge)
-
-
-def bills(num_rows: int, seed: int = 0) -> pd.DataFrame:
-    """Smokers pay 25,000 more, and each year of age costs 250."""
-    rng = np.random.default_rng(seed)
-    age = rng.integers(18, 65, num_rows)
-    smoker = np.where(rng.random(num_rows) < 0.2, 'yes', 'no')
-    charges = 250.0 * age + 25_000 * (smoker == 'yes') + rng.normal(0, 4_000, num_rows)
-    ward = rng.choice(['A', 'B', 'C'], num_rows)
-    return pd.DataFrame({
-        'age': age,
-        'smoker': smoker,
-        'ward': ward,
-        'charges': charges.clip(500).round(1),
-    })
 
 
 METADATA = Metadata.load_from_dict({

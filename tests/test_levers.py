@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import scripts
 
 from sdv_llmgan.benchmark.tables import TrainingTable, metadata_by_dtypes
 
-EXPERIMENTS = Path(__file__).parent.parent / 'experiments'
 NUM_ROWS = 24
 
 
@@ -38,12 +35,7 @@ def table(num_rows: int) -> TrainingTable:
 def levers():
     """The benchmark, which is no part of a package."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXPERIMENTS)
-        spec = importlib.util.spec_from_file_location('levers', EXPERIMENTS / 'levers.py')
-        module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
-        spec.loader.exec_module(module)
-        yield module
+        yield scripts.load('levers', patch)
 
 
 @pytest.fixture(scope='module')

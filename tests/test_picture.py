@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
-
-ROOT = Path(__file__).parent.parent
+import scripts
 
 
 @pytest.fixture
 def picture(monkeypatch):
     """The experiment, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location('picture', ROOT / 'experiments/picture.py')
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load('picture', monkeypatch)
 
 
 def test_the_picture_is_drawn_from_the_results_that_are_kept(picture):
@@ -29,7 +21,7 @@ def test_the_picture_is_drawn_from_the_results_that_are_kept(picture):
 
 
 def test_the_figures_of_a_strong_model_are_those_of_the_page(picture):
-    page = (ROOT / 'docs/does-the-model-help.md').read_text(encoding='utf-8')
+    page = (scripts.ROOT / 'docs/does-the-model-help.md').read_text(encoding='utf-8')
     recorded = pd.read_csv(picture.RECORDED, dtype=str)
     assert len(recorded) == 8
     for row in recorded.to_dict('records'):

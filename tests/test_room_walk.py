@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
+import scripts
 from sdv.metadata import Metadata
 from sdv_lines import fit
 from tables import visits
@@ -18,17 +17,11 @@ from sdv_llmgan.benchmark.tables import metadata_by_dtypes
 from sdv_llmgan.process.hill_climb import learn_causal_graph
 from sdv_llmgan.table.schema import TableSchema
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture
 def room_walk(monkeypatch):
     """The experiment, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location('room_walk', ROOT / 'experiments/room_walk.py')
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load('room_walk', monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
+import scripts
 from sdv.metadata import Metadata
 
 from sdv_llmgan.process.causal_graph import CausalGraph
@@ -16,19 +14,11 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.synthesizer.build import ROWS_PER_EXAMPLE
 from sdv_llmgan.table.schema import TableSchema
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture
 def tokens(monkeypatch):
     """The benchmark, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location(
-        'tokens_benchmark', ROOT / 'experiments/tokens.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load('tokens', monkeypatch)
 
 
 def count(text: str) -> int:
@@ -38,8 +28,8 @@ def count(text: str) -> int:
 
 @pytest.mark.parametrize('per_call', [5, 10])
 def test_a_row_of_adult_takes_at_most_two_fifths_of_a_plain_prompts_tokens(tokens, per_call):
-    table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')
-    metadata = Metadata.load_from_json(ROOT / 'examples' / 'adult_metadata.json')
+    table = pd.read_csv(scripts.ROOT / 'examples' / 'adult_100.csv')
+    metadata = Metadata.load_from_json(scripts.ROOT / 'examples' / 'adult_metadata.json')
     schema = TableSchema.from_sdv(metadata, table)
     process = GenerationProcess('Working people.', schema, CausalGraph())
     training = schema.to_plain(table)
@@ -50,8 +40,8 @@ def test_a_row_of_adult_takes_at_most_two_fifths_of_a_plain_prompts_tokens(token
 
 
 def test_with_as_many_real_rows_as_pay_it_takes_no_more_even_of_one_line_prompts(tokens):
-    table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')
-    metadata = Metadata.load_from_json(ROOT / 'examples' / 'adult_metadata.json')
+    table = pd.read_csv(scripts.ROOT / 'examples' / 'adult_100.csv')
+    metadata = Metadata.load_from_json(scripts.ROOT / 'examples' / 'adult_metadata.json')
     schema = TableSchema.from_sdv(metadata, table)
     process = GenerationProcess('Working people.', schema, CausalGraph())
     training = schema.to_plain(table)

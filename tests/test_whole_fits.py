@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import tables
 from sdv.metadata import Metadata
 from sdv_lines import fit, given, load, sample
 
@@ -24,21 +26,8 @@ KNOWN = Knowledge(
     (Typical('smoker', (), (('yes', 0.2), ('no', 0.8))), Typical('age', (27, 39, 51))),
     ('Nobody under 20 is in ward C.',),
 )
-
-
-def bills(num_rows: int, seed: int = 0) -> pd.DataFrame:
-    """Smokers pay 25,000 more, and each year of age costs 250."""
-    rng = np.random.default_rng(seed)
-    age = rng.integers(18, 65, num_rows)
-    smoker = np.where(rng.random(num_rows) < 0.3, 'yes', 'no')
-    charges = 250.0 * age + 25_000 * (smoker == 'yes') + rng.normal(0, 4_000, num_rows)
-    ward = rng.choice(['Aster', 'Birch', 'Cedar'], num_rows)
-    return pd.DataFrame({
-        'age': age,
-        'smoker': smoker,
-        'ward': ward,
-        'charges': charges.clip(500).round(1),
-    })
+#: Ward names that no other text of a prompt has.
+bills = partial(tables.bills, smokers=0.3, wards=('Aster', 'Birch', 'Cedar'))
 
 
 def metadata(**kinds: str) -> Metadata:
