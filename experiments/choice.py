@@ -11,16 +11,13 @@ that learned from them; regret, the mean of what the choice loses in both agains
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from design import TABLES
-from fusion import MANY, Case, recorded, scores, simulated
+from fusion import MANY, Case, cases, parser, scores
 
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import NOT_COMPARED, compare
@@ -82,21 +79,11 @@ def measured(case: Case, draws: int) -> dict[str, object]:
 def main() -> None:
     """Print a line each, then the mean regrets of the choice and of either source always."""
     warnings.simplefilter('ignore')
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recorded', type=Path, help='folder of recorded tables')
-    parser.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
-    parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
-    parser.add_argument('--seeds', type=int, default=1)
-    parser.add_argument('--draws', type=int, default=6)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data'))
-    arguments = parser.parse_args()
-    cases = [*recorded(arguments.recorded)] if arguments.recorded else []
-    for name in arguments.simulated:
-        for num_rows in arguments.rows:
-            for seed in range(arguments.seeds):
-                cases += simulated(name, num_rows, seed, arguments.data)
+    asking = parser(__doc__.splitlines()[0], seeds=1)
+    asking.add_argument('--draws', type=int, default=6)
+    arguments = asking.parse_args()
     lines = []
-    for case in cases:
+    for case in cases(arguments):
         lines.append(measured(case, arguments.draws))
         print(*lines[-1].values(), flush=True)
     table = pd.DataFrame(lines)

@@ -29,7 +29,7 @@ from design import TABLES, cut, design_rows
 
 from sdv_llmgan.metrics import DCRShare, MLEfficacy
 from sdv_llmgan.process.hill_climb import learn_causal_graph
-from sdv_llmgan.process.knowledge import Knowledge
+from sdv_llmgan.process.knowledge import OPPOSITE, Knowledge
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
@@ -135,8 +135,7 @@ def known_of(case: Case, folder: Path | None) -> Knowledge:
 
 def turned(known: Knowledge) -> Knowledge:
     """The same with every direction turned round, and the shares of levels in reverse order."""
-    opposite = {'raises': 'lowers', 'lowers': 'raises', 'peaks': 'dips', 'dips': 'peaks'}
-    effects = (replace(e, direction=opposite[e.direction]) for e in known.effects)
+    effects = (replace(e, direction=OPPOSITE[e.direction]) for e in known.effects)
     typical = []
     for one in known.typical:
         levels = sorted(one.shares, key=lambda pair: pair[1])
@@ -173,25 +172,36 @@ def measured(case: Case, draws: int, known: Knowledge) -> dict[str, object]:
     return line
 
 
+def parser(words: str, seeds: int = 3) -> argparse.ArgumentParser:
+    """Asks which tables are measured; see ``cases``."""
+    made = argparse.ArgumentParser(description=words)
+    made.add_argument('--recorded', type=Path, help='folder of recorded tables')
+    made.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
+    made.add_argument('--rows', nargs='+', type=int, default=[25, 50])
+    made.add_argument('--seeds', type=int, default=seeds)
+    made.add_argument('--data', type=Path, default=Path('../shared/data'))
+    return made
+
+
+def cases(asked: argparse.Namespace) -> Iterator[Case]:
+    """The tables that were asked for, recorded ones first."""
+    if asked.recorded:
+        yield from recorded(asked.recorded)
+    for name in asked.simulated:
+        for num_rows in asked.rows:
+            for seed in range(asked.seeds):
+                yield from simulated(name, num_rows, seed, asked.data)
+
+
 def main() -> None:
     """Print a line each, then the mean gains."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recorded', type=Path, help='folder of recorded tables')
-    parser.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
-    parser.add_argument('--knowledge', type=Path, help='folder of what is known, a file a table')
-    parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
-    parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--draws', type=int, default=8)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data'))
-    parser.add_argument('--out', type=Path, help='every line, as CSV')
-    arguments = parser.parse_args()
-    cases = [*recorded(arguments.recorded)] if arguments.recorded else []
-    for name in arguments.simulated:
-        for num_rows in arguments.rows:
-            for seed in range(arguments.seeds):
-                cases += simulated(name, num_rows, seed, arguments.data)
+    asking = parser(__doc__.splitlines()[0])
+    asking.add_argument('--knowledge', type=Path, help='folder of what is known, a file a table')
+    asking.add_argument('--draws', type=int, default=8)
+    asking.add_argument('--out', type=Path, help='every line, as CSV')
+    arguments = asking.parse_args()
     lines = []
-    for case in cases:
+    for case in cases(arguments):
         lines.append(measured(case, arguments.draws, known_of(case, arguments.knowledge)))
         print(*lines[-1].values(), flush=True)
         if arguments.out:

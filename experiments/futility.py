@@ -11,16 +11,13 @@ or the default one that runs here (``embedded``, minutes a table).
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from design import TABLES
-from fusion import Case, recorded, simulated
+from fusion import Case, cases, parser
 from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer
@@ -30,6 +27,8 @@ from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.training_set import GeneratedRows
 
 BATCH = 25
+#: Of recorded rows.
+GIVEN = ('learned',)
 
 
 def part(rows: GeneratedRows, start: int, stop: int) -> GeneratedRows:
@@ -55,16 +54,15 @@ def embedded(case: Case) -> Case:
         metadata, target=training.target, futility=False, max_batches=2, verbose=False
     )
     synthesizer.fit({'table': training.rows})
-    history = synthesizer._model.history  # noqa: SLF001
     parts = [
         GeneratedRows(step.rows.reset_index(drop=True), step.shown)
-        for step in history
+        for step in synthesizer.history
         if step.rows is not None and step.shown is not None
     ]
     return replace(case, generated=GeneratedRows.joined(parts))
 
 
-def lines(case: Case, name: str, kind: str, graphs: Sequence[str]) -> Iterator[dict[str, object]]:
+def lines(case: Case, kind: str, graphs: Sequence[str]) -> Iterator[dict[str, object]]:
     """The trust in a model's rows, by causal graph and number of rows."""
     training = case.training
     for graph in graphs:
@@ -72,12 +70,12 @@ def lines(case: Case, name: str, kind: str, graphs: Sequence[str]) -> Iterator[d
         chosen = learned if graph == 'learned' else CausalGraph()
         alone = DistilledSampler.fit(training, [chosen], quick=True)
         for rows in batches(case.generated):
-            trust = alone.learning_from(rows).trust
+            trust = alone.trust_in(rows)
             if trust is None:
                 continue
             ratio = trust.table[-1] / trust.table[0]
             yield {
-                'table': name,
+                'table': case.name,
                 'model': kind,
                 'graph': graph,
                 'rows': len(rows.rows),
@@ -90,31 +88,20 @@ def lines(case: Case, name: str, kind: str, graphs: Sequence[str]) -> Iterator[d
 def main() -> None:
     """Print a line each, then how many were stopped."""
     warnings.simplefilter('ignore')
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recorded', type=Path, help='folder of recorded tables')
-    parser.add_argument('--embedded', action='store_true', help='the default model on these too')
-    parser.add_argument('--simulated', nargs='*', default=[], choices=[*TABLES])
-    parser.add_argument('--rows', nargs='+', type=int, default=[25, 50])
-    parser.add_argument('--seeds', type=int, default=2)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data'))
-    arguments = parser.parse_args()
+    asking = parser(__doc__.splitlines()[0], seeds=2)
+    asking.add_argument('--embedded', action='store_true', help='the default model, too')
+    arguments = asking.parse_args()
     found = []
-
-    def add(case: Case, name: str, kind: str, graphs: Sequence[str] = ('learned',)) -> None:
-        for line in lines(case, name, kind, graphs):
-            print(*line.values(), flush=True)
-            found.append(line)
-
-    for case in recorded(arguments.recorded) if arguments.recorded else ():
-        add(case, case.name, 'strong')
-        if arguments.embedded and 'no_rows' not in case.name:
-            add(embedded(case), case.name, 'embedded')
-    for seed in range(arguments.seeds):
-        for name in arguments.simulated:
-            for num_rows in arguments.rows:
-                for case in simulated(name, num_rows, seed, arguments.data):
-                    kind = case.name.split()[-1]
-                    add(case, f'{name} {num_rows} {seed}', kind, ('learned', 'none'))
+    for case in cases(arguments):
+        kind = case.name.split()[-1]
+        is_simulated = kind in ('oracle', 'junk')
+        looks = [(case, kind, ('learned', 'none')) if is_simulated else (case, 'strong', GIVEN)]
+        if arguments.embedded and not is_simulated and 'no_rows' not in case.name:
+            looks.append((embedded(case), 'embedded', GIVEN))
+        for look in looks:
+            for line in lines(*look):
+                print(*line.values(), flush=True)
+                found.append(line)
     table = pd.DataFrame(found)
     counts = table.groupby(['model', 'rows'])['stopped'].agg(['sum', 'count'])
     print(counts.to_string())

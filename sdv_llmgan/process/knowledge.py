@@ -36,6 +36,12 @@ Size = Literal['weak', 'moderate', 'strong']
 Sure = Literal['unsure', 'likely', 'sure']
 Shape = Literal['straight', 'levels off']
 
+OPPOSITE: Mapping[Direction, Direction] = {
+    'raises': 'lowers',
+    'lowers': 'raises',
+    'peaks': 'dips',
+    'dips': 'peaks',
+}
 #: How much an effect counts beside others, by its size and by how sure it is.
 SIZES: Mapping[Size, float] = {'weak': 0.25, 'moderate': 0.5, 'strong': 1.0}
 SURENESS: Mapping[Sure, float] = {'unsure': 0.4, 'likely': 0.8, 'sure': 1.0}

@@ -21,6 +21,7 @@ from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import (
+    OPPOSITE,
     SIZES,
     Direction,
     Effect,
@@ -287,8 +288,6 @@ def _level(value: Json, name: str, schema: TableSchema) -> Json:
 
 def _in_one_form(effect: Effect, known: Knowledge, schema: TableSchema) -> Effect:
     """The same effect told of one of two levels: no cause of "no" is a cause of "yes"."""
-    opposite: dict[Direction, Direction]
-    opposite = {'raises': 'lowers', 'lowers': 'raises', 'peaks': 'dips', 'dips': 'peaks'}
     for name, key in ((effect.cause, 'cause_level'), (effect.effect, 'effect_level')):
         levels, level = levels_of(schema[name]), getattr(effect, key)
         if len(levels) != 2 or (level is None and known.of(name).order):
@@ -296,7 +295,7 @@ def _in_one_form(effect: Effect, known: Knowledge, schema: TableSchema) -> Effec
         told = positive(levels)
         told = sorted(levels, key=str)[0] if told is None else told
         turns = level is not None and level != told
-        direction = opposite[effect.direction] if turns else effect.direction
+        direction = OPPOSITE[effect.direction] if turns else effect.direction
         effect = replace(effect, **{key: told}, direction=direction)
     return effect
 
