@@ -18,6 +18,7 @@ from sdv_llmgan.samplers.distilled.chain import Chain, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.evidence import Conditional, Floats
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
+from sdv_llmgan.samplers.distilled.pooling import pooled, weighed
 
 #: A generated row counts as so many real ones; a chain each, beside that of real rows alone.
 GENERATED = (0.3, 2.0)
@@ -62,11 +63,7 @@ class Trust:
         """
         prior = np.maximum(claims, 0).mean(0) + LEAST_CLAIM * (np.arange(nats.shape[1]) == 0)
         prior /= prior.sum()
-        trust = cls(prior, num_real)
-        for _ in range(STEPS):
-            columns = trust.in_columns(nats)
-            trust = cls((columns.sum(0) + prior) / (len(columns) + 1), num_real)
-        return trust
+        return cls(pooled(_likely(nats, num_real), prior, STEPS)[0], num_real)
 
     @property
     def is_futile(self) -> bool:
@@ -75,9 +72,13 @@ class Trust:
 
     def in_columns(self, nats: Floats) -> Floats:
         """Of each source in each column, shape (n_columns, n_sources), as ``nats``."""
-        above = nats - nats.min(1, keepdims=True)
-        joint: Floats = self.table * np.exp(-TEMPERING * self.num_real * above)
-        return joint / joint.sum(1, keepdims=True)
+        return weighed(_likely(nats, self.num_real), self.table)
+
+
+def _likely(nats: Floats, num_real: int) -> Floats:
+    """What held-out scores, shape (n_columns, n_sources), say of each source."""
+    likely: Floats = -TEMPERING * num_real * (nats - nats.min(1, keepdims=True))
+    return likely
 
 
 def target_trust(conditionals: Sequence[Conditional], num_real: int) -> tuple[Floats, float]:

@@ -19,6 +19,7 @@ import pandas as pd
 from sdv_llmgan.process.knowledge import Knowledge, Typical
 from sdv_llmgan.samplers.distilled.coding import Coding, LevelCoding, TableCoding
 from sdv_llmgan.samplers.distilled.evidence import Floats, Integers
+from sdv_llmgan.samplers.distilled.pooling import pooled
 from sdv_llmgan.table.column import to_json
 
 #: As how many rows known shares may count.
@@ -113,11 +114,7 @@ def _parts(cut: Mapping[str, tuple[Integers, Floats]]) -> Floats:
         _left_out(counts, known) for counts, (_, known) in zip(counted, cut.values(), strict=True)
     ])
     prior = np.where(STRENGTHS == 0, NOTHING, (1 - NOTHING) / (len(STRENGTHS) - 1))
-    trust = prior
-    for _ in range(STEPS):
-        columns = trust * np.exp(likely - likely.max(1, keepdims=True))
-        columns /= columns.sum(1, keepdims=True)
-        trust = (columns.sum(0) + prior) / (len(columns) + 1)
+    _, columns = pooled(likely, prior, STEPS)
     parts: Floats = columns @ (STRENGTHS / (counted[0].sum() + STRENGTHS))
     return parts
 
