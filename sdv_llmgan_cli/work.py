@@ -77,7 +77,8 @@ def fit(synthesizer: LLMGANSynthesizer, table: pd.DataFrame, output: Path) -> di
     synthesizer.fit(given(synthesizer.metadata, table))
     if not synthesizer.verbose:  # then the bars, and what stands below them, are not shown
         model = synthesizer.get_fitted_model()
-        say(summary(model.history, model.source, time.monotonic() - started))
+        seconds = time.monotonic() - started
+        say(summary(model.history, model.source, seconds, model.learned_from))
     synthesizer.save(str(output))
     info = synthesizer.get_info()
     kept = ('llm', 'remote', 'steps', 'stopped', 'score', 'accuracy', 'sampler')

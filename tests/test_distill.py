@@ -243,6 +243,20 @@ def test_a_fit_stops_paying_where_more_rows_of_the_model_would_add_nothing():
     assert len(learned(guessing, sampler='llm').history) == 2
 
 
+def test_a_fit_that_stopped_as_futile_does_not_look_once_more(monkeypatch):
+    looks, trust = [], Distillation.trust
+
+    def counted(distillation):
+        looks.append(distillation)
+        return trust(distillation)
+
+    monkeypatch.setattr(Distillation, 'trust', counted)
+    made = learned(shuffled(beds(4_000, seed=7)), seed=1, sampler='auto')
+    assert made.get_info()['stopped'].startswith('more rows of this model would add nothing: ')
+    assert made.get_info()['sampler'] == 'distilled'
+    assert len(looks) == 1
+
+
 def learned_share(rows: pd.DataFrame) -> tuple[dict[str, float], str]:
     made = learned(rows, futility=False)
     sources = made.get_info()['learned_from']

@@ -35,6 +35,7 @@ def with_sampler(
     settings: LoopSettings,
     *,
     enforce_range: bool,
+    is_futile: bool = False,
 ) -> FittedModel:
     """A fitted model whose rows come from where the settings say.
 
@@ -42,6 +43,7 @@ def with_sampler(
         fitted: With rows from the model.
         settings: Say which sampler is wanted, and whether progress is shown.
         enforce_range: Whether numbers stay within the training table's range.
+        is_futile: Whether more rows of the model are known to add nothing.
     """
     view, named = fitted.view, settings.sampler
     if named == 'auto' and view.whole.texts:
@@ -52,7 +54,7 @@ def with_sampler(
         learned = replace(learned_by(fitted), on_model=on_model)
         distillation = Distillation(training, learned)
         if named == 'auto':
-            comparison = _compared(distillation, fitted)
+            comparison = _compared(distillation, fitted, is_futile=is_futile)
             fitted, named = replace(fitted, comparison=comparison), comparison.chosen
         sampler: Sampler
         if named == 'distilled':
@@ -136,15 +138,19 @@ def _written(history: History) -> list[GeneratedRows]:
     ]
 
 
-def _compared(distillation: Distillation, fitted: FittedModel) -> Comparison:
+def _is_futile(distillation: Distillation) -> bool:
+    trust = distillation.trust()
+    return trust is not None and trust.is_futile
+
+
+def _compared(distillation: Distillation, fitted: FittedModel, *, is_futile: bool) -> Comparison:
     """Both sources of rows on held-out rows, which the log and the best step note.
 
     Where held-out rows do not trust the model's, or it makes them up, there is nothing to compare.
     """
     view, history = fitted.view, fitted.history
-    comparison, trust = NOT_COMPARED, distillation.trust()
-    is_random = fitted.writer.generator.provider.is_random
-    if not is_random and (trust is None or not trust.is_futile):
+    comparison, is_random = NOT_COMPARED, fitted.writer.generator.provider.is_random
+    if not is_random and not is_futile and not _is_futile(distillation):
         written = _written(history)
         if (generated := distillation.learned.generated) is not None:
             written = [replace(generated, rows=view.table(generated.rows))]

@@ -44,6 +44,8 @@ TIE = 0.01
 MODELS = 2
 
 Floats = npt.NDArray[np.float64]
+#: Plain rows, and the same as features, shape (n_rows, n_features).
+Encoded = tuple[pd.DataFrame, Floats]
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,16 @@ class Comparison:
     num_rows: int
 
     @property
-    def chosen(self) -> Literal['llm', 'distilled']:
-        """The source of the smaller error; the one without calls where both are about alike."""
+    def gain(self) -> float:
+        """How much smaller the error with the model's rows is; 0 where nothing was compared."""
         if self.llm is None or self.distilled is None:
-            return 'distilled'
-        gain = self.distilled - self.llm
-        return 'llm' if gain > max(TIE, self.error) else 'distilled'
+            return 0.0
+        return self.distilled - self.llm
 
     @property
-    def is_close(self) -> bool:
-        """Whether the difference is within two standard errors."""
-        return (
-            self.llm is not None
-            and self.distilled is not None
-            and abs(self.llm - self.distilled) <= 2 * self.error
-        )
+    def chosen(self) -> Literal['llm', 'distilled']:
+        """The source of the smaller error; the one without calls where both are about alike."""
+        return 'llm' if self.gain > max(TIE, self.error) else 'distilled'
 
     def __str__(self) -> str:
         if self.llm is None or self.distilled is None:
@@ -112,26 +109,30 @@ def compare(distillation: Distillation, view: View, written: Sequence[GeneratedR
     if not written or min(len(real), sum(len(part.rows) for part in written)) < MIN_COMPARED:
         return NOT_COMPARED
     generated = GeneratedRows.joined(written)
-    own = generated.rows
-    features = view.features
-    encoded = features.encode(real)
-    nearest = nearest_shown(features.encode(own), encoded, generated.shown)
+    encode = view.features.encode
+    asked, own = (real, encode(real)), (generated.rows, encode(generated.rows))
+    nearest = nearest_shown(own[1], asked[1], generated.shown)
     rng = np.random.default_rng(training.seed)
-    predictors = Predictors(features, _predicted(view, training.target, rng))
+    predictors = Predictors(view.features, _predicted(view, training.target, rng))
     repeats: list[Floats] = []
     while len(repeats) < REPEATS:
         losses = np.full((2, MODELS, len(real)), np.nan)
         for held_out in np.array_split(rng.permutation(len(real))[:MAX_COMPARED], FOLDS):
             kept = ~np.isin(nearest, held_out)
             kept |= kept.sum() < MIN_COMPARED
-            drawn = distillation.rows_of(held_out, nearest, DRAWN)
-            for source, rows in enumerate((own[kept], view.table(drawn))):
-                losses[source][:, held_out] = predictors.losses(rows, real.iloc[held_out])
+            drawn = view.table(distillation.rows_of(held_out, nearest, DRAWN))
+            for source, rows in enumerate((_part(own, kept), (drawn, encode(drawn)))):
+                losses[source][:, held_out] = predictors.losses(rows, _part(asked, held_out))
         repeats.append(losses)
         comparison = _compared(np.mean(repeats, axis=0))
-        if not comparison.is_close:
+        if abs(comparison.gain) > 2 * comparison.error:
             break
     return comparison
+
+
+def _part(rows: Encoded, chosen: npt.NDArray[Any]) -> Encoded:
+    """Some rows, by number or by mask."""
+    return rows[0].iloc[chosen], rows[1][chosen]
 
 
 def _predicted(view: View, target: str | None, rng: np.random.Generator) -> list[str]:
@@ -156,41 +157,41 @@ class Predictors:
     """A random forest and a linear model for each of some columns, given all other columns.
 
     Attributes:
-        features: Encode rows.
+        features: What rows are encoded with.
         columns: What is predicted.
     """
 
     features: Features
     columns: Sequence[str]
 
-    def losses(self, rows: pd.DataFrame, real: pd.DataFrame) -> Floats:
+    def losses(self, learned: Encoded, asked: Encoded) -> Floats:
         """Mean errors over the columns, shape (MODELS, n_real); NaN where no value is known.
 
         Args:
-            rows: Plain rows to learn from.
-            real: Plain rows to predict.
+            learned: Rows to learn from.
+            asked: Real rows to predict.
         """
-        train, test = self.features.encode(rows), self.features.encode(real)
+        (rows, train), (real, test) = learned, asked
         errors = np.full((len(self.columns), MODELS, len(real)), np.nan)
         for number, name in enumerate(self.columns):
             own = self.features.owned(name)
-            known, asked = rows[name].notna().to_numpy(), real[name].notna().to_numpy()
+            known, there = rows[name].notna().to_numpy(), real[name].notna().to_numpy()
             if not known.any() or own.all():
                 continue
             is_number = self.features.schema[name].kind in ('number', 'datetime')
             if is_number:
                 place = int(own.argmax())
-                values, truth = train[known, place], test[asked, place]
+                values, truth = train[known, place], test[there, place]
             else:
                 values = rows[name][known].astype(str).to_numpy()
-                truth = real[name][asked].astype(str).to_numpy()
+                truth = real[name][there].astype(str).to_numpy()
             for model, predictor in enumerate(_models(is_number=is_number, values=values)):
                 with warnings.catch_warnings():
                     warnings.simplefilter('ignore')  # a rare category is none to its user
                     predictor.fit(train[known][:, ~own], values)
-                predicted = predictor.predict(test[asked][:, ~own])
+                predicted = predictor.predict(test[there][:, ~own])
                 wrong = (predicted - truth) ** 2 if is_number else predicted != truth
-                errors[number, model, asked] = wrong
+                errors[number, model, there] = wrong
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', RuntimeWarning)  # no value of a row is known
             means: Floats = np.nanmean(errors, axis=0)

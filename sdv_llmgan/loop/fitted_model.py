@@ -40,8 +40,8 @@ class FittedModel:
         local: Completes the model's rows; ``None``: they are complete.
         source: Where rows come from: the name of a registered sampler, or of a class.
         chosen: Draws them; ``None``: the model does, under ``process``.
-        comparison: How well the sources of rows were told from real ones; ``None`` where only one
-            was asked for.
+        comparison: How well real rows are predicted from either source of rows; ``None`` where only
+            one was asked for.
         first_graph: The causal graph that the loop began with, learned from rows or given.
         known: What the user knows of the whole table; see ``Learned``.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.

@@ -106,6 +106,7 @@ class LLMGAN:
         )
         self.race: Race | None = None
         self.rewriting: Rewriting | None = None
+        self.is_futile = False
         self.set_random_state(settings.seed)
 
     @property
@@ -145,6 +146,7 @@ class LLMGAN:
         num_rows = len(self.writer.examples.training)
         rng = np.random.default_rng([self.settings.seed, begun] if begun else self.settings.seed)
         self.history.stop('')
+        self.is_futile = False
         started = time.monotonic()
         try:
             for epoch, batch, rows in self._batches(num_rows, rng):
@@ -179,6 +181,7 @@ class LLMGAN:
             self.fitted,
             self.settings,
             enforce_range=self.generator.enforce_range,
+            is_futile=self.is_futile,
         )
         seconds, learned_from = time.monotonic() - started, self.fitted.learned_from
         ended = summary(self.history, self.fitted.source, seconds, learned_from)
@@ -294,6 +297,7 @@ class LLMGAN:
                 enforce_range=self.generator.enforce_range,
             )
         ):
+            self.is_futile = True
             self.history.stop(why)
         else:
             return False
