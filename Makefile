@@ -44,7 +44,7 @@ lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install -q --upgrade uv
 	printf '%s\n' $(addprefix ./,$(PROJECTS)) | .venv-lock/bin/uv pip compile - -q $(UPGRADE) \
-		--group install --group dev --group docs --group release -o locks/sdv2.txt
+		--group install --group dev --group docs --group release --group scale -o locks/sdv2.txt
 	printf '%s\n' '.[benchmark]' ./plugins/sdv-llmgan-local | .venv-lock/bin/uv pip compile - -q $(UPGRADE) \
 		--group install --group sdv1 -o locks/sdv1.txt
 

@@ -15,11 +15,13 @@ import typer
 from sdv_llmgan_cli.fitting import app, estimate, fit, preview
 from sdv_llmgan_cli.options import (
     Csv,
+    DrawOptions,
     Force,
     Json,
     Metadata,
     ReadOptions,
     SpreadsheetSafe,
+    ToOptions,
     Verbose,
     takes,
 )
@@ -50,52 +52,52 @@ Model = Annotated[
 
 
 @app.command(
-    help="""Draw synthetic rows from a model, as CSV.
+    help="""Draw synthetic rows from a model, as CSV, or as a folder of Parquet files.
 
 \b
   sdv-llmgan sample model.pkl -n 500 -o synthetic.csv
   sdv-llmgan sample model.pkl -n 20 --where age=30..40 --where sex=F
   sdv-llmgan sample model.pkl -n 20 --where 'region=north|south' --where 'income=50000..'
   sdv-llmgan sample model.pkl -n 20 --describe 'women over 60 in a private job'
+  sdv-llmgan sample model.pkl --known people.csv -o synthetic.csv
+  sdv-llmgan sample model.pkl -n 10000000 --to folder/
+  sdv-llmgan sample model.pkl -n 10000000 --to folder/ --engine dask --scheduler tcp://host:8786
 
 Without -o the rows go to stdout. The same model, seed and conditions give the same rows where the
-language model is repeatable.
+language model is repeatable. --to writes in parts, by several processes or machines; the same
+command again goes on where it was stopped.
 """
 )
+@takes(what=DrawOptions, to=ToOptions)
 @command
 def sample(
     model: Model,
+    what: DrawOptions,
+    to: ToOptions,
     *,
-    num_rows: Annotated[int, typer.Option('--num-rows', '-n', min=1, help='Rows.')] = 100,
     output: Annotated[
         Path | None, typer.Option('--output', '-o', help='A CSV file; default: stdout.')
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar='COLUMN=…',
-            help='What all rows are to meet: a value, LOW..HIGH (numbers or dates; an end may be '
-            'left out), or A|B. May be repeated.',
-        ),
-    ] = None,
-    describe: Annotated[
-        str | None,
-        typer.Option(metavar='WORDS', help='Conditions in words, which the model reads once.'),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help='For other rows than the default ones.')] = None,
     spreadsheet_safe: SpreadsheetSafe = False,
     force: Force = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw synthetic rows from a model, as CSV."""
+    """Draw synthetic rows from a model, as CSV, or as a folder of Parquet files."""
     check_output(output, force)
-    if where and describe:
-        raise Misused('--where and --describe cannot go together.')
+    what.check()
+    to.check(what, output)
     from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
-    rows = work.sample(work.load(model), num_rows, where or [], describe, seed)
+    synthesizer = work.load(model)
+    if to.folder is not None:
+        manifest = work.sample_to(synthesizer, what, to)
+        say(f'Wrote {to.folder}: {plural(manifest["num_rows"], "row")}.')
+        if as_json:
+            answer({'folder': to.folder, **manifest})
+        return
+    rows = work.sample(synthesizer, what)
     if output is not None:
         tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
@@ -108,7 +110,8 @@ def sample(
         )
     if as_json:
         shown = {} if output is not None else {'data': tables.records(rows)}
-        answer({'output': output, 'rows': len(rows), 'asked_for': num_rows, **shown})
+        asked = what.num_rows or len(rows)
+        answer({'output': output, 'rows': len(rows), 'asked_for': asked, **shown})
 
 
 @app.command(

@@ -11,6 +11,8 @@ from typing import Annotated, get_type_hints
 
 import typer
 
+from sdv_llmgan_cli.speech import Misused
+
 Json = Annotated[bool, typer.Option('--json', help='Print JSON to stdout, and nothing else.')]
 Verbose = Annotated[
     bool, typer.Option('--verbose', '-v', help='Log every step; show where an error arose.')
@@ -67,6 +69,93 @@ class ReadOptions:
     skip_footer: Annotated[
         int | None, typer.Option(min=0, metavar='N', help='Lines below the last row.')
     ] = None
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """Which rows are drawn."""
+
+    num_rows: Annotated[
+        int | None,
+        typer.Option(
+            '--num-rows', '-n', min=1, help='Rows; default: 100, or as many as are known.'
+        ),
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='COLUMN=…',
+            help='What all rows are to meet: a value, LOW..HIGH (numbers or dates; an end may be '
+            'left out), or A|B. May be repeated.',
+        ),
+    ] = None
+    describe: Annotated[
+        str | None,
+        typer.Option(metavar='WORDS', help='Conditions in words, which the model reads once.'),
+    ] = None
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE',
+            help='Columns that are known, as CSV or Parquet: each row is completed.',
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option(min=0, help='For other rows than the default ones.')
+    ] = None
+
+    def check(self) -> None:
+        """See whether they go together.
+
+        Raises:
+            Misused: They do not.
+        """
+        if sum(map(bool, (self.where, self.describe, self.known))) > 1:
+            raise Misused('Of --where, --describe and --known only one can be given.')
+
+
+@dataclass(frozen=True)
+class ToOptions:
+    """Where a table of any size is written, and by whom; see ``LLMGANSynthesizer.sample_to``."""
+
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            '--to',
+            metavar='FOLDER',
+            help='Write Parquet files here, in parts; goes on after a stop.',
+        ),
+    ] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar='NAME', help='processes (of this machine; the default) or dask.'),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar='ADDRESS', help="Dask's, such as tcp://host:8786; default: one here."),
+    ] = None
+    workers: Annotated[
+        int | None, typer.Option(min=1, help='How many processes; default: one a core.')
+    ] = None
+    rows_per_file: Annotated[
+        int | None, typer.Option(min=1, help='Rows in a file; default: 100,000.')
+    ] = None
+
+    def check(self, what: DrawOptions, output: Path | None) -> None:
+        """See whether they go with which rows are drawn.
+
+        Raises:
+            Misused: They do not.
+        """
+        if self.folder is None:
+            if self != ToOptions():
+                raise Misused(
+                    '--engine, --scheduler, --workers and --rows-per-file need --to FOLDER.'
+                )
+        elif what.where or what.describe or output:
+            raise Misused('--to goes with -n or --known, not with --where, --describe or -o.')
+        elif not (what.num_rows or what.known):
+            raise Misused('--to needs -n, how many rows, or --known.')
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,11 @@ from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
+from sdv_llmgan.scale.arrow import need_pyarrow
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
-from sdv_llmgan_cli.options import FitOptions, ReadOptions
+from sdv_llmgan_cli.options import DrawOptions, FitOptions, ReadOptions, ToOptions
 from sdv_llmgan_cli.speech import Misused, say
 from sdv_llmgan_cli.tables import FOUND, read_csv, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
@@ -38,6 +39,8 @@ DEMO = Path(__file__).parent / 'examples'
 EXAMPLES = Path(__file__).parent.parent / 'examples'
 DEMO_CONTEXT = 'People in the US census of 1994, one row a person.'
 MIN_SPLIT = 4
+#: Rows that are drawn where nothing is said.
+DEFAULT_ROWS = 100
 #: What options may say of columns.
 TREATMENTS: tuple[Treatment, ...] = ('withhold', 'bucket', 'pseudonymize')
 PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesizer.synthia}
@@ -130,23 +133,30 @@ def load(model: Path) -> LLMGANSynthesizer:
     return loaded
 
 
-def sample(
-    synthesizer: LLMGANSynthesizer,
-    num_rows: int,
-    where: list[str],
-    description: str | None,
-    seed: int | None,
-) -> pd.DataFrame:
+def sample_to(synthesizer: LLMGANSynthesizer, what: DrawOptions, to: ToOptions) -> dict[str, Any]:
+    """Write a folder of Parquet files; what it says of itself."""
+    synthesizer.verbose = sys.stderr.isatty()
+    options = {name: value for name, value in asdict(to).items() if value is not None}
+    if what.known is not None:
+        options['known'] = what.known if _is_parquet(what.known) else read_csv(what.known)
+    written = synthesizer.sample_to(num_rows=what.num_rows, seed=what.seed or 0, **options)
+    return asdict(written)
+
+
+def sample(synthesizer: LLMGANSynthesizer, what: DrawOptions) -> pd.DataFrame:
     """Synthetic rows, under conditions if there are any."""
     synthesizer.verbose = sys.stderr.isatty()
-    if seed is not None:
-        synthesizer._set_random_state(seed)
-    if description is not None:
-        rows = synthesizer.sample_from_description(description, num_rows)
-    elif where:
+    if what.seed is not None:
+        synthesizer = synthesizer.seeded(what.seed)
+    num_rows = what.num_rows or DEFAULT_ROWS
+    if what.known is not None:
+        rows = synthesizer.sample_remaining_columns(_known(what.known, what.num_rows))
+    elif what.describe is not None:
+        rows = synthesizer.sample_from_description(what.describe, num_rows)
+    elif what.where:
         schema = synthesizer.get_generation_process().schema
         columns = list(columns_of(synthesizer._original_metadata))
-        condition = parse_wishes(where, schema, columns, num_rows)
+        condition = parse_wishes(what.where, schema, columns, num_rows)
         say(f'Condition: {condition}')
         rows = synthesizer.sample_from_conditions([condition])
     else:
@@ -154,17 +164,27 @@ def sample(
     return _whole(taken(rows), synthesizer.get_fitted_model().schema)
 
 
+def _known(path: Path, num_rows: int | None) -> pd.DataFrame:
+    """The known columns of a file."""
+    if _is_parquet(path):
+        need_pyarrow()
+        if not path.is_file():
+            raise FileNotFoundError(f'There is no file {path}.')
+        cells = pd.read_parquet(path)
+    else:
+        cells = read_csv(path)
+    if num_rows not in (None, len(cells)):
+        raise Misused(f'-n asks for {num_rows}, and {path} has {plural(len(cells), "row")}.')
+    return cells
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in ('.parquet', '.pq')
+
+
 def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """Rows in which whole numbers are stored as such, also where some are missing."""
-    names = [
-        column.name
-        for column in schema
-        if rows[column.name].dtype.kind == 'f'
-        and (
-            column.kind == 'integer'
-            or (column.categories and all(isinstance(value, int) for value in column.categories))
-        )
-    ]
+    names = [name for name in schema.whole_numbers if rows[name].dtype.kind == 'f']
     return rows.astype(dict.fromkeys(names, 'Int64'))
 
 

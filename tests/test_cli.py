@@ -733,3 +733,47 @@ def test_version_is_the_packages():
     from importlib.metadata import version
 
     assert run('--version').stdout.strip() == version('sdv-llmgan')
+
+
+def test_a_folder_of_parquet_files_is_written_and_gone_on_with(desk, tmp_path):
+    model, folder = desk / 'model.pkl', tmp_path / 'rows'
+    asked = ('sample', model, '-n', 6, '--to', folder, '--rows-per-file', 4, '--workers', 1)
+    told = json.loads(run(*asked, '--json').stdout)
+    assert (told['num_rows'], told['finished']) == (6, True)
+    rows = pd.read_parquet(folder)
+    assert len(rows) == 6
+    assert run(*asked).exit_code == 0
+    other = run(*asked, '--seed', 3)
+    assert other.exit_code == 1
+    assert 'asked for otherwise (now / there): seed 3 / 0' in other.stderr
+
+
+@pytest.mark.parametrize('suffix', ['csv', 'parquet'])
+def test_known_columns_of_a_file_are_completed(desk, tmp_path, suffix):
+    known = pd.DataFrame({'age': [41, 52, 63]})
+    path = tmp_path / f'known.{suffix}'
+    known.to_csv(path, index=False) if suffix == 'csv' else known.to_parquet(path)
+    model = desk / 'model.pkl'
+    done = run('sample', model, '--known', path, '-o', tmp_path / 'rows.csv')
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv(tmp_path / 'rows.csv')['age'].tolist() == [41, 52, 63]
+    done = run('sample', model, '--known', path, '--to', tmp_path / 'rows', '--workers', 1)
+    assert done.exit_code == 0, done.output
+    assert pd.read_parquet(tmp_path / 'rows')['age'].tolist() == [41, 52, 63]
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (('--to', 'rows'), '--to needs -n, how many rows, or --known.'),
+        (('--to', 'rows', '-n', 3, '--where', 'age=40'), '--to goes with -n or --known'),
+        (('--workers', 2), 'need --to FOLDER'),
+        (('--to', 'rows', '-n', 3, '--engine', 'ray'), 'engine must be one of processes, dask'),
+        (('--known', 'gone.csv', '--where', 'age=40'), 'only one can be given'),
+        (('--known', 'gone.csv'), 'There is no file gone.csv'),
+    ],
+)
+def test_options_of_sample_that_do_not_go_together_are_refused(desk, options, said):
+    done = run('sample', desk / 'model.pkl', *options)
+    assert done.exit_code in (1, 2)
+    assert said in done.stderr

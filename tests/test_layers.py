@@ -28,13 +28,14 @@ ROOMS = {
     'discriminators': 'errors formats table analysis providers roles',
     'samplers.distilled': 'table process',
     'samplers': 'errors table process rules egress calls roles samplers.distilled',
+    'scale': 'errors formats table',
     'hookspecs': 'providers discriminators samplers',
     'registry': 'errors providers discriminators samplers hookspecs',
     'loop': 'errors formats table process rules egress providers calls roles discriminators '
     'samplers registry',
     'report': 'formats table process rules egress analysis metrics loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
-    'samplers registry loop report',
+    'samplers scale registry loop report',
     'plots': 'table process rules analysis metrics loop',
     'benchmark': 'formats table metrics synthesizer',
     '__main__': '',

@@ -247,7 +247,7 @@ class LLMGAN:
                 LOGGER.warning('%s', error)  # SDV puts words of its own in place of an error's
             raise
 
-    def set_random_state(self, seed: int) -> None:
+    def set_random_state(self, seed: int | np.random.SeedSequence) -> None:
         """Start the randomness of ``sample`` anew (SDV calls this)."""
         self._rng = np.random.default_rng(seed)
 

@@ -262,6 +262,16 @@ class TableSchema:
             column.name: to_plain(table[column.name], column) for column in self.columns
         }).reset_index(drop=True)
 
+    @property
+    def whole_numbers(self) -> list[str]:
+        """Columns of whole numbers, which pandas stores as floats where some are missing."""
+        return [
+            column.name
+            for column in self
+            if column.kind == 'integer'
+            or (column.categories and all(isinstance(value, int) for value in column.categories))
+        ]
+
     def from_plain(self, plain: pd.DataFrame) -> pd.DataFrame:
         """A plain table as SDV stores it: the training table's dtypes and date formats."""
         return pd.DataFrame({

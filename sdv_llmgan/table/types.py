@@ -13,3 +13,5 @@ Cell: TypeAlias = Any
 SDVMetadata: TypeAlias = Any
 #: What SDV's ``fit`` takes: a table, or with SDV 2 a dictionary of one.
 SDVData: TypeAlias = pd.DataFrame | Mapping[str, pd.DataFrame]
+#: ``sdv.data_processing.DataProcessor`` of either line of SDV.
+DataProcessor: TypeAlias = Any

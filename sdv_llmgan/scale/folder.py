@@ -1,0 +1,97 @@
+"""A folder of Parquet files that is written in parts, by anyone, in any order, and again.
+
+Each file is written under another name and renamed, so a file that is there is whole. What is there
+is not written again. Names that begin with ``_`` are no data to Arrow, Spark and Dask.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdv_llmgan.scale.manifest import Manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST = '_manifest.json'
+UNFINISHED = '.unfinished'
+COMPRESSION = 'zstd'
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where rows are written to.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    def file(self, number: int) -> Path:
+        """That of a part, numbered from 0."""
+        return self.path / f'part-{number:06d}.parquet'
+
+    def begin(self, manifest: Manifest) -> None:
+        """Make the folder, or go on with it.
+
+        Raises:
+            ValueError: It holds rows of another fit, seed or size, or Parquet files of another
+                origin.
+        """
+        there = self.path / MANIFEST
+        if there.exists():
+            begun = Manifest.read(there)
+            if differences := manifest.differences(begun):
+                raise ValueError(
+                    f'{self.path} holds rows that were asked for otherwise (now / there): '
+                    f'{"; ".join(differences)}. Ask for the same to go on with it, or name '
+                    'another folder.'
+                )
+            return
+        if self.path.exists() and any(self.path.glob('*.parquet')):
+            raise ValueError(
+                f'{self.path} holds Parquet files already and no {MANIFEST}: name another folder, '
+                'so that rows of two origins are not mixed.'
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write(there, manifest)
+
+    def is_written(self, number: int) -> bool:
+        """Whether a part is there."""
+        return self.file(number).exists()
+
+    def write(self, number: int, table: pa.Table) -> None:
+        """Write a part: the same bytes for the same rows."""
+        import pyarrow.parquet as pq
+
+        with self._renamed(self.file(number)) as path:
+            pq.write_table(table, path, compression=COMPRESSION)
+
+    def finish(self, manifest: Manifest) -> Manifest:
+        """Say that all parts are there, and clear away what killed processes left."""
+        finished = replace(manifest, finished=True)
+        self._write(self.path / MANIFEST, finished)
+        for left in self.path.glob(f'*{UNFINISHED}'):
+            left.unlink(missing_ok=True)
+        return finished
+
+    def _write(self, path: Path, manifest: Manifest) -> None:
+        with self._renamed(path) as unfinished:
+            unfinished.write_text(manifest.to_json() + '\n', encoding='utf-8')
+
+    @contextmanager
+    def _renamed(self, path: Path) -> Iterator[Path]:
+        """A path to write to, which becomes the given one when all is written."""
+        unfinished = path.with_name(f'_{path.name}.{uuid.uuid4().hex}{UNFINISHED}')
+        try:
+            yield unfinished
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""Keys and made-up personal columns of a part of a table, from the numbers of its rows alone.
+
+SDV makes such columns with generators that go on from call to call, so two workers make the same.
+Here the part's first row and its seeds say all: keys are unique over all parts by construction.
+
+SDV's data processor -> the same with generators that stand at a row -> reverse transform
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from rdt.transformers import AnonymizedFaker, RegexGenerator
+from rdt.transformers.base import BaseTransformer
+from rdt.transformers.id import IndexGenerator
+
+from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.scale.enumeration import of_bothify, of_regex
+from sdv_llmgan.scale.unique import (
+    Counted,
+    Enumerated,
+    Integers,
+    Numbered,
+    Scattered,
+    Unique,
+    seeded_faker,
+)
+from sdv_llmgan.table.types import DataProcessor
+
+ThingT = TypeVar('ThingT')
+#: What Faker's functions of patterns take where no pattern is given.
+PATTERNS = {'bothify': '## ??', 'lexify': '????', 'numerify': '###'}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A generator of one column that begins at a row; RDT calls it as it calls its own.
+
+    Attributes:
+        name: The column.
+        transformer: SDV's.
+        unique: Makes its values; ``None``: SDV's does, from seeds of the part.
+        first_row: The number of its first row in the whole table.
+        seeds: Of the part.
+    """
+
+    name: str
+    transformer: BaseTransformer
+    unique: Unique | None
+    first_row: int
+    seeds: np.random.SeedSequence
+
+    def is_generator(self) -> bool:
+        """It is."""
+        return True
+
+    def reverse_transform(self, data: pd.DataFrame) -> pd.DataFrame:
+        """The rows with this column."""
+        # The column's name keeps columns apart, whatever their order.
+        own = np.random.SeedSequence(
+            self.seeds.entropy, spawn_key=(*self.seeds.spawn_key, *self.name.encode())
+        )
+        rng = np.random.default_rng(own)
+        if self.unique is None:
+            return _seeded(self.transformer, rng).reverse_transform(data)
+        check_sizes({self.name: self.unique}, self.first_row + len(data))
+        values = self.unique.make(self.first_row + np.arange(len(data)), rng)
+        share = getattr(self.transformer, '_nan_frequency', 0.0)
+        if share:
+            values = values.astype(object)
+            values[rng.choice(len(values), int(share * len(values)), replace=False)] = np.nan
+        return data.assign(**{self.name: values})
+
+
+def altered(thing: ThingT, **attributes: object) -> ThingT:
+    """A copy, as deep as its own attributes, of which some are others."""
+    made = copy.copy(thing)
+    made.__dict__.update(attributes)
+    return made
+
+
+def _seeded(transformer: BaseTransformer, rng: np.random.Generator) -> BaseTransformer:
+    """A copy whose values depend on the seed alone."""
+    made = altered(transformer)
+    if isinstance(made, RegexGenerator):
+        made.reset_randomization()
+    if isinstance(made, AnonymizedFaker):
+        categories = made._unique_categories
+        if made.cardinality_rule == 'match' and categories is None:
+            made.reset_randomization()  # all parts have the same categories
+            categories = made._get_unique_categories(made._data_cardinality)
+        made = altered(
+            made,
+            faker=seeded_faker(made, rng),
+            _unique_categories=categories,
+            _remaining_samples={'value': None, 'repetitions': 0},
+        )
+    states = {
+        name: np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
+        for name in made.random_states
+    }
+    return altered(made, random_states=states)
+
+
+def unique_columns(processor: DataProcessor) -> dict[str, Unique]:
+    """What makes the values of the columns of which no two are alike, by column.
+
+    Args:
+        processor: SDV's fitted data processor.
+
+    Raises:
+        ValueError: A regex cannot be enumerated.
+    """
+    return {
+        str(name): unique
+        for name, transformer in _generators(processor).items()
+        if (unique := _unique(name, transformer, processor)) is not None
+    }
+
+
+def _generators(processor: DataProcessor) -> Mapping[Any, BaseTransformer]:
+    found = processor._hyper_transformer.field_transformers.items()
+    return {name: one for name, one in found if one is not None and one.is_generator()}
+
+
+def _unique(name: str, transformer: BaseTransformer, processor: DataProcessor) -> Unique | None:
+    if isinstance(transformer, IndexGenerator):
+        return Counted(
+            transformer.prefix or '', transformer.starting_value, transformer.suffix or ''
+        )
+    if name not in processor._keys and getattr(transformer, 'cardinality_rule', '') != 'unique':
+        return None
+    if isinstance(transformer, RegexGenerator):
+        strings = of_regex(transformer.regex_format)
+        if pd.api.types.is_numeric_dtype(processor._dtypes[name]):
+            strings = strings.of_length(-1)  # 01 and 1 are the same number
+        return Enumerated(strings, transformer.generation_order == 'scrambled')
+    if not isinstance(transformer, AnonymizedFaker):
+        return None
+    function, options = transformer.function_name, transformer.function_kwargs
+    if function == 'random_int':
+        return Integers(options.get('min', 0), options.get('max', 9999))
+    if function in PATTERNS:
+        text = options.get('text', PATTERNS[function])
+        return Scattered(of_bothify(text, **{k: v for k, v in options.items() if k == 'letters'}))
+    return Numbered(transformer)
+
+
+def check_sizes(unique: Mapping[str, Unique], num_rows: int) -> None:
+    """See whether there are enough values for a table.
+
+    Args:
+        unique: See ``unique_columns``.
+        num_rows: Of the whole table.
+
+    Raises:
+        SamplingError: A column has fewer.
+    """
+    for name, values in unique.items():
+        if values.size < num_rows:
+            raise SamplingError(
+                f'{num_rows:,} rows need as many different values of {name!r}; its format has '
+                f'{values.size:,}. Ask for fewer rows, or give the column a wider format (a longer '
+                'regex_format in the metadata) and fit again.'
+            )
+
+
+def standing_at(
+    processor: DataProcessor,
+    unique: Mapping[str, Unique],
+    first_row: int,
+    seeds: np.random.SeedSequence,
+) -> DataProcessor:
+    """A data processor whose generators begin at a row; the given one is left as it is.
+
+    Args:
+        processor: SDV's fitted data processor.
+        unique: See ``unique_columns``.
+        first_row: The number of the part's first row in the whole table, >= 0.
+        seeds: Of the part.
+    """
+    transformer = processor._hyper_transformer
+    own = {
+        name: Standing(name, generator, unique.get(str(name)), first_row, seeds)
+        for name, generator in _generators(processor).items()
+    }
+    fields = {**transformer.field_transformers, **own}
+    return altered(processor, _hyper_transformer=altered(transformer, field_transformers=fields))

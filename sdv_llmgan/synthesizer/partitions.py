@@ -1,0 +1,245 @@
+"""Rows by partition: each a pure function of fit, seed and partition, so any worker draws it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from sdv_llmgan.rules.conditions import check_num_rows
+from sdv_llmgan.scale.arrow import Known, need_pyarrow, schema_of
+from sdv_llmgan.scale.engines import find_engine
+from sdv_llmgan.scale.folder import Folder
+from sdv_llmgan.scale.made_up import altered, check_sizes, standing_at, unique_columns
+from sdv_llmgan.scale.manifest import Manifest, fingerprint, versions
+from sdv_llmgan.scale.parts import Job, Part, complete, split, write_parts
+from sdv_llmgan.synthesizer.sampling import Sampling
+from sdv_llmgan.table.types import SDVData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MethodT = TypeVar('MethodT', bound=Callable[..., object])
+PartitionsT = TypeVar('PartitionsT', bound='Partitions')
+#: Rows in a file; of fifteen columns about 50 MB in memory.
+ROWS_PER_FILE = 100_000
+#: Rows that types are learned from, and that a fit is known by.
+TYPED_ROWS, PROBED_ROWS = 1_000, 8
+
+
+def _as_sdv_says(method: MethodT) -> MethodT:
+    """Show SDV's parameters, which differ between its lines, and the seed."""
+    theirs = inspect.signature(Sampling.sample)
+    seed = inspect.Parameter('seed', inspect.Parameter.KEYWORD_ONLY, default=None)
+    shown = theirs.replace(parameters=[*theirs.parameters.values(), seed])
+    method.__dict__['__signature__'] = shown
+    return method
+
+
+class Partitions(Sampling):
+    """The part of ``LLMGANSynthesizer`` that draws one table in many places."""
+
+    def seeded(self: PartitionsT, seed: int, partition: int = 0, first_row: int = 0) -> PartitionsT:
+        """A copy that samples from the start of a random stream of its own.
+
+        Streams of different seeds or partitions are distinct (``numpy.random.SeedSequence``), and
+        so are keys of different rows. Whatever was sampled before changes nothing.
+
+        Args:
+            seed: Of the whole table, >= 0.
+            partition: Which part of it, >= 0.
+            first_row: The number in the whole table of the first row that is sampled, >= 0. Keys
+                depend on it.
+
+        Raises:
+            NotFittedError: There was no fit.
+            ValueError: A number is out of range.
+        """
+        for name, value in (('seed', seed), ('partition', partition), ('first_row', first_row)):
+            check_num_rows(value, name, least=0)
+        rows, made_up = np.random.SeedSequence(seed, spawn_key=(partition,)).spawn(2)
+        model = altered(self._loop())
+        model.set_random_state(rows)
+        own = standing_at(
+            self._data_processor, unique_columns(self._data_processor), first_row, made_up
+        )
+        return altered(self, _model=model, _data_processor=own, _random_state_set=True)
+
+    @_as_sdv_says
+    def sample(
+        self,
+        num_rows: int,
+        *args: object,
+        seed: int | None = None,
+        **rest: Any,  # noqa: ANN401
+    ) -> SDVData:
+        """Sample rows, as every SDV synthesizer does.
+
+        Args:
+            num_rows: How many, >= 0.
+            args: See SDV's ``sample``.
+            seed: The same seed gives the same rows, whatever was sampled before; ``None``: rows
+                that go on where the last call ended.
+            rest: See SDV's ``sample``.
+
+        Raises:
+            SamplingError: No row could be had.
+        """
+        if seed is not None:
+            return self.seeded(seed).sample(num_rows, *args, seed=None, **rest)
+        sampled: SDVData = super().sample(num_rows, *args, **rest)
+        return sampled
+
+    def draw(
+        self,
+        partition: int,
+        num_rows: int,
+        seed: int = 0,
+        *,
+        first_row: int | None = None,
+        known: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Draw one part of a table that is drawn in many places.
+
+        A pure function of the fit and its arguments: the same rows on any engine, by any number of
+        workers, in any order. Keys are unique over all parts.
+
+        Args:
+            partition: Which part, >= 0.
+            num_rows: In this part, >= 1.
+            seed: Of the whole table, >= 0.
+            first_row: The number of its first row in the whole table, >= 0; ``None``: all parts
+                before it have as many rows as this one.
+            known: Columns that are known, ``num_rows`` rows; ``None``: none.
+
+        Returns:
+            Rows as ``sample`` returns them, shape (num_rows, n_columns), in SDV 2 as well.
+
+        Raises:
+            SamplingError: No row could be had, or a key's format has too few values.
+            ValueError: A number is out of range, or known values are impossible.
+        """
+        check_num_rows(num_rows)
+        check_num_rows(partition, 'partition', least=0)
+        first = partition * num_rows if first_row is None else first_row
+        return self._draw_part(seed, Part(partition, first, num_rows, known))
+
+    def sample_to(
+        self,
+        folder: str | os.PathLike[str],
+        num_rows: int | None = None,
+        seed: int = 0,
+        rows_per_file: int = ROWS_PER_FILE,
+        engine: str = 'processes',
+        *,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        known: str | os.PathLike[str] | pd.DataFrame | None = None,
+    ) -> Manifest:
+        """Write a table of any size as Parquet files, in parts, and go on where it was stopped.
+
+        Files that are there are not drawn again; the same call after a kill ends with the same
+        bytes. Rows that a model writes (``sampler='llm'``) are asked for in this process, under its
+        budget and cache.
+
+        Args:
+            folder: Where files go, beside ``_manifest.json``; made where it is missing.
+            num_rows: In all, >= 1; ``None``: as many as ``known`` has.
+            seed: >= 0; the same seed gives the same rows, whatever the engine.
+            rows_per_file: >= 1. Another number gives other rows.
+            engine: ``'processes'`` of this machine, or ``'dask'``.
+            workers: How many, >= 1; ``None``: one a core.
+            scheduler: Address of Dask's, whose workers write to the same folder; ``None``: a
+                cluster on this machine.
+            known: Columns that are known: a Parquet file, which is read part by part, or a table.
+
+        Returns:
+            What was written.
+
+        Raises:
+            ImportError: pyarrow, or Dask, is not installed.
+            NotFittedError: There was no fit.
+            SamplingError: A key's format has too few values, a part's rows could not be had, or a
+                worker was lost.
+            ValueError: An argument is out of range, or the folder holds other rows.
+        """
+        need_pyarrow()
+        run = find_engine(engine, workers, scheduler)
+        wishes = None if known is None else Known.of(known)
+        total = self._num_rows(num_rows, wishes)
+        check_num_rows(rows_per_file, 'rows_per_file')
+        asks_model = self._asks_model(engine)
+        schema, there = self._arrow_schema(), Folder(Path(folder).absolute())
+        manifest = Manifest(
+            *(self._fingerprint(asks_model=asks_model), seed, total, rows_per_file),
+            known=wishes.fingerprint() if wishes else None,
+            types={field.name: str(field.type) for field in schema},
+            versions=versions(),
+        )
+        there.begin(manifest)
+        parts = complete(wishes.parts(rows_per_file)) if wishes else split(total, rows_per_file)
+        job = Job(partial(self._draw_part, seed), schema, there)
+        write_parts(job, parts, None if asks_model else run, total, show=self.verbose)
+        return there.finish(manifest)
+
+    def _num_rows(self, num_rows: int | None, known: Known | None) -> int:
+        """How many rows a table is to have, all of which can be had."""
+        if known is None:
+            check_num_rows(num_rows)
+            total = int(num_rows or 0)
+        else:
+            total = known.num_rows
+            self._validate_known_columns(next(known.parts(TYPED_ROWS)))
+        if num_rows not in (None, total):
+            raise ValueError(f'{num_rows} rows are asked for, and {total} are known.')
+        self._loop()
+        check_sizes(unique_columns(self._data_processor), total)
+        return total
+
+    def _asks_model(self, engine: str) -> bool:
+        """Whether rows come from a model, which is asked in this process only."""
+        asks_model = self.get_fitted_model().sampler.sampler.asks_model
+        if asks_model and engine != 'processes':
+            raise ValueError(
+                f'Rows of a model are asked for in this process, under its budget; engine='
+                f"{engine!r} is for samplers that ask none, such as sampler='distilled'."
+            )
+        return asks_model
+
+    def _draw_part(self, seed: int, part: Part) -> pd.DataFrame:
+        """The rows of a part."""
+        self._validate_fit_before_sample()
+        twin = self.seeded(seed, part.number, part.first_row)
+        if part.known is None:
+            rows = twin._sample_with_progress_bar(part.num_rows, show_progress_bar=False)
+        else:
+            known = part.known.reset_index(drop=True)
+            twin._validate_known_columns(known)
+            rows = twin._sample_with_conditions(known, 100, None)
+        if len(self._original_columns):
+            rows = rows.set_axis(self._original_columns, axis=1)
+        return rows.reset_index(drop=True)
+
+    def _arrow_schema(self) -> pa.Schema:
+        """Types of all files, learned from training rows as they would be drawn."""
+        fitted, twin = self.get_fitted_model(), self.seeded(0)
+        plain = fitted.schema.from_plain(fitted.training.head(TYPED_ROWS).reset_index(drop=True))
+        rows = twin.reverse_transform_constraints(twin._data_processor.reverse_transform(plain))
+        return schema_of(rows, fitted.schema.whole_numbers)
+
+    def _fingerprint(self, *, asks_model: bool) -> str:
+        """What tells this fit from others: its process and, where they are free, some rows."""
+        fitted = self.get_fitted_model()
+        told = [fitted.source, fitted.process.to_json(), json.dumps(fitted.schema.to_dict())]
+        if asks_model:
+            told.append(self._loop().generator.provider.name)
+        else:
+            told.append(self._draw_part(0, Part(0, 0, PROBED_ROWS)).to_json(default_handler=str))
+        return fingerprint(*(text.encode() for text in told))
