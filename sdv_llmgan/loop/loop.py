@@ -43,6 +43,7 @@ from sdv_llmgan.roles.generator import Generator
 from sdv_llmgan.roles.optimizer import RULES, Optimizer
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.rules.constraints import Combinations
+from sdv_llmgan.samplers.distillation import remembering
 from sdv_llmgan.table.copies import CopyCheck
 from sdv_llmgan.table.missing import MissingPatterns
 from sdv_llmgan.table.strata import find_strata
@@ -136,6 +137,7 @@ class LLMGAN:
             )
         self.go_on(callbacks)
 
+    @remembering()
     def go_on(self, callbacks: Sequence[Any] = ()) -> None:
         """Run the loop on the rows of the fit, from the process that is set, and keep the best.
 

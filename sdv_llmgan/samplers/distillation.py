@@ -15,8 +15,11 @@ import pandas as pd
 from sdv_llmgan.samplers.base import Learned
 from sdv_llmgan.samplers.distilled.evidence import Integers
 from sdv_llmgan.samplers.distilled.fusion import Trust
+from sdv_llmgan.samplers.distilled.remembered import remembering
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+
+__all__ = ['Distillation', 'remembering']
 
 LOGGER = logging.getLogger(__name__)
 
@@ -84,13 +87,20 @@ class Distillation:
                 Rows that may copy a row that is held out are not learned from.
             num_rows: How many to draw.
         """
+        alone = self.alone
+        with remembering():  # what is fitted to a part is of no use to others
+            return self._rows_of(alone, held_out, nearest, num_rows)
+
+    def _rows_of(
+        self, alone: DistilledSampler, held_out: Integers, nearest: Integers, num_rows: int
+    ) -> pd.DataFrame:
         known = np.setdiff1d(np.arange(len(self.training.rows)), held_out)
         rows = self.training.rows.iloc[known].reset_index(drop=True)
         sampler = DistilledSampler.fit(
             replace(self.training, rows=rows),
-            [self.alone.causal_graph],
+            [alone.causal_graph],
             knowledge=self.learned.knowledge,
-            order=self.alone.chain.names,
+            order=alone.chain.names,
             quick=True,
             on_model=self.learned.on_model,
         )

@@ -28,6 +28,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
 from sdv_llmgan.samplers.distilled.known import Index
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
 from sdv_llmgan.samplers.distilled.raking import raked
+from sdv_llmgan.samplers.distilled.remembered import remembered
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet, nearest_shown
 
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
@@ -177,7 +178,8 @@ class CodedRows:
             rows = np.sort(rng.choice(rows, max_rows, replace=False))
         names = list(predecessors)
         codes = {column: self.codes[column][rows] for column in [*names, name]}
-        causes = {cause for cause, effect in graph.edges if effect == name}
+        # Quick models ask nothing of the graph: what they are fitted on is the same for each.
+        causes = {cause for cause, effect in graph.edges if effect == name and not quick}
         evidence = Evidence(
             self.coding.features(codes, names, len(rows)),
             codes[name],
@@ -191,6 +193,15 @@ class CodedRows:
             None if generated else Index.of(self.knowledge, self.coding, name, names),
             0.0 if generated else self.told.get(name, 0.0),
         )
+        place = (name, *names, quick, generated)
+        made_of = (evidence, self.coding.codings[name], rng)
+        return Link(
+            name,
+            tuple(predecessors),
+            remembered(place, made_of, lambda: self._conditional(name, evidence, rng)),
+        )
+
+    def _conditional(self, name: str, evidence: Evidence, rng: np.random.Generator) -> Conditional:
         coding = self.coding.codings[name]
         # Many small models: threads that wait for each other take longer than one that works.
         with (
@@ -198,10 +209,8 @@ class CodedRows:
             config_context(skip_parameter_validation=True, assume_finite=True),
         ):
             if isinstance(coding, LevelCoding):
-                conditional: Conditional = LevelConditional.fit(evidence, len(coding.levels), rng)
-            else:
-                conditional = NumberConditional.fit(evidence, coding.marginal, coding.special, rng)
-        return Link(name, tuple(predecessors), conditional)
+                return LevelConditional.fit(evidence, len(coding.levels), rng)
+            return NumberConditional.fit(evidence, coding.marginal, coding.special, rng)
 
     def has_many_values(self, names: Sequence[str]) -> bool:
         """Whether a number among these columns takes many values, so that rows can be new."""
