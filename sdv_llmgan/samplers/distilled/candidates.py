@@ -58,19 +58,20 @@ class RadialBasis:
     Attributes:
         landmarks: Rows, shape (n_landmarks, n_features).
         gamma: What squared distances are multiplied by.
-        root: What the kernel is multiplied by for features that are nearly independent, shape
-            (n_landmarks, n_kept).
     """
 
     landmarks: Floats
     gamma: float
-    root: Floats
 
     @classmethod
-    def fit(cls, features: Floats, width: float, seed: int) -> RadialBasis:
+    def fit(cls, features: Floats, width: float, seed: int) -> tuple[RadialBasis, Floats]:
         """Choose landmarks among the rows.
 
         The kernel's width is ``width`` times the median distance between them.
+
+        Returns:
+            The basis, and what the kernel is multiplied by for features that are nearly
+            independent, shape (n_landmarks, n_kept).
         """
         rng = np.random.default_rng(seed)
         chosen = rng.choice(len(features), min(LANDMARKS, len(features)), replace=False)
@@ -81,7 +82,7 @@ class RadialBasis:
         values, vectors = np.linalg.eigh(np.exp(-gamma * squares))
         kept = values > 1e-6 * values[-1]
         root = vectors[:, kept] / np.sqrt(values[kept]) * np.sqrt(len(landmarks) / 10)
-        return cls(landmarks, float(gamma), root)
+        return cls(landmarks, float(gamma)), root
 
     def __call__(self, features: Floats) -> Floats:
         """The kernel, shape (n_rows, n_landmarks)."""
@@ -258,10 +259,10 @@ def _ridge(features: Floats, evidence: Evidence) -> Ridge:
 def _radial_mean(evidence: Evidence, seed: int) -> Member:
     scale = Scale.fit(evidence.features)
     scaled = scale(evidence.features)
-    basis = RadialBasis.fit(scaled, 2.0, seed)
-    ridge = _ridge(basis(scaled) @ basis.root, evidence)
+    basis, root = RadialBasis.fit(scaled, 2.0, seed)
+    ridge = _ridge(basis(scaled) @ root, evidence)
     # Of what is multiplied twice the smaller part first: many rows are drawn.
-    return _Steps([scale, basis, replace(ridge, coefficients=basis.root @ ridge.coefficients)])
+    return _Steps([scale, basis, replace(ridge, coefficients=root @ ridge.coefficients)])
 
 
 def _boosted(evidence: Evidence, seed: int) -> Member:
@@ -323,9 +324,9 @@ def _radial_shares(num_levels: int, evidence: Evidence, seed: int) -> Member:
     def fit(levels: Integers, seen: int) -> Member:
         scale = Scale.fit(evidence.features)
         scaled = scale(evidence.features)
-        basis = RadialBasis.fit(scaled, 1.0, seed)
-        model = Logistic.fit(basis(scaled) @ basis.root, levels, evidence.weights, seen, 1.0)
-        return _Steps([scale, basis, replace(model, coefficients=basis.root @ model.coefficients)])
+        basis, root = RadialBasis.fit(scaled, 1.0, seed)
+        model = Logistic.fit(basis(scaled) @ root, levels, evidence.weights, seen, 1.0)
+        return _Steps([scale, basis, replace(model, coefficients=root @ model.coefficients)])
 
     return _shares(fit, num_levels, evidence)
 

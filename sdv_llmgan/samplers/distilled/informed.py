@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from sdv_llmgan.samplers.distilled.evidence import Evidence, Floats
-from sdv_llmgan.samplers.distilled.linear import Ridge, Scale
+from sdv_llmgan.samplers.distilled.linear import Ridge, Scale, log_shares, shares
 
 #: Held back more than models that know nothing: what is known is to be departed from slowly.
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -80,7 +79,7 @@ class InformedShares:
             slope, intercepts = values[0], values[1 : 1 + num_levels]
             coefficients = values[1 + num_levels :].reshape(width, num_levels)
             scores = intercepts + slope * known + features @ coefficients
-            likely = log_softmax(scores, axis=1)
+            likely = log_shares(scores)
             wrong = (np.exp(likely) - observed) * weights[:, None]
             penalty = float((coefficients**2).sum() / strength + 1e-3 * (intercepts**2).sum()) / 2
             slopes = [
@@ -105,8 +104,7 @@ class InformedShares:
     def __call__(self, features: Floats) -> Floats:
         """Probabilities, shape (n_rows, n_levels)."""
         scores = self.intercepts + self.slope * self.index(features) + features @ self.coefficients
-        shares: Floats = softmax(scores, axis=1)
-        return shares
+        return shares(scores)
 
 
 def leaning(members: Sequence[object], weights: Floats) -> float:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from sdv_llmgan.samplers.distilled.evidence import Floats, Integers
 
@@ -125,7 +124,7 @@ class Logistic:
 
         def loss(values: Floats) -> tuple[float, Floats]:
             found = values.reshape(width + 1, scored)
-            likely = log_softmax(_scores(rows @ found), axis=1)
+            likely = log_shares(_scores(rows @ found))
             wrong = (np.exp(likely) - observed)[:, -scored:] * total
             held_back = penalized * found
             worse = 0.5 * (held_back * found).sum() - (total * likely * observed).sum()
@@ -142,10 +141,26 @@ class Logistic:
 
     def __call__(self, features: Floats) -> Floats:
         """Shape (n_rows, n_levels)."""
-        shares: Floats = softmax(_scores(features @ self.coefficients + self.intercepts), axis=1)
-        return shares
+        return shares(_scores(features @ self.coefficients + self.intercepts))
 
 
 def _scores(scores: Floats) -> Floats:
     """One score for each level, shape (n_rows, n_levels)."""
     return scores if scores.shape[1] > 1 else np.column_stack([np.zeros(len(scores)), scores])
+
+
+def shares(scores: Floats) -> Floats:
+    """Shares in proportion to the exponentials of scores, shape (n_rows, n_levels).
+
+    As scipy's ``softmax`` and ``log_softmax``, whose checks take longer than the figures.
+    """
+    raised = np.exp(scores - scores.max(1, keepdims=True))
+    found: Floats = raised / raised.sum(1, keepdims=True)
+    return found
+
+
+def log_shares(scores: Floats) -> Floats:
+    """Their logarithms."""
+    below = scores - scores.max(1, keepdims=True)
+    found: Floats = below - np.log(np.exp(below).sum(1, keepdims=True))
+    return found
