@@ -312,13 +312,14 @@ def test_thinning_keeps_best_what_predicts_the_target():
     assert error(target) < 0.8 * error(None)
 
 
-def test_a_forest_gives_shares_of_the_levels_it_has_seen():
+def test_a_forest_gives_shares_of_levels_by_rows_that_count():
     rng = np.random.default_rng(0)
     features = rng.random((200, 2))
-    levels = np.where(features[:, 0] < 0.5, 3, 1)
-    forest = Forest(0)
-    forest.fit(features, levels, np.where(features[:, 1] < 0.9, 1.0, 0.0))
-    shares = forest.predict_proba(np.array([[0.1, 0.5], [0.9, 0.5]]))
+    levels = np.where(features[:, 0] < 0.5, 1, 0)
+    # Rows that count nothing say otherwise.
+    counted = rng.random(200) < 0.9
+    forest = Forest.fit(features, np.where(counted, levels, 2), np.where(counted, 1.0, 0.0), 3, 0)
+    shares = forest(np.array([[0.1, 0.5], [0.9, 0.5]]))
     assert shares.sum(1) == pytest.approx(1.0)
     assert shares[0, 1] > 0.9
     assert shares[1, 0] > 0.9

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.ensemble import GradientBoostingRegressor
@@ -91,38 +91,47 @@ class RadialBasis:
         return np.exp(squares, out=squares)
 
 
+@dataclass(frozen=True)
 class Forest:
     """A random forest (Breiman, 2001) for tables so small that scikit-learn's checks take longest.
 
     ``TREES`` trees with leaves of two rows or more, each on rows drawn with replacement.
+
+    Attributes:
+        trees: What finds each row's node.
+        shares: Each tree's part of the shares of levels in its nodes, shape (n_nodes, n_levels).
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    trees: Sequence[Any]
+    shares: Sequence[Floats]
 
-    def fit(self, features: Floats, levels: Integers, sample_weight: Floats) -> None:
-        """Grow the trees."""
-        rng = np.random.default_rng(self.seed)
+    @classmethod
+    def fit(
+        cls, features: Floats, levels: Integers, weights: Floats, num_levels: int, seed: int
+    ) -> Forest:
+        """Grow the trees; arguments are those of ``Logistic.fit``."""
+        rng = np.random.default_rng(seed)
         features, count = features.astype(np.float32), len(levels)
-        seen, codes = np.unique(levels, return_inverse=True)
-        self.num_levels, self.trees = len(seen), []
+        trees, shares = [], []
         for _ in range(TREES):
-            weights = sample_weight * np.bincount(rng.integers(count, size=count), minlength=count)
-            drawn = weights > 0
-            tree = DecisionTreeClassifier(
+            counted = weights * np.bincount(rng.integers(count, size=count), minlength=count)
+            drawn = counted > 0
+            grown = DecisionTreeClassifier(
                 max_features='sqrt', min_samples_leaf=2, random_state=int(rng.integers(2**31))
             )
-            tree.fit(features[drawn], codes[drawn], weights[drawn], check_input=False)
-            self.trees.append(tree)
+            grown.fit(features[drawn], levels[drawn], counted[drawn], check_input=False)
+            trees.append(grown.tree_)
+            shares.append(np.zeros((grown.tree_.node_count, num_levels)))
+            shares[-1][:, grown.classes_] = grown.tree_.value[:, 0] / TREES
+        return cls(trees, shares)
 
-    def predict_proba(self, features: Floats) -> Floats:
-        """Mean of the trees' shares of the levels seen, shape (n_rows, n_levels)."""
-        shares = np.zeros((len(features), self.num_levels))
+    def __call__(self, features: Floats) -> Floats:
+        """Mean of the trees' shares of the levels, shape (n_rows, n_levels)."""
         features = features.astype(np.float32)
-        for tree in self.trees:
-            found = tree.tree_.predict(features).reshape(len(features), -1)
-            shares[:, tree.classes_] += found / TREES
-        return shares
+        total = np.zeros((len(features), self.shares[0].shape[1]))
+        for tree, shares in zip(self.trees, self.shares, strict=True):
+            total += shares[tree.apply(features)]
+        return total
 
 
 @dataclass(frozen=True)
@@ -333,9 +342,7 @@ def _radial_shares(num_levels: int, evidence: Evidence, seed: int) -> Member:
 
 def _forest(num_levels: int, evidence: Evidence, seed: int) -> Member:
     def fit(levels: Integers, seen: int) -> Member:
-        forest = Forest(seed)
-        forest.fit(evidence.features, levels, evidence.weights)
-        return forest.predict_proba
+        return Forest.fit(evidence.features, levels, evidence.weights, seen, seed)
 
     return _shares(fit, num_levels, evidence)
 

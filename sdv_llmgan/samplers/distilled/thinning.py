@@ -82,7 +82,8 @@ def _kernel(features: Floats, target: Booleans) -> Likeness:
     """Likeness of rows: means, products of two features, and the shape of the cloud all count.
 
     So does the target times each other feature: what a linear model learns the target by. Worked
-    out for ``BLOCK`` rows at a time: new memory takes longer than the figures in it.
+    out for ``BLOCK`` rows at a time, and for each two rows once: new memory takes longer than the
+    figures in it.
     """
     others, own, width = features[:, ~target], features[:, target], max(1, features.shape[1])
     norms, other_norms = ((part**2).sum(1) for part in (features, others))
@@ -91,14 +92,15 @@ def _kernel(features: Floats, target: Booleans) -> Likeness:
     weight = TARGET_WEIGHT / (np.mean(targets) or 1.0) if own.shape[1] else 0.0
     kernel = np.empty((len(features), len(features)), dtype=np.float32)
     for start in range(0, len(features), BLOCK):
-        rows = slice(start, start + BLOCK)
-        products = features[rows] @ features.T
-        squares = norms[rows, None] + norms[None, :] - 2 * products
+        rows, rest = slice(start, start + BLOCK), slice(start, None)
+        products = features[rows] @ features[rest].T
+        squares = norms[rows, None] + norms[None, rest] - 2 * products
         block = (1 + products / width) ** 2 / middle + np.exp(-squares / (2 * width))
         if weight:
-            shared = own[rows] @ own.T
+            shared = own[rows] @ own[rest].T
             block += weight * shared * (1 + (products - shared) / max(1, others.shape[1]))
-        kernel[rows] = block
+        kernel[rows, rest] = likeness = block.astype(np.float32)
+        kernel[rest, rows] = likeness.T
     return kernel
 
 
