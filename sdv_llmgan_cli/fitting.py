@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sdv_llmgan_cli.options import (
-    Csv,
+    Data,
     FitOptions,
     Force,
     Json,
@@ -61,12 +61,13 @@ def main(
 
 
 @app.command(
-    help="""Learn a synthesizer from a CSV file and save it.
+    help="""Learn a synthesizer from a CSV or Parquet file and save it.
 
 \b
   sdv-llmgan fit data.csv --llm local -o model.pkl
   sdv-llmgan fit data.csv --context 'Medical bills, one row a person.' --target charges
   sdv-llmgan fit data.csv --llm openai/gpt-4o-mini --max-batches 2 --seed 7
+  sdv-llmgan fit folder/ --sampler distilled     Parquet files, of which a sample is read
 
 The model is a pickle that holds the training rows: keep it as you keep the table.
 """
@@ -74,7 +75,7 @@ The model is a pickle that holds the training rows: keep it as you keep the tabl
 @takes(form=ReadOptions, settings=FitOptions)
 @command
 def fit(
-    data: Csv,
+    data: Data,
     form: ReadOptions,
     settings: FitOptions,
     *,
@@ -86,7 +87,7 @@ def fit(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Learn a synthesizer from a CSV file and save it."""
+    """Learn a synthesizer from a table and save it."""
     check_output(output, force)
     from sdv_llmgan_cli import work
 
@@ -112,7 +113,7 @@ Takes the options of `fit`, and needs no key.
 @takes(form=ReadOptions, settings=FitOptions)
 @command
 def preview(
-    data: Csv,
+    data: Data,
     form: ReadOptions,
     settings: FitOptions,
     *,
@@ -139,7 +140,7 @@ Takes the options of `fit`, and needs no key. --max-usd of `fit` is the hard sto
 @takes(form=ReadOptions, settings=FitOptions)
 @command
 def estimate(
-    data: Csv,
+    data: Data,
     form: ReadOptions,
     settings: FitOptions,
     *,

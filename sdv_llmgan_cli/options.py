@@ -37,6 +37,15 @@ Csv = Annotated[
         metavar='DATA.csv', help='The real table; - reads it from stdin.', show_default=False
     ),
 ]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar='DATA',
+        help='The real table: a CSV file, a Parquet file or a folder of those; - reads CSV from '
+        'stdin.',
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -283,6 +292,12 @@ class FitOptions:
         Path | None, typer.Option(help='A file that every request to a model is noted in.')
     ] = None
     seed: Annotated[int | None, typer.Option(help='Makes a fit repeatable.')] = None
+    max_fit_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help='Rows of Parquet files that are read, at random; default: 1,000,000.'
+        ),
+    ] = None
 
 
 def takes(**options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -13,11 +13,13 @@ import pandas as pd
 from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
 from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.options import ReadOptions
-from sdv_llmgan_cli.speech import say
+from sdv_llmgan_cli.speech import Misused, say
 
 #: Floats hold whole numbers exactly up to here.
 WHOLE = 2**53
 FOUND = ReadOptions()
+#: Of Parquet files so many rows are fitted at most.
+MAX_ROWS = 1_000_000
 #: What spreadsheets take for a formula.
 FORMULA = re.compile(r'\s*[=+\-@\t\r]')
 
@@ -47,6 +49,42 @@ def read_csv(
     for note in notes:
         say(f'Note: {note}')
     return table
+
+
+def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd.DataFrame:
+    """Read a table to fit on: a CSV file, a Parquet file, or a folder of those; say what was found.
+
+    Args:
+        path: The file or folder; ``-``: CSV from stdin.
+        form: What is known of a CSV file.
+        max_rows: Rows of Parquet files that are read at most; ``None``: ``MAX_ROWS``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImportError: pyarrow is not installed.
+        ValueError: The file cannot be read.
+    """
+    if not (is_parquet(path) or path.is_dir()):
+        if max_rows is not None:
+            raise Misused('--max-fit-rows is of Parquet files; a CSV file is read whole.')
+        return read_csv(path, form=form)
+    from sdv_llmgan.scale.arrow import need_pyarrow, read_sample
+
+    need_pyarrow()
+    if form != FOUND:
+        raise Misused('Options on how a CSV file is read do not go with Parquet files.')
+    most = max_rows or MAX_ROWS
+    table, total = read_sample(path, most)
+    said = f'Read {path}: {total:,} rows, {len(table.columns)} columns.'
+    if total > most:
+        said = f'Read {path}: {most:,} of {total:,} rows at random, {len(table.columns)} columns.'
+    say(said)
+    return table
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is one by its name."""
+    return path.suffix.lower() in ('.parquet', '.pq')
 
 
 def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:

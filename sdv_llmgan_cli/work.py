@@ -31,7 +31,7 @@ from sdv_llmgan.table.split import split as split_rows
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import DrawOptions, FitOptions, ReadOptions, ToOptions
 from sdv_llmgan_cli.speech import Misused, say
-from sdv_llmgan_cli.tables import FOUND, read_csv, write_csv
+from sdv_llmgan_cli.tables import FOUND, is_parquet, read_csv, read_table, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
 
 #: The demonstration's table: in an installed package, and in a checkout.
@@ -49,14 +49,14 @@ PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesize
 def make_synthesizer(
     data: Path, metadata_path: Path | None, settings: FitOptions, form: ReadOptions = FOUND
 ) -> tuple[LLMGANSynthesizer, pd.DataFrame]:
-    """A synthesizer for a CSV file, and the file's table.
+    """A synthesizer for a CSV or Parquet file, and the file's table.
 
     Raises:
         FileNotFoundError: A file is not there.
         Misused: An option cannot be used.
         ValueError: A file cannot be used.
     """
-    table = read_csv(data, form=form)
+    table = read_table(data, form, settings.max_fit_rows)
     types = settings.column_types or ()
     metadata = read_metadata(metadata_path, table, _table_name(data), types)
     if not any(declared_names(metadata).values()):
@@ -138,7 +138,7 @@ def sample_to(synthesizer: LLMGANSynthesizer, what: DrawOptions, to: ToOptions) 
     synthesizer.verbose = sys.stderr.isatty()
     options = {name: value for name, value in asdict(to).items() if value is not None}
     if what.known is not None:
-        options['known'] = what.known if _is_parquet(what.known) else read_csv(what.known)
+        options['known'] = what.known if is_parquet(what.known) else read_csv(what.known)
     written = synthesizer.sample_to(num_rows=what.num_rows, seed=what.seed or 0, **options)
     return asdict(written)
 
@@ -166,7 +166,7 @@ def sample(synthesizer: LLMGANSynthesizer, what: DrawOptions) -> pd.DataFrame:
 
 def _known(path: Path, num_rows: int | None) -> pd.DataFrame:
     """The known columns of a file."""
-    if _is_parquet(path):
+    if is_parquet(path):
         need_pyarrow()
         if not path.is_file():
             raise FileNotFoundError(f'There is no file {path}.')
@@ -176,10 +176,6 @@ def _known(path: Path, num_rows: int | None) -> pd.DataFrame:
     if num_rows not in (None, len(cells)):
         raise Misused(f'-n asks for {num_rows}, and {path} has {plural(len(cells), "row")}.')
     return cells
-
-
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() in ('.parquet', '.pq')
 
 
 def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
@@ -214,7 +210,7 @@ def _table_name(data: Path) -> str:
 def _arguments(settings: FitOptions) -> dict[str, Any]:
     """Options as arguments of the synthesizer; what was not given is left out."""
     chosen = {name: value for name, value in asdict(settings).items() if value not in (None, [])}
-    for name in ('preset', 'column_types'):
+    for name in ('preset', 'column_types', 'max_fit_rows'):
         chosen.pop(name, None)
     if described := chosen.pop('describe', None):
         chosen['column_descriptions'] = dict(map(_description, described))

@@ -139,7 +139,9 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'audit_log': tmp_path / 'audit.jsonl',
         'seed': 7,
     }
-    assert set(options) == set(FitOptions.__dataclass_fields__) - {'cache', 'rows', 'column_types'}
+    assert set(options) == set(FitOptions.__dataclass_fields__) - {
+        *('cache', 'rows', 'column_types', 'max_fit_rows')
+    }
     given = [
         part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)
     ]
@@ -777,3 +779,23 @@ def test_options_of_sample_that_do_not_go_together_are_refused(desk, options, sa
     done = run('sample', desk / 'model.pkl', *options)
     assert done.exit_code in (1, 2)
     assert said in done.stderr
+
+
+def test_a_folder_of_parquet_files_is_fitted_by_a_sample_of_its_rows(tmp_path):
+    table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')[['age', 'sex', 'Income']]
+    (tmp_path / 'rows').mkdir()
+    table[:70].to_parquet(tmp_path / 'rows' / 'a.parquet')
+    table[70:].to_parquet(tmp_path / 'rows' / 'b.parquet')
+    (tmp_path / 'rows' / '_manifest.json').write_text('{}')
+    model = tmp_path / 'model.pkl'
+    fitted = ('fit', tmp_path / 'rows', '--llm', 'scripted', '--sampler', 'distilled', '-o', model)
+    done = run(*fitted, '--max-batches', 1, '--max-fit-rows', 60)
+    assert done.exit_code == 0, done.output
+    assert '60 of 100 rows at random, 3 columns.' in done.stderr
+    assert run('sample', model, '-n', 3).exit_code == 0
+    bare = run('fit', ROOT / 'examples' / 'adult_100.csv', '--max-fit-rows', 60)
+    assert bare.exit_code == 2
+    assert 'a CSV file is read whole' in bare.stderr
+    assert run('fit', tmp_path / 'rows', '--separator', ';').exit_code == 2
+    (tmp_path / 'none').mkdir()
+    assert 'none in such a folder' in run('fit', tmp_path / 'none').stderr

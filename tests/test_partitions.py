@@ -18,7 +18,7 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.scale.arrow import Known, schema_of, to_arrow
+from sdv_llmgan.scale.arrow import Known, read_sample, schema_of, to_arrow
 from sdv_llmgan.scale.engines import find_engine
 from tests.sdv_lines import fit, sample, taken
 
@@ -351,3 +351,20 @@ def test_types_are_those_of_the_table_in_every_part():
     assert to_arrow(gone, schema).to_pydict()['mixed'] == ['2', None]
     with pytest.raises(ValueError, match=r"'n' was to be of type int64"):
         to_arrow(table.assign(n=[0.5, 1]), schema)
+
+
+@pytest.mark.parametrize('row_group', [1, 7, 100])
+def test_a_sample_of_files_has_each_row_once_and_as_likely(tmp_path, row_group):
+    for number in range(2):
+        part = pa.table({'x': np.arange(100 * number, 100 * number + 100)})
+        pq.write_table(part, tmp_path / f'{number}.parquet', row_group_size=row_group)
+    whole, total = read_sample(tmp_path, 200)
+    assert (whole['x'].tolist(), total) == ([*range(200)], 200)
+    some, total = read_sample(tmp_path, 30, seed=1)
+    assert (len(some), total) == (30, 200)
+    assert some['x'].is_monotonic_increasing
+    counts = sum(
+        np.isin(np.arange(200), read_sample(tmp_path, 30, seed)[0]['x']) for seed in range(40)
+    )
+    halves = counts.reshape(2, 100).sum(1)
+    assert abs(halves[0] - halves[1]) < 5 * np.sqrt(40 * 30)

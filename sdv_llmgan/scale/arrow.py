@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -153,3 +154,44 @@ def _read_parts(path: Path, num_rows: int) -> Iterator[pd.DataFrame]:
             kept = whole.slice(num_rows).to_batches()
     if any(batch.num_rows for batch in kept):
         yield pa.Table.from_batches(kept).to_pandas()
+
+
+def read_sample(path: Path, max_rows: int, seed: int = 0) -> tuple[pd.DataFrame, int]:
+    """Rows of Parquet files, drawn at random where there are too many; never more than that held.
+
+    Args:
+        path: A Parquet file, or a folder of them; names that begin with ``_`` or ``.`` are no data.
+        max_rows: That are read at most, >= 1; each row of the files is as likely.
+        seed: The same rows for the same seed, in the order of the files.
+
+    Returns:
+        The rows, and how many there are in the files.
+
+    Raises:
+        FileNotFoundError: There is no such file, or no Parquet file in the folder.
+        ValueError: A file is not a Parquet file, or has other columns than the first one.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    need_pyarrow()
+    paths = sorted(one for one in path.rglob('*.parquet') if one.name[0] not in '_.')
+    if path.is_file():
+        paths = [path]
+    if not paths:
+        raise FileNotFoundError(f'There is no Parquet file {path}, and none in such a folder.')
+    try:
+        rows = ds.dataset([str(one) for one in paths], format='parquet')
+        total = rows.count_rows()
+        kept = np.arange(total)
+        if total > max_rows:
+            kept = np.sort(np.random.default_rng(seed).choice(total, max_rows, replace=False))
+        parts, first = [rows.schema.empty_table()], 0
+        for batch in rows.to_batches(use_threads=False):
+            own = kept[slice(*np.searchsorted(kept, [first, first + batch.num_rows]))] - first
+            first += batch.num_rows
+            if len(own):
+                parts.append(pa.Table.from_batches([batch]).take(own))
+        return pa.concat_tables(parts).to_pandas().reset_index(drop=True), total
+    except pa.ArrowException as error:
+        raise ValueError(f'{path} cannot be read as Parquet: {error}') from error
