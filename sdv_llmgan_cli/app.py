@@ -310,8 +310,8 @@ def benchmark(context: typer.Context) -> None:
   sdv-llmgan demo
   sdv-llmgan demo --llm openai/gpt-4o-mini -o census
 
-Fits 80 rows of the US census, samples 80, and reports on them. With the local model this takes two
-to four minutes on two cores.
+Fits 80 rows of the US census, samples 80, and reports on them. With the local model this takes
+about a minute on two cores.
 """
 )
 @command

@@ -31,6 +31,8 @@ from sdv_llmgan.samplers.distilled.raking import raked
 from sdv_llmgan.samplers.distilled.remembered import remembered
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet, nearest_shown
 
+#: A column's model is fitted on so many rows at most, drawn at random, other ones for each column.
+MOST_ROWS = 200_000
 #: A graph to follow, and the modelled columns in the order in which they are drawn.
 Order = tuple[CausalGraph, Sequence[str]]
 
@@ -149,7 +151,7 @@ class CodedRows:
             generated: How many real rows a generated one counts as, >= 0.
         """
         graph, names = order
-        max_rows = MANY_ROWS if quick else len(self.is_real)
+        max_rows = MANY_ROWS if quick else MOST_ROWS
         links = []
         for place, name in enumerate(names):
             before = names[:place]

@@ -19,6 +19,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Evidence, Floats, Integers
 
 TREES = 10
+#: Rows that a tree's splits are found on at most, other ones for each tree; all fill its leaves.
+ROWS_TO_SPLIT_BY = 50_000
 LEAF_SIZES = (5, 15, 50, 150, 500)
 #: Rows that leaf sizes are compared on.
 ROWS_TO_CHOOSE_BY = 8_000
@@ -51,10 +53,14 @@ class _Trees:
     @classmethod
     def grow(cls, make: Callable[[int], Any], evidence: Evidence, seed: int) -> _Trees:
         features = np.asarray(evidence.features[:, evidence.for_trees], dtype=np.float32)
-        trees = []
+        trees, count = [], len(features)
         for number in range(TREES):
+            rows = np.arange(count)
+            if count > ROWS_TO_SPLIT_BY:
+                rng = np.random.default_rng([seed, number])
+                rows = np.sort(rng.choice(count, ROWS_TO_SPLIT_BY, replace=False))
             tree = make(seed + number)
-            tree.fit(features, evidence.values, sample_weight=evidence.weights)
+            tree.fit(features[rows], evidence.values[rows], sample_weight=evidence.weights[rows])
             trees.append(tree.tree_)
         return cls(trees, evidence.for_trees)
 
