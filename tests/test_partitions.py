@@ -18,8 +18,11 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.scale import engines
 from sdv_llmgan.scale.arrow import Known, read_sample, schema_of, to_arrow
 from sdv_llmgan.scale.engines import find_engine
+from sdv_llmgan.scale.folder import Folder
+from sdv_llmgan.scale.manifest import Manifest
 from tests.sdv_lines import fit, sample, taken
 
 COLUMNS = {
@@ -217,6 +220,18 @@ def test_a_scheduler_is_found_by_its_address(fitted, tmp_path):
     assert len(pd.read_parquet(tmp_path)) == 5
 
 
+@pytest.mark.skipif(find_spec('distributed') is None, reason='Dask is not installed')
+def test_a_scheduler_without_workers_is_an_error(fitted, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(engines, 'PATIENCE', 0.1)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        pytest.raises(SamplingError, match='has no worker after 0.1 seconds'),
+    ):
+        fitted.sample_to(tmp_path, 50, engine='dask', scheduler=cluster.scheduler_address)
+
+
 def test_what_is_written_is_not_drawn_again_and_what_is_missing_is(fitted, tmp_path):
     fitted.sample_to(tmp_path, 25, 1, 10, workers=1)
     whole = bytes_of(tmp_path)
@@ -293,6 +308,19 @@ def test_known_columns_that_are_no_file_or_no_rows_are_refused(fitted, tmp_path)
         fitted.sample_to(tmp_path / 'rows', known=tmp_path / 'text.parquet')
     with pytest.raises(ValueError, match='have no rows'):
         fitted.sample_to(tmp_path / 'rows', known=pd.DataFrame({'age': []}))
+
+
+def test_a_folder_in_which_files_are_missing_is_not_called_finished(tmp_path):
+    manifest = Manifest('f', 0, 25, 10, None, {}, {})
+    there = Folder(tmp_path)
+    there.begin(manifest)
+    for number in (0, 2):
+        there.write(number, pa.table({'x': [1]}))
+    with pytest.raises(SamplingError, match=r'1 of 3 files are not in .*part-000001.parquet'):
+        there.finish(manifest)
+    assert not Manifest.read(tmp_path / '_manifest.json').finished
+    there.write(1, pa.table({'x': [1]}))
+    assert there.finish(manifest).finished
 
 
 def test_a_part_whose_rows_cannot_all_be_had_is_not_written(fitted, tmp_path, monkeypatch):

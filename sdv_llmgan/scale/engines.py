@@ -31,6 +31,8 @@ Engine = Callable[[Work[Any, Any], bytes, Iterable[Any]], Iterator[Any]]
 ENGINES = ('processes', 'dask')
 #: Parts that are handed out at a time, for each worker: one to work on, one that waits.
 HANDED_OUT = 2
+#: Seconds until a cluster has its first worker.
+PATIENCE = 300
 LOST = (
     'A worker was lost, most often for want of memory: ask for fewer workers, or for fewer rows a '
     'file in another folder. What is written stays; the same call goes on with it.'
@@ -97,20 +99,37 @@ def _dask(
     with dask.Client(
         scheduler, **({} if scheduler else {'dashboard_address': None, **own})
     ) as client:
+        _wait_for_workers(client)
         [everywhere] = client.scatter([shared], broadcast=True, hash=False)
-        slots = HANDED_OUT * sum(client.nthreads().values())
         left = iter(parts)
 
-        def hand_out(count: int) -> list[Any]:
+        def hand_out(given: int) -> list[Any]:
+            count = HANDED_OUT * sum(client.nthreads().values()) - given
             return [
-                client.submit(work, everywhere, part, pure=False) for part in islice(left, count)
+                client.submit(work, everywhere, part, pure=False)
+                for part in islice(left, max(count, 0))
             ]
 
-        running = dask.as_completed(hand_out(slots))
+        running = dask.as_completed(hand_out(0))
         try:
             for future in running:
                 yield future.result()
                 future.release()
-                running.update(hand_out(1))
+                running.update(hand_out(running.count()))
         except dask.KilledWorker as error:
             raise SamplingError(LOST) from error
+
+
+def _wait_for_workers(client: Any) -> None:  # noqa: ANN401 - Dask's is untyped
+    """Until there is one.
+
+    Raises:
+        SamplingError: None came.
+    """
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise SamplingError(
+            f'The scheduler has no worker after {PATIENCE} seconds: start one (dask worker '
+            f'{client.scheduler.address}), then ask again.'
+        ) from error

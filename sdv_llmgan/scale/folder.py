@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.scale.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -75,7 +76,19 @@ class Folder:
             pq.write_table(table, path, compression=COMPRESSION)
 
     def finish(self, manifest: Manifest) -> Manifest:
-        """Say that all parts are there, and clear away what killed processes left."""
+        """Say that all parts are there, and clear away what killed processes left.
+
+        Raises:
+            SamplingError: A part is not there.
+        """
+        count = -(-manifest.num_rows // manifest.rows_per_file)
+        missing = [number for number in range(count) if not self.is_written(number)]
+        if missing:
+            raise SamplingError(
+                f'{len(missing)} of {count} files are not in {self.path}, the first is '
+                f'{self.file(missing[0]).name}: workers on other machines have to see the folder '
+                'under the same path.'
+            )
         finished = replace(manifest, finished=True)
         self._write(self.path / MANIFEST, finished)
         for left in self.path.glob(f'*{UNFINISHED}'):
