@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 Edge = tuple[str, str]
 
@@ -31,6 +33,8 @@ class CausalGraph:
         Raises:
             ValueError: An entry is no pair of names, or the pairs close a cycle.
         """
+        import networkx as nx  # here and below: it takes as long as the rest of the package
+
         pairs: dict[Edge, None] = {}
         for edge in edges:
             if isinstance(edge, str) or len(edge) != 2:
@@ -54,9 +58,14 @@ class CausalGraph:
 
     def order(self, columns: Sequence[str]) -> list[str]:
         """``columns`` with every cause before its effects, otherwise as they were."""
-        place = {name: i for i, name in enumerate(columns)}
-        graph = self.to_networkx(columns)
-        return list(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
+        causes: dict[str, set[str]] = {name: set() for name in columns}
+        for cause, effect in self.edges:
+            causes[effect].add(cause)
+        left, ordered = list(columns), list[str]()
+        while left:
+            ordered.append(next(name for name in left if causes[name].issubset(ordered)))
+            left.remove(ordered[-1])
+        return ordered
 
     def changed(
         self, add: Iterable[Edge] = (), remove: Iterable[Edge] = ()
@@ -66,6 +75,8 @@ class CausalGraph:
         Returns:
             The new graph, and how many of ``add`` were left out because they close a cycle.
         """
+        import networkx as nx
+
         graph = nx.DiGraph([edge for edge in self.edges if edge not in set(remove)])
         left_out = 0
         for cause, effect in add:
@@ -97,6 +108,8 @@ class CausalGraph:
 
     def to_networkx(self, columns: Sequence[str] = ()) -> nx.DiGraph:
         """A new ``networkx.DiGraph`` with these nodes and the edges."""
+        import networkx as nx
+
         graph = nx.DiGraph()
         graph.add_nodes_from(columns)
         graph.add_edges_from(self.edges)

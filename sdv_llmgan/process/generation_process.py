@@ -13,9 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, get_args
 
 from sdv_llmgan.formats.markdown import fenced, sections
 from sdv_llmgan.formats.saved_json import Json, a_list, one_of, parse, read_object, text
@@ -25,6 +23,9 @@ from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import MetadataDetail, dump, quote
 from sdv_llmgan.table.schema import TableSchema
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 HOW_TO_EDIT = (
     'What stands in the boxes can be edited; `GenerationProcess.from_markdown` reads it. In the '

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import pandas as pd
 import plotly.graph_objects as go
 from sdv.errors import NotFittedError
@@ -23,6 +22,8 @@ from sdv_llmgan.synthesizer.arguments import Arguments
 from sdv_llmgan.table.types import SDVData
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from sdv_llmgan.report import Report
 
 
