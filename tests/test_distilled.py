@@ -13,6 +13,7 @@ from tables import visits, visits_metadata
 from sdv_llmgan.metrics import DCRShare
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.candidates import Forest
+from sdv_llmgan.samplers.distilled.categorical import LevelConditional
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
@@ -323,6 +324,23 @@ def test_a_forest_gives_shares_of_levels_by_rows_that_count():
     assert shares.sum(1) == pytest.approx(1.0)
     assert shares[0, 1] > 0.9
     assert shares[1, 0] > 0.9
+
+
+def test_many_rows_are_drawn_by_one_member_each_and_keep_the_mixture():
+    def rising(features):
+        share = features[:, 0]
+        return np.column_stack([1 - share, share])
+
+    def even(features):
+        return np.full((len(features), 2), 0.5)
+
+    marginal, weights = np.array([0.9, 0.1]), np.array([0.2, 0.5, 0.3])
+    mixed = LevelConditional(marginal, weights, [rising, even], 'mixed', 0.0)
+    features = np.repeat([[0.0], [0.4], [1.0]], 20_000, axis=0)
+    drawn = mixed.draw(features, np.random.default_rng(0)).reshape(3, 20_000).mean(1)
+    expected = mixed.probabilities(np.array([[0.0], [0.4], [1.0]]))[:, 1]
+    assert np.abs(drawn - expected).max() < 0.015
+    assert np.abs(drawn - expected[1]).max() > 0.1  # the features tell
 
 
 def test_rows_that_repeat_training_rows_are_nearer_than_new_ones():

@@ -22,6 +22,8 @@ from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
 
 #: Larger tables are left to forests alone: leaves of many rows say all that the others could.
 MANY_ROWS = 2_000
+#: Of more rows than are picked from, each is drawn by one member alone.
+ROWS_MIXED = 4_096
 #: A member that weighs less is left out.
 LEAST_WEIGHT = 0.05
 EM_STEPS = 100
@@ -213,11 +215,26 @@ class LevelConditional(Conditional):
         leaves = self.members[0] if self.members else None
         if isinstance(leaves, LeafShares):
             shares = leaves.of_a_tree(features, rng)
+        elif len(features) > ROWS_MIXED and self.sharpened is None:
+            shares = self._of_a_member(features, rng)
         else:
             shares = self.probabilities(features)
         uniforms = spread_uniforms(shares @ np.arange(shares.shape[1]), rng)
         drawn = (np.cumsum(shares, axis=1)[:, :-1] <= uniforms[:, None]).sum(1)
         return drawn.astype(float)
+
+
+    def _of_a_member(self, features: Floats, rng: np.random.Generator) -> Floats:
+        """Probabilities by one member for each row, drawn by weight: the same mixture, sooner."""
+        shares = np.empty((len(features), len(self.marginal)))
+        ends = np.cumsum(self.weights / self.weights.sum()) * len(features)
+        parts = np.split(rng.permutation(len(features)), np.round(ends[:-1]).astype(int))
+        shares[parts[0]] = self.marginal
+        for rows, member in zip(parts[1:], self.members, strict=True):
+            if len(rows):
+                shares[rows] = member(features[rows])
+        normed: Floats = shares / shares.sum(1, keepdims=True)
+        return normed
 
 
 def _marginal(evidence: Evidence, num_levels: int) -> Floats:
