@@ -29,6 +29,9 @@ from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 LOGGER = logging.getLogger(__name__)
 
+#: In nats; a smaller gain is said to be none.
+LEAST_GAIN = 0.005
+
 
 def with_sampler(
     fitted: FittedModel,
@@ -70,8 +73,9 @@ def with_sampler(
     source = named if isinstance(named, str) else type(named).__name__
     fitted = replace(fitted, local=local, source=source, chosen=sampler)
     best = fitted.history.best()
-    if best is not None and (words := learned_words(fitted.learned_from or {})):
-        best.add_note(words)
+    words = learned_words(fitted.learned_from or {}), gain_words(fitted.gain or {})
+    if best is not None and any(words):
+        best.add_note('; '.join(filter(None, words)))
     return fitted
 
 
@@ -89,6 +93,25 @@ def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
             f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
         )
     return '; '.join(words)
+
+
+def gain_words(gain: Mapping[str, float]) -> str:
+    """What the model's rows brought by held-out real rows, in words; empty: there were none.
+
+    Args:
+        gain: See ``Chain.gain``.
+    """
+    if not gain:
+        return ''
+    total, most = sum(gain.values()), max(gain, key=gain.__getitem__)
+    if abs(total) < LEAST_GAIN:
+        return 'rows of the model change nothing in how well held-out real rows are predicted'
+    found = 'better' if total > 0 else 'worse'
+    told = f', most in {quote(most)} ({gain[most]:.2f})' if gain[most] >= LEAST_GAIN else ''
+    return (
+        f'with rows of the model held-out real rows are predicted {found} by {abs(total):.2f} nats '
+        f'each{told}'
+    )
 
 
 def training_set(view: View, settings: LoopSettings, *, enforce_range: bool) -> TrainingSet:

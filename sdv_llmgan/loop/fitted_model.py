@@ -85,9 +85,15 @@ class FittedModel:
 
         ``None`` where rows are not drawn by the distilled sampler.
         """
-        if not isinstance(self.chosen, LocalSampler) or self.chosen.distilled is None:
-            return None
-        return self.chosen.distilled.chain.learned_from
+        return self.chosen.learned_from if isinstance(self.chosen, LocalSampler) else None
+
+    @property
+    def gain(self) -> dict[str, float] | None:
+        """By how much the model's rows helped to predict each column; see ``Chain.gain``.
+
+        ``None`` where rows are not drawn by the distilled sampler, or it was fitted without any.
+        """
+        return self.chosen.gain if isinstance(self.chosen, LocalSampler) else None
 
     @property
     def schema(self) -> TableSchema:

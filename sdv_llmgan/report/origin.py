@@ -14,6 +14,7 @@ from sdv.cag.base import BaseConstraint
 from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
+from sdv_llmgan.loop.choose_sampler import gain_words
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.process.generation_process import GenerationProcess
@@ -146,6 +147,8 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         )
         columns = ('Column', 'Real rows', 'What was known before', 'Rows that the model wrote')
         tables.append(Table('What each column was learned from', columns, lines))
+    if words := gain_words(info['gain'] or {}):
+        notes.append(f'{words[0].upper()}{words[1:]}.')
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
     notes.append(
         f'Ranges are rounded here, and categories of fewer than {MIN_ROWS_TOLD} training rows are '

@@ -41,6 +41,18 @@ class LocalSampler(Sampler):
         """Distil what the loop has learned; see ``Sampler.fit``."""
         self.distilled = Distillation(training, learned).fit()
 
+    @property
+    def learned_from(self) -> dict[str, dict[str, float]] | None:
+        """See ``Chain.learned_from``; ``None`` before ``fit``."""
+        return None if self.distilled is None else self.distilled.chain.learned_from
+
+    @property
+    def gain(self) -> dict[str, float] | None:
+        """See ``Chain.gain``; ``None`` where no generated rows were learned from."""
+        if self.distilled is None or self.distilled.trust is None:
+            return None
+        return self.distilled.chain.gain
+
     def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
         """Draw once for each wanted row; see ``Sampler.sample``."""
         if self.distilled is None:

@@ -102,9 +102,11 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
-        ``Comparison``) and ``learned_from`` (for each column the shares of ``real`` rows, of
+        ``Comparison``), ``learned_from`` (for each column the shares of ``real`` rows, of
         ``knowledge`` and of ``generated`` rows in what the distilled sampler draws; ``None`` for
-        other samplers).
+        other samplers) and ``gain`` (for each column by how many nats a row the model's rows
+        helped it to predict held-out real ones; above 0: they did; ``None`` where it learned from
+        none).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -123,6 +125,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'sampler': self._model.fitted.source,
             'comparison': asdict(comparison) if comparison else None,
             'learned_from': self._model.fitted.learned_from,
+            'gain': self._model.fitted.gain,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

@@ -108,6 +108,7 @@ class LevelConditional(Conditional):
     cost: float = 0.0
     informed: float = 0.0
     generated: float = 0.0
+    gain: float = 0.0
 
     @classmethod
     def fit(cls, evidence: Evidence, num_levels: int, rng: np.random.Generator) -> LevelConditional:
@@ -130,6 +131,7 @@ class LevelConditional(Conditional):
         values = evidence.values[rows]
         given = np.maximum(shares[range(len(rows)), :, values.astype(int)], LEAST_SHARE)
         counted, real = evidence.weights[rows], evidence.is_real[rows]
+        claimed = evidence.claimed[rows]
         weights = _mixture_weights(given, counted)
         kept = [place for place, weight in enumerate(weights) if place and weight >= LEAST_WEIGHT]
         weights = weights[[0, *kept]] / weights[[0, *kept]].sum()
@@ -150,7 +152,7 @@ class LevelConditional(Conditional):
             members,
             choice,
             score,
-            claim=float(1 - counted @ likely / min(counted @ alone, -1e-9)),
+            claim=float(1 - claimed @ likely / min(claimed @ alone, -1e-9)),
             cost=float((unseen.argmax(1) != values[real]).mean()) / 2,
             informed=1 - (1 - leaning(members, weights[1:])) * (1 - evidence.told),
         )

@@ -80,8 +80,21 @@ class Chain:
     @property
     def nats(self) -> float:
         """How badly the models predict held-out real rows, summed over columns; lower is better."""
-        first = {link.name: link.conditional.nats for link in reversed(self.links)}
-        return sum(first.values())
+        return sum(conditional.nats for conditional in self._first.values())
+
+    @property
+    def gain(self) -> dict[str, float]:
+        """By how much generated rows helped to predict each column; see ``Conditional``.
+
+        In nats a row, given the columns before it, and before a column is drawn again.
+        """
+        return {name: conditional.gain for name, conditional in self._first.items()}
+
+    @property
+    def _first(self) -> dict[str, Conditional]:
+        """What each column is drawn from, before one is drawn again."""
+        first = {link.name: link.conditional for link in reversed(self.links)}
+        return {name: first[name] for name in self.names}
 
     def draw(self, given: Codes, num_rows: int, rng: np.random.Generator) -> Codes:
         """Rows as floats, the given columns as they are."""

@@ -53,6 +53,14 @@ class Evidence:
     known: Callable[[Floats], Floats] | None = None
     told: float = 0.0
 
+    @property
+    def claimed(self) -> Floats:
+        """Weights of the rows that claim to know, shape (n_rows,): generated ones, if there are.
+
+        Beside real rows whatever is learned of both would seem to know something.
+        """
+        return self.weights if self.is_real.all() else np.where(self.is_real, 0.0, self.weights)
+
     def rows(self, chosen: Booleans | Integers) -> Evidence:
         """Some of the rows."""
         return replace(
@@ -105,13 +113,15 @@ class Conditional(ABC):
         nats: The score on a scale that adds up over columns: log loss, and for numbers the
             logarithm of the score (a normal distribution's entropy is the logarithm of its CRPS
             plus a constant).
-        claim: Share of what the column leaves open by itself that the model takes away in the rows
-            it was learned from, real or not, when they are held out; at most 1.
+        claim: Share of what the column leaves open by itself that the model takes away in held-out
+            rows, generated ones where it was learned from such; at most 1.
         cost: What held-out real rows hold against it, in nats a row, where only the relation
             counts: half the share that is guessed wrongly, or half of ``nats`` for numbers.
         informed: How much of it is drawn by models that lean on what is known, or is as frequent
             as is known, in [0, 1].
         generated: How much of the rest is learned from generated rows too, in [0, 1].
+        gain: ``nats`` of real rows alone less that of this, where generated rows were learned from
+            too: positive where these helped to predict held-out real rows.
     """
 
     choice: str
@@ -121,6 +131,7 @@ class Conditional(ABC):
     cost: float
     informed: float
     generated: float
+    gain: float
 
     @abstractmethod
     def draw(self, features: Floats, rng: np.random.Generator) -> Floats:

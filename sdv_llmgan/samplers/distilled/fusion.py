@@ -25,11 +25,11 @@ GENERATED = (0.3, 2.0)
 #: Held-out scores scatter, and models are wrong: a row of them counts as this much of one.
 TEMPERING = 0.25
 STEPS = 200
-#: More rows are futile where generated rows that count double have less than this share of the
-#: trust in real rows alone (figures: docs/log.md, Futility).
+#: More rows are futile where generated rows have less than this share of the trust in real rows
+#: alone (figures: docs/log.md, Futility).
 LEAST_TRUST = 0.2
 #: Real rows claim so much at least.
-LEAST_CLAIM = 0.02
+LEAST_CLAIM = 0.05
 #: Before rows are looked at, real rows alone count this much for the target given all columns:
 #: few rows say little of what predicts it, while a model was asked for just that.
 REAL_PRIOR = 0.15
@@ -54,21 +54,24 @@ class Trust:
         """Empirical Bayes: the table's trust is the prior of its columns', and their mean.
 
         Before rows judge, a source counts by what its rows claim to know: values that were drawn
-        at random claim nothing, and do no harm to columns in which there is nothing to know.
+        at random claim nothing. A column counts by the largest claim to it: where there is nothing
+        to know, values drawn at random are as good as any others, which speaks for no source.
 
         Args:
             nats: Held-out scores, lower is better, shape (n_columns, n_sources).
             claims: See ``Conditional``; as ``nats``.
             num_real: How many real rows each score is a mean of.
         """
-        prior = np.maximum(claims, 0).mean(0) + LEAST_CLAIM * (np.arange(nats.shape[1]) == 0)
-        prior /= prior.sum()
-        return cls(pooled(_likely(nats, num_real), prior, STEPS)[0], num_real)
+        known = np.maximum(claims, 0)
+        prior = known.mean(0) + LEAST_CLAIM * (np.arange(nats.shape[1]) == 0)
+        counts = np.append(known.max(1), max(known.max(1).mean(), LEAST_CLAIM))
+        likely = _likely(nats, num_real)
+        return cls(pooled(likely, prior / prior.sum(), STEPS, counts)[0], num_real)
 
     @property
     def is_futile(self) -> bool:
         """Whether more rows of the same model would hardly change what is drawn."""
-        return bool(self.table[-1] < LEAST_TRUST * self.table[0])
+        return bool(self.table[1:].sum() < LEAST_TRUST * self.table[0])
 
     def in_columns(self, nats: Floats) -> Floats:
         """Of each source in each column, shape (n_columns, n_sources), as ``nats``."""
@@ -167,10 +170,14 @@ def _parts(
     graph: CausalGraph,
     max_rows: int,
 ) -> list[Conditional]:
-    """A column's conditional of each source; of generated rows by quick models."""
+    """A column's conditional of each source; of generated rows by quick models but for the target.
+
+    In the target, products of features and steps decide how much rows teach.
+    """
+    quick = name != rows.target
     return [
         rows.link(
-            name, predecessors, graph, max_rows, quick=generated > 0, generated=generated
+            name, predecessors, graph, max_rows, quick=quick and generated > 0, generated=generated
         ).conditional
         for generated in (0.0, *GENERATED)
     ]
@@ -181,6 +188,7 @@ def fused(parts: Sequence[Conditional], trust: Floats) -> Conditional:
     levels = [part for part in parts if isinstance(part, LevelConditional)]
     numbers = [part for part in parts if isinstance(part, NumberConditional)]
     generated = float(trust[1:] @ [1 - part.informed for part in parts[1:]])
+    gain = float(parts[0].nats - trust @ [part.nats for part in parts])
     if levels:
-        return replace(LevelConditional.fused(levels, trust), generated=generated)
-    return replace(NumberConditional.fused(numbers, trust), generated=generated)
+        return replace(LevelConditional.fused(levels, trust), generated=generated, gain=gain)
+    return replace(NumberConditional.fused(numbers, trust), generated=generated, gain=gain)

@@ -77,6 +77,7 @@ class NumberConditional(Conditional):
     claim: float = 0.0
     informed: float = 0.0
     generated: float = 0.0
+    gain: float = 0.0
 
     @classmethod
     def fit(

@@ -21,7 +21,9 @@ def weighed(likely: Floats, prior: Floats) -> Floats:
     return joint / joint.sum(1, keepdims=True)
 
 
-def pooled(likely: Floats, prior: Floats, steps: int) -> tuple[Floats, Floats]:
+def pooled(
+    likely: Floats, prior: Floats, steps: int, counts: Floats | None = None
+) -> tuple[Floats, Floats]:
     """How much each choice counts in the table, shape (n_choices,), and in each column.
 
     The table's weights are the mean of its columns' and of ``prior``, and the prior of its columns
@@ -31,9 +33,12 @@ def pooled(likely: Floats, prior: Floats, steps: int) -> tuple[Floats, Floats]:
         likely: See ``weighed``.
         prior: Before columns are looked at; adds up to 1.
         steps: >= 1.
+        counts: How much each column counts and, last, the prior, >= 0, shape (n_columns + 1,), the
+            last above 0. ``None``: all alike.
     """
+    counts = np.ones(len(likely) + 1) if counts is None else counts
     table = prior
     for _ in range(steps):
         columns = weighed(likely, table)
-        table = (columns.sum(0) + prior) / (len(columns) + 1)
+        table = counts @ np.vstack([columns, prior]) / counts.sum()
     return table, columns

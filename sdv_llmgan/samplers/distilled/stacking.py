@@ -132,8 +132,9 @@ class StackedMean:
         members = [fits[place](scaled, seed) for place in kept]
         fitted = _weighted(members, weights[kept], intercept, scaled.features[rows])
         left = observed - predicted
-        open_ = np.average(left**2, weights=counted)
-        claim = float(1 - open_ / max(np.average((observed - plain) ** 2, weights=counted), 1e-12))
+        claimed = evidence.claimed[rows]
+        open_ = np.average(left**2, weights=claimed)
+        claim = float(1 - open_ / max(np.average((observed - plain) ** 2, weights=claimed), 1e-12))
         left *= noise_share(
             _root_mean_square((observed - fitted)[real]), _root_mean_square(left[real])
         )
