@@ -71,7 +71,9 @@ class Trust:
     @property
     def is_futile(self) -> bool:
         """Whether more rows of the same model would hardly change what is drawn."""
-        return bool(self.table[1:].sum() < LEAST_TRUST * self.table[0])
+        # Chains in which generated rows count for little are hardly told from that without any.
+        told = self.table[1:] @ np.array(GENERATED) / max(GENERATED)
+        return bool(told < LEAST_TRUST * self.table[0])
 
     def in_columns(self, nats: Floats) -> Floats:
         """Of each source in each column, shape (n_columns, n_sources), as ``nats``."""
