@@ -225,7 +225,6 @@ class LevelConditional(Conditional):
         drawn = (np.cumsum(shares, axis=1)[:, :-1] <= uniforms[:, None]).sum(1)
         return drawn.astype(float)
 
-
     def _of_a_member(self, features: Floats, rng: np.random.Generator) -> Floats:
         """Probabilities by one member for each row, drawn by weight: the same mixture, sooner."""
         shares = np.empty((len(features), len(self.marginal)))

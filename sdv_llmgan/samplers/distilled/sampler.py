@@ -15,6 +15,7 @@ they help on held-out rows.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 CHUNK_ROWS = 50_000
+#: Pieces that are drawn at a time; fewer where OMP_NUM_THREADS says so, as engines have it.
 THREADS = 2
 #: Rows that repeat a training row, or are too near to one, are drawn anew so often.
 MAX_REDRAWS = 20
@@ -185,7 +187,7 @@ class DistilledSampler:
     ) -> Iterator[pd.DataFrame]:
         """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded.
 
-        Pieces are drawn ``THREADS`` at a time; each has a random generator of its own, so that
+        Pieces are drawn ``num_threads()`` at a time; each has a random generator of its own, so that
         they are the same however the threads run.
         """
         counts = [min(chunk_rows, num_rows - start) for start in range(0, num_rows, chunk_rows)]
@@ -195,12 +197,13 @@ class DistilledSampler:
             count, own = counts[number], generators[number]
             return self._decode(self._balanced(count, own), {}, count, own)
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            started = deque(pool.submit(draw, number) for number in range(len(counts[:THREADS])))
+        threads = num_threads()
+        with ThreadPoolExecutor(threads) as pool:
+            started = deque(pool.submit(draw, number) for number in range(len(counts[:threads])))
             for number in range(len(counts)):
                 piece = started.popleft().result()
-                if number + THREADS < len(counts):
-                    started.append(pool.submit(draw, number + THREADS))
+                if number + threads < len(counts):
+                    started.append(pool.submit(draw, number + threads))
                 yield piece
 
     def complete(self, known: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -331,6 +334,12 @@ class DistilledSampler:
             else:
                 columns[name] = self.coding.codings[name].decode(codes[name])
         return pd.DataFrame(columns)
+
+
+def num_threads() -> int:
+    """How many pieces are drawn at a time: what is drawn does not depend on it."""
+    said = os.environ.get('OMP_NUM_THREADS', '')
+    return min(THREADS, int(said)) if said.isdigit() and int(said) else THREADS
 
 
 def _repeats(training: TrainingSet, rows: CodedRows, chain: Chain) -> Repeats:
