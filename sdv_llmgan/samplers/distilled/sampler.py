@@ -187,8 +187,8 @@ class DistilledSampler:
     ) -> Iterator[pd.DataFrame]:
         """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded.
 
-        Pieces are drawn ``num_threads()`` at a time; each has a random generator of its own, so that
-        they are the same however the threads run.
+        Pieces are drawn ``num_threads()`` at a time; each has a random generator of its own, so
+        that they are the same however the threads run.
         """
         counts = [min(chunk_rows, num_rows - start) for start in range(0, num_rows, chunk_rows)]
         generators = rng.spawn(len(counts))
