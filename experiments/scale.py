@@ -1,13 +1,15 @@
 """Large tables: how fast they are drawn, written and fitted, and what kills do to a folder.
 
 python experiments/scale.py draw --rows 1000000 --ctgan      # in memory, beside CTGAN
+python experiments/scale.py draw --rows 1000000 --ctgan --again 32561
 python experiments/scale.py write --rows 1000000 --engines processes dask --workers 1 2
 python experiments/scale.py kill --rows 1000000 --kills 10   # killed at random, then compared
 python experiments/scale.py fit --rows 1000000               # rows of the fit above, fitted again
 
 Each fits ``examples/adult_100.csv`` (100 rows of Adult, 14 columns), or --table FILE.csv, without a
-model first. Needs SDV 2. ``engine share`` is what is left of workers' time when that of drawing the
-same parts in one process, which runs first, is taken away.
+model first; with --again N, then N rows drawn from that fit. Needs SDV 2. ``engine share`` is what
+is left of workers' time when that of drawing the same parts in one process, which runs first, is
+taken away. OMP_NUM_THREADS=1 has a worker draw in one thread, as workers of engines do.
 """
 
 from __future__ import annotations
@@ -157,7 +159,7 @@ def kill(table: pd.DataFrame, options: argparse.Namespace) -> None:
         chance, times = random.Random(0), {}
         for number in range(options.kills):
             running = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
-            time.sleep(chance.uniform(0.1, 1.0) * whole / 3)
+            time.sleep(chance.uniform(0.5, 0.9) * whole)
             for process in (
                 psutil.Process(running.pid),
                 *psutil.Process(running.pid).children(True),
@@ -203,11 +205,13 @@ def main() -> None:
     parser.add_argument('--ctgan', action='store_true')
     parser.add_argument('--engines', nargs='+', default=['processes', 'dask'])
     parser.add_argument('--workers', nargs='+', type=int, default=[1, 2])
+    parser.add_argument('--again', type=int, help='fit so many rows drawn from the first fit')
     parser.add_argument('--kills', type=int, default=10)
     options = parser.parse_args()
-    {'draw': draw, 'write': write, 'kill': kill, 'fit': fit}[options.what](
-        pd.read_csv(options.table), options
-    )
+    table = pd.read_csv(options.table)
+    if options.again:
+        table = fitted(table).draw(0, options.again)
+    {'draw': draw, 'write': write, 'kill': kill, 'fit': fit}[options.what](table, options)
 
 
 if __name__ == '__main__':
