@@ -153,13 +153,14 @@ def kill(table: pd.DataFrame, options: argparse.Namespace) -> None:
             *(sys.executable, '-m', 'sdv_llmgan', 'sample', str(model), '-n', str(options.rows)),
             *('--rows-per-file', str(options.rows_per_file), '--to'),
         ]
-        started = time.monotonic()
         subprocess.run([*command, str(calm)], check=True, capture_output=True)
-        whole = time.monotonic() - started
         chance, times = random.Random(0), {}
         for number in range(options.kills):
             running = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
-            time.sleep(chance.uniform(0.5, 0.9) * whole)
+            wanted = len(times) + chance.randint(0, 2)
+            while len([*killed.glob('*.parquet')]) < wanted and running.poll() is None:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.0, 1.0))
             for process in (
                 psutil.Process(running.pid),
                 *psutil.Process(running.pid).children(True),
