@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdt.transformers import RegexGenerator
 
+from sdv_llmgan.scale.by_row import numbered, scattered
 from sdv_llmgan.scale.enumeration import of_bothify, of_regex
-from sdv_llmgan.scale.unique import numbered, scattered
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rdt.transformers import RegexGenerator
+from rdt.transformers.id import IndexGenerator
 from sdv.cag import Inequality
 from sdv.metadata import Metadata
 
@@ -23,6 +25,7 @@ from sdv_llmgan.scale.arrow import Known, read_sample, schema_of, to_arrow
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
 from sdv_llmgan.scale.manifest import Manifest
+from tests import sdv_lines
 from tests.sdv_lines import fit, sample, taken
 
 COLUMNS = {
@@ -259,6 +262,17 @@ def test_a_folder_of_other_rows_is_refused(fitted, tmp_path, asked, said):
     assert bytes_of(tmp_path) == before
 
 
+def test_a_place_that_is_no_folder_of_rows_is_refused(fitted, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ValueError, match='file is a file: name a folder'):
+        fitted.sample_to(tmp_path / 'file', 5, workers=1)
+    (tmp_path / '_manifest.json').write_text('{')
+    with pytest.raises(ValueError, match='not a manifest that sample_to wrote'):
+        fitted.sample_to(tmp_path, 5, workers=1)
+    with pytest.raises(ValueError, match='5 rows are asked for, and 2 are known'):
+        fitted.draw(0, 5, known=pd.DataFrame({'age': [30, 40]}))
+
+
 def test_a_folder_of_another_fit_or_origin_is_refused(fitted, tmp_path):
     fitted.sample_to(tmp_path / 'rows', 5, workers=1)
     other = synthesizer_of(patients(50))
@@ -396,3 +410,60 @@ def test_a_sample_of_files_has_each_row_once_and_as_likely(tmp_path, row_group):
     )
     halves = counts.reshape(2, 100).sum(1)
     assert abs(halves[0] - halves[1]) < 5 * np.sqrt(40 * 30)
+
+
+def of_keys(values: list, column: dict, transformer=None, key: bool = True) -> LLMGANSynthesizer:
+    table = pd.DataFrame({'k': values, 'age': np.arange(len(values)) % 50 + 20})
+    declared = {'columns': {'k': column, 'age': {'sdtype': 'numerical'}}}
+    metadata = Metadata.load_from_dict({
+        'tables': {'t': declared | ({'primary_key': 'k'} if key else {})}
+    })
+    made = LLMGANSynthesizer(
+        metadata, llm='scripted', sampler='distilled', max_batches=1, cache=False
+    )
+    if transformer is not None:
+        made.auto_assign_transformers(sdv_lines.given(metadata, table))
+        made.update_transformers({'k': transformer})
+    fit(made, table)
+    return made
+
+
+@pytest.mark.parametrize(
+    ('values', 'column', 'transformer'),
+    [
+        ([f'+49 30 {n:06d}' for n in range(30)], {'sdtype': 'phone_number', 'pii': True}, None),
+        ([f'{n:03d}-11-{n:04d}' for n in range(30)], {'sdtype': 'ssn', 'pii': True}, None),
+        ([*range(1, 31)], {'sdtype': 'id', 'regex_format': r'[1-9]\d{0,5}'}, None),
+        ([*range(30)], {'sdtype': 'id'}, None),
+        ([f'x{n}' for n in range(30)], {'sdtype': 'id'}, IndexGenerator('ID-', 5)),
+    ],
+)
+def test_keys_of_any_kind_are_unique_over_parts(values, column, transformer):
+    made = of_keys(values, column, transformer)
+    keys = pd.concat([made.draw(part, 8)['k'] for part in range(4)])
+    assert keys.is_unique
+    assert keys.dtype == pd.Series(values).dtype
+
+
+def test_values_that_may_repeat_do_so_within_their_rule():
+    doctors = [f'd{n % 6}' for n in range(30)]
+    column, key = {'sdtype': 'id', 'regex_format': 'd[0-9]'}, False
+    plain = of_keys(doctors, column, key=key)
+    assert pd.concat([plain.draw(part, 8)['k'] for part in range(2)]).nunique() == 10
+    scaled = of_keys(doctors, column, RegexGenerator('d[0-9]{3}', cardinality_rule='scale'), key)
+    parts = [scaled.draw(part, 10)['k'] for part in range(3)]
+    assert [part.nunique() for part in parts] == [2, 2, 2]  # each doctor has five patients
+    assert pd.concat(parts).nunique() == 6
+    matched = of_keys(doctors, column, RegexGenerator('d[0-9]{3}', cardinality_rule='match'), key)
+    assert pd.concat([matched.draw(part, 8)['k'] for part in range(3)]).nunique() <= 8
+
+
+def test_a_table_of_keys_is_drawn_in_parts_too(tmp_path):
+    table = pd.DataFrame({'k': [f'x{n}' for n in range(20)]})
+    declared = {'columns': {'k': {'sdtype': 'id'}}, 'primary_key': 'k'}
+    metadata = Metadata.load_from_dict({'tables': {'t': declared}})
+    made = LLMGANSynthesizer(metadata, llm='scripted')
+    fit(made, table)
+    assert pd.concat([made.draw(part, 8)['k'] for part in range(2)]).is_unique
+    with pytest.raises(ValueError, match='draw gives its parts'):
+        made.sample_to(tmp_path, 10)

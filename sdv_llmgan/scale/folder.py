@@ -46,6 +46,8 @@ class Folder:
             ValueError: It holds rows of another fit, seed or size, or Parquet files of another
                 origin.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f'{self.path} is a file: name a folder.')
         there = self.path / MANIFEST
         if there.exists():
             begun = Manifest.read(there)

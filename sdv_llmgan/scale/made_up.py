@@ -20,16 +20,18 @@ from rdt.transformers.base import BaseTransformer
 from rdt.transformers.id import IndexGenerator
 
 from sdv_llmgan.errors import SamplingError
-from sdv_llmgan.scale.enumeration import of_bothify, of_regex
-from sdv_llmgan.scale.unique import (
+from sdv_llmgan.scale.by_row import (
+    ByRow,
     Counted,
+    Cycled,
     Enumerated,
     Integers,
     Numbered,
+    Scaled,
     Scattered,
-    Unique,
     seeded_faker,
 )
+from sdv_llmgan.scale.enumeration import of_bothify, of_regex
 from sdv_llmgan.table.types import DataProcessor
 
 ThingT = TypeVar('ThingT')
@@ -44,14 +46,14 @@ class Standing:
     Attributes:
         name: The column.
         transformer: SDV's.
-        unique: Makes its values; ``None``: SDV's does, from seeds of the part.
+        by_row: Makes its values; ``None``: SDV's does, from seeds of the part.
         first_row: The number of its first row in the whole table.
         seeds: Of the part.
     """
 
     name: str
     transformer: BaseTransformer
-    unique: Unique | None
+    by_row: ByRow | None
     first_row: int
     seeds: np.random.SeedSequence
 
@@ -66,10 +68,10 @@ class Standing:
             self.seeds.entropy, spawn_key=(*self.seeds.spawn_key, *self.name.encode())
         )
         rng = np.random.default_rng(own)
-        if self.unique is None:
+        if self.by_row is None:
             return _seeded(self.transformer, rng).reverse_transform(data)
-        check_sizes({self.name: self.unique}, self.first_row + len(data))
-        values = self.unique.make(self.first_row + np.arange(len(data)), rng)
+        check_sizes({self.name: self.by_row}, self.first_row + len(data))
+        values = self.by_row.make(self.first_row + np.arange(len(data)), rng)
         share = getattr(self.transformer, '_nan_frequency', 0.0)
         if share:
             values = values.astype(object)
@@ -107,20 +109,34 @@ def _seeded(transformer: BaseTransformer, rng: np.random.Generator) -> BaseTrans
     return altered(made, random_states=states)
 
 
-def unique_columns(processor: DataProcessor) -> dict[str, Unique]:
-    """What makes the values of the columns of which no two are alike, by column.
+def columns_by_row(processor: DataProcessor) -> dict[str, ByRow]:
+    """What makes the values of keys, and of other columns that row numbers tell, by column.
 
     Args:
         processor: SDV's fitted data processor.
 
     Raises:
-        ValueError: A regex cannot be enumerated.
+        ValueError: A regex cannot be enumerated, or a key has a generator of another kind.
     """
-    return {
-        str(name): unique
-        for name, transformer in _generators(processor).items()
-        if (unique := _unique(name, transformer, processor)) is not None
-    }
+    found = {}
+    for name, transformer in _generators(processor).items():
+        is_key = name in processor._keys
+        values = _by_row(transformer, pd.api.types.is_numeric_dtype(processor._dtypes[name]))
+        if values is None and is_key:
+            raise ValueError(
+                f'{name!r} is a key that {type(transformer).__name__} makes, which tells no row: '
+                'rows of several parts would have the same. Give it a RegexGenerator, an '
+                'IndexGenerator or an AnonymizedFaker (update_transformers).'
+            )
+        rule = getattr(transformer, 'cardinality_rule', 'unique')
+        if values is None or (rule in (None, 'match') and not is_key):
+            continue
+        if rule == 'scale':
+            values = Scaled(values, transformer._data_cardinality_scale)
+        elif isinstance(transformer, RegexGenerator) and not is_key:
+            values = Cycled(values)  # SDV asks for no two alike in any regex column
+        found[str(name)] = values
+    return found
 
 
 def _generators(processor: DataProcessor) -> Mapping[Any, BaseTransformer]:
@@ -128,16 +144,14 @@ def _generators(processor: DataProcessor) -> Mapping[Any, BaseTransformer]:
     return {name: one for name, one in found if one is not None and one.is_generator()}
 
 
-def _unique(name: str, transformer: BaseTransformer, processor: DataProcessor) -> Unique | None:
+def _by_row(transformer: BaseTransformer, is_numeric: bool) -> ByRow | None:
+    """A value for each row, no two alike; ``None`` where the transformer is of another kind."""
     if isinstance(transformer, IndexGenerator):
-        return Counted(
-            transformer.prefix or '', transformer.starting_value, transformer.suffix or ''
-        )
-    if name not in processor._keys and getattr(transformer, 'cardinality_rule', '') != 'unique':
-        return None
+        prefix, suffix = transformer.prefix or '', transformer.suffix or ''
+        return Counted(prefix, transformer.starting_value, suffix)
     if isinstance(transformer, RegexGenerator):
         strings = of_regex(transformer.regex_format)
-        if pd.api.types.is_numeric_dtype(processor._dtypes[name]):
+        if is_numeric:
             strings = strings.of_length(-1)  # 01 and 1 are the same number
         return Enumerated(strings, transformer.generation_order == 'scrambled')
     if not isinstance(transformer, AnonymizedFaker):
@@ -151,17 +165,17 @@ def _unique(name: str, transformer: BaseTransformer, processor: DataProcessor) -
     return Numbered(transformer)
 
 
-def check_sizes(unique: Mapping[str, Unique], num_rows: int) -> None:
+def check_sizes(by_row: Mapping[str, ByRow], num_rows: int) -> None:
     """See whether there are enough values for a table.
 
     Args:
-        unique: See ``unique_columns``.
+        by_row: See ``columns_by_row``.
         num_rows: Of the whole table.
 
     Raises:
         SamplingError: A column has fewer.
     """
-    for name, values in unique.items():
+    for name, values in by_row.items():
         if values.size < num_rows:
             raise SamplingError(
                 f'{num_rows:,} rows need as many different values of {name!r}; its format has '
@@ -172,7 +186,7 @@ def check_sizes(unique: Mapping[str, Unique], num_rows: int) -> None:
 
 def standing_at(
     processor: DataProcessor,
-    unique: Mapping[str, Unique],
+    by_row: Mapping[str, ByRow],
     first_row: int,
     seeds: np.random.SeedSequence,
 ) -> DataProcessor:
@@ -180,13 +194,13 @@ def standing_at(
 
     Args:
         processor: SDV's fitted data processor.
-        unique: See ``unique_columns``.
+        by_row: See ``columns_by_row``.
         first_row: The number of the part's first row in the whole table, >= 0.
         seeds: Of the part.
     """
     transformer = processor._hyper_transformer
     own = {
-        name: Standing(name, generator, unique.get(str(name)), first_row, seeds)
+        name: Standing(name, generator, by_row.get(str(name)), first_row, seeds)
         for name, generator in _generators(processor).items()
     }
     fields = {**transformer.field_transformers, **own}

@@ -55,7 +55,9 @@ class Manifest:
             told = json.loads(path.read_text(encoding='utf-8'))
             return cls(**{field.name: told[field.name] for field in fields(cls)})
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is not a manifest that sample_to wrote.') from error
+            raise ValueError(
+                f'{path} is not a manifest that sample_to wrote: name another folder.'
+            ) from error
 
     def differences(self, other: Manifest) -> list[str]:
         """What is not the same, in words; whether all files are there does not matter."""

@@ -17,7 +17,7 @@ from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.scale.arrow import Known, need_pyarrow, schema_of
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
-from sdv_llmgan.scale.made_up import altered, check_sizes, standing_at, unique_columns
+from sdv_llmgan.scale.made_up import altered, check_sizes, columns_by_row, standing_at
 from sdv_llmgan.scale.manifest import Manifest, fingerprint, versions
 from sdv_llmgan.scale.parts import Job, Part, complete, split, write_parts
 from sdv_llmgan.synthesizer.sampling import Sampling
@@ -65,10 +65,12 @@ class Partitions(Sampling):
         for name, value in (('seed', seed), ('partition', partition), ('first_row', first_row)):
             check_num_rows(value, name, least=0)
         rows, made_up = np.random.SeedSequence(seed, spawn_key=(partition,)).spawn(2)
-        model = altered(self._loop())
-        model.set_random_state(rows)
+        self._validate_fit_before_sample()
+        model = None if self._model is None else altered(self._model)
+        if model is not None:  # a table of keys has none
+            model.set_random_state(rows)
         own = standing_at(
-            self._data_processor, unique_columns(self._data_processor), first_row, made_up
+            self._data_processor, columns_by_row(self._data_processor), first_row, made_up
         )
         return altered(self, _model=model, _data_processor=own, _random_state_set=True)
 
@@ -128,6 +130,8 @@ class Partitions(Sampling):
         """
         check_num_rows(num_rows)
         check_num_rows(partition, 'partition', least=0)
+        if known is not None and len(known) != num_rows:
+            raise ValueError(f'{num_rows} rows are asked for, and {len(known)} are known.')
         first = partition * num_rows if first_row is None else first_row
         return self._draw_part(seed, Part(partition, first, num_rows, known))
 
@@ -172,10 +176,11 @@ class Partitions(Sampling):
         """
         need_pyarrow()
         run = find_engine(engine, workers, scheduler)
+        asks_model = self._asks_model(engine)
         wishes = None if known is None else Known.of(known)
         total = self._num_rows(num_rows, wishes)
         check_num_rows(rows_per_file, 'rows_per_file')
-        asks_model = self._asks_model(engine)
+        check_num_rows(seed, 'seed', least=0)
         schema, there = self._arrow_schema(), Folder(Path(folder).absolute())
         manifest = Manifest(
             *(self._fingerprint(asks_model=asks_model), seed, total, rows_per_file),
@@ -199,12 +204,14 @@ class Partitions(Sampling):
             self._validate_known_columns(next(known.parts(TYPED_ROWS)))
         if num_rows not in (None, total):
             raise ValueError(f'{num_rows} rows are asked for, and {total} are known.')
-        self._loop()
-        check_sizes(unique_columns(self._data_processor), total)
+        check_sizes(columns_by_row(self._data_processor), total)
         return total
 
     def _asks_model(self, engine: str) -> bool:
         """Whether rows come from a model, which is asked in this process only."""
+        self._validate_fit_before_sample()
+        if self._model is None:
+            raise ValueError('All columns of the table are made up by SDV; draw gives its parts.')
         asks_model = self.get_fitted_model().sampler.sampler.asks_model
         if asks_model and engine != 'processes':
             raise ValueError(

@@ -1,11 +1,11 @@
-"""Values of which no two are alike, by the number of their row: what keys are made of."""
+"""Values by the number of their row, no two alike but where that is wanted: what keys are of."""
 
 from __future__ import annotations
 
 import copy
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -24,12 +24,12 @@ MAX_DIGITS = 18
 TURNS = 6
 
 
-class Unique(Protocol):
-    """Makes a value for each row of a table, no two alike."""
+class ByRow(Protocol):
+    """Makes a value for each row of a table."""
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """For how many rows it has values."""
         ...
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -50,7 +50,7 @@ class Enumerated:
         return self.strings.size
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See ``Unique.make``."""
+        """See ``ByRow.make``."""
         return self.strings.at(rng.permutation(rows) if self.is_scrambled else rows)
 
 
@@ -66,7 +66,7 @@ class Scattered:
         return self.strings.size
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See ``Unique.make``."""
+        """See ``ByRow.make``."""
         return self.strings.at(scattered(rows, min(self.size, MAX_NUMBER)))
 
 
@@ -83,7 +83,7 @@ class Integers:
         return self.high - self.low + 1
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See ``Unique.make``."""
+        """See ``ByRow.make``."""
         return self.low + scattered(rows, self.size)
 
 
@@ -97,7 +97,7 @@ class Counted:
     size: int = MAX_NUMBER
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See ``Unique.make``."""
+        """See ``ByRow.make``."""
         made = [f'{self.prefix}{self.start + row}{self.suffix}' for row in rows.tolist()]
         return np.array(made, dtype=object)
 
@@ -110,11 +110,46 @@ class Numbered:
     size: int = MAX_NUMBER
 
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """See ``Unique.make``."""
+        """See ``ByRow.make``."""
         # Its own copy, which need make no value twice over.
         made = copy.copy(self.transformer)
         made.__dict__.update(cardinality_rule=None, faker=seeded_faker(made, rng))
         return numbered([made._function() for _ in rows], rows)
+
+
+@dataclass(frozen=True)
+class Cycled:
+    """Values that begin again after the last one."""
+
+    values: ByRow
+    size: int = MAX_NUMBER
+
+    def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """See ``ByRow.make``."""
+        return self.values.make(rows % min(self.values.size, MAX_NUMBER), rng)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Values that repeat as often as those of the training table; those of two parts differ.
+
+    Attributes:
+        values: No two alike.
+        scale: RDT's: how often a value repeats, and the shares of that.
+    """
+
+    values: ByRow
+    scale: Mapping[str, Sequence[float]]
+    size: int = MAX_NUMBER
+
+    def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """See ``ByRow.make``."""
+        shares = np.asarray(self.scale['frequency'], dtype=float)
+        repeats = rng.choice(self.scale['num_repetitions'], len(rows), p=shares / shares.sum())
+        places = np.repeat(np.arange(len(rows)), repeats)[: len(rows)]
+        used = np.arange(places.max(initial=-1) + 1)
+        made = Cycled(self.values).make(rows[:1] + used, rng)
+        return rng.permutation(made[places])
 
 
 def numbered(values: Sequence[object], rows: np.ndarray) -> np.ndarray:
