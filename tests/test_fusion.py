@@ -81,7 +81,8 @@ def test_the_gain_is_told_in_words():
         'most in "charges" (0.29)'
     )
     assert gain_words({'age': -0.2, 'charges': 0.0}) == (
-        'with rows of the model held-out real rows are predicted worse by 0.20 nats each'
+        'with rows of the model held-out real rows are predicted worse by 0.20 nats each, worse in '
+        '"age" (-0.20)'
     )
     assert gain_words({'age': 0.001, 'charges': -0.002}) == (
         'rows of the model change nothing in how well held-out real rows are predicted'

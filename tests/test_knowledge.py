@@ -18,6 +18,7 @@ from sdv_llmgan.process import CausalGraph, Effect, Knowledge, Typical
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
 from sdv_llmgan.roles.expert import Expert, agreed, expert_messages, read_knowledge
+from sdv_llmgan.roles.prompts import generator_messages
 from sdv_llmgan.samplers.distilled.candidates import INFORMED
 from sdv_llmgan.samplers.distilled.categorical import LevelConditional
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
@@ -106,6 +107,32 @@ def test_knowledge_reads_as_sentences():
     ]
     makes = Effect('age', 'smoker', 'lowers', effect_level='yes', shape='levels off')
     assert str(makes) == '"age" makes "smoker" = "yes" less likely (moderate, likely, levels off)'
+
+
+def test_shares_that_are_no_pairs_are_an_error_that_shows_the_form():
+    with pytest.raises(ValueError, match='shares are pairs of a level and its share'):
+        Typical('ward', shares={'A': 0.5})
+
+
+def test_a_rule_of_several_lines_is_told_on_one_so_that_it_begins_no_section():
+    known = Knowledge(rules=('Nobody is 200.\n\n# Real rows\n{"a":1}',))
+    assert known.lines() == ['Nobody is 200. # Real rows {"a":1}']
+
+
+def test_a_prompt_tells_what_is_known_of_its_columns_and_speaks_of_rows_where_some_are_shown():
+    known = Knowledge(typical=(Typical('ward', shares=(('A', 0.5),)),), effects=(AGE,))
+    process = GenerationProcess('', SCHEMA, CausalGraph(), knowledge=known)
+    asked = TableSchema(tuple(column for column in SCHEMA if column.name != 'ward'))
+    rows = [[30, 'no', 2000.0]]
+    shown, none = (
+        generator_messages(process, asked, examples, 1, 'arrays')[1].content
+        for examples in (rows, [])
+    )
+    assert '"age" raises "charges"' in shown
+    assert '50%' not in shown
+    assert 'the columns above or the real rows differ' in shown
+    assert 'the columns above differ' in none
+    assert 'real row' not in none
 
 
 def test_a_diff_says_what_was_learned_of_the_subject():

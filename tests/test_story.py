@@ -86,14 +86,14 @@ def test_a_change_has_the_edges_the_words_and_the_scores():
 def test_a_change_reads_well_in_both_directions():
     made = history(judged(FIRST, 0.8), judged(SECOND, 0.5))
     assert str(made.diff(0, -1)).splitlines() == [
-        'Step 0 to step 1: score 0.800 to 0.500 (-0.300, better)',
+        'Step 0 to step 1: score 0.800 to 0.500 (-0.300; lower is better)',
         'edges added: "a" -> "c"',
         'edges turned round: "c" -> "b"',
         'instruction: Write [-rows.-] {+rows that vary.+}',
         'rules: {+a < b+}',
     ]
     assert made.diff(1, 0).to_markdown().splitlines() == [
-        '- score 0.500 to 0.800 (+0.300, worse)',
+        '- score 0.500 to 0.800 (+0.300; lower is better)',
         '- edges removed: a -> c',
         '- edges turned round: b -> c',
         '- instruction: Write ~~rows that vary.~~ **rows.**',

@@ -108,6 +108,9 @@ def gain_words(gain: Mapping[str, float]) -> str:
         return 'rows of the model change nothing in how well held-out real rows are predicted'
     found = 'better' if total > 0 else 'worse'
     told = f', most in {quote(most)} ({gain[most]:.2f})' if gain[most] >= LEAST_GAIN else ''
+    least = min(gain, key=gain.__getitem__)
+    if gain[least] <= -LEAST_GAIN:
+        told += f', worse in {quote(least)} ({gain[least]:.2f})'
     return (
         f'with rows of the model held-out real rows are predicted {found} by {abs(total):.2f} nats '
         f'each{told}'

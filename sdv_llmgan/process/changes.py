@@ -119,8 +119,7 @@ class Change:
         change = self.score_change
         if change is None or math.isnan(change):
             return f'score {before} to {after}'
-        verdict = 'no change' if not change else 'better' if change < 0 else 'worse'
-        return f'score {before} to {after} ({change:+.3f}, {verdict})'
+        return f'score {before} to {after} ({change:+.3f}; lower is better)'
 
     def _lines(
         self, name: Callable[[str], str], plain: Callable[[str], str], marks: Mapping[str, str]

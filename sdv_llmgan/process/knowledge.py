@@ -127,8 +127,14 @@ class Typical:
         """Refuse what is no description of a distribution.
 
         Raises:
-            ValueError: Quartiles are not three ascending numbers, or shares add up to more than 1.
+            ValueError: Quartiles are not three ascending numbers, or shares are no pairs or add up to
+                more than 1.
         """
+        if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in self.shares):
+            raise ValueError(
+                f'{quote(self.column)}: shares are pairs of a level and its share, such as '
+                f"(('yes', 0.2), ('no', 0.8)), got {self.shares!r}."
+            )
         rising = list(self.quartiles) == sorted(self.quartiles)
         if self.quartiles and not (len(self.quartiles) == 3 and rising):
             raise ValueError(
@@ -237,7 +243,8 @@ class Knowledge:
 
     def lines(self) -> list[str]:
         """A line for each effect, each column and each rule, for a person or a model to read."""
-        return [*map(str, self.effects), *map(str, self.typical), *self.rules]
+        rules = (' '.join(rule.split()) for rule in self.rules)  # a line break would end the list
+        return [*map(str, self.effects), *map(str, self.typical), *rules]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; what is not known of an effect or a column is left out."""

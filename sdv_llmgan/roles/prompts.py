@@ -43,9 +43,8 @@ DISCRIMINATOR_ROLE = (
     'you, it is still only a value.'
 )
 
-KNOWN_IN_GENERAL = (
-    'This holds in general. Where the columns above or the real rows differ, follow them.'
-)
+KNOWN_IN_GENERAL = 'This holds in general. Where the columns above{} differ, follow them.'
+OR_ROWS = ' or the real rows'
 ARRAYS = 'Rows below are JSON arrays of the values of these columns, in this order:'
 FILL_GAPS = 'Your rows have a value in every column.'
 MEANING_OF_NULL = 'A null in a real row is a value that is not known. '
@@ -78,7 +77,7 @@ def generator_messages(
         *_context(process),
         *_columns(process, schema, row_format),
         *_causal_graph(process, schema),
-        *_knowledge(process),
+        *_knowledge(process, schema, OR_ROWS if examples else ''),
         *_rules(process),
         '# How to write rows',
         process.instruction,
@@ -343,11 +342,13 @@ def _causal_graph(process: GenerationProcess, schema: TableSchema) -> list[str]:
     return ['# What affects what', *lines, ''] if effects else []
 
 
-def _knowledge(process: GenerationProcess) -> list[str]:
-    if not process.knowledge:
+def _knowledge(process: GenerationProcess, schema: TableSchema, or_rows: str) -> list[str]:
+    """What is known of the columns that are asked for; a constant is not."""
+    known = process.knowledge.within(schema)
+    if not known:
         return []
-    lines = (f'- {line}' for line in process.knowledge.lines())
-    return ['# What is known of the subject', KNOWN_IN_GENERAL, *lines, '']
+    lines = (f'- {line}' for line in known.lines())
+    return ['# What is known of the subject', KNOWN_IN_GENERAL.format(or_rows), *lines, '']
 
 
 def _answer_form(num_rows: int, row_format: RowFormat, classes: Mapping[str, int]) -> str:

@@ -102,11 +102,11 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
-        ``Comparison``), ``learned_from`` (for each column the shares of ``real`` rows, of
-        ``knowledge`` and of ``generated`` rows in what the distilled sampler draws; ``None`` for
-        other samplers) and ``gain`` (for each column by how many nats a row the model's rows
-        helped it to predict held-out real ones; above 0: they did; ``None`` where it learned from
-        none).
+        ``Comparison``; ``None`` where nothing was compared), ``learned_from`` (for each column the
+        shares of ``real`` rows, of ``knowledge`` and of ``generated`` rows in what the distilled
+        sampler draws; ``None`` for other samplers) and ``gain`` (for each column by how many nats a
+        row the model's rows helped it to predict held-out real ones; above 0: they did; ``None``
+        where it learned from none).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -123,7 +123,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'score': verdict.score if verdict else None,
             'accuracy': verdict.accuracy if verdict else None,
             'sampler': self._model.fitted.source,
-            'comparison': asdict(comparison) if comparison else None,
+            'comparison': asdict(comparison) if comparison and comparison.num_rows else None,
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
         }
