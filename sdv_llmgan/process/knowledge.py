@@ -127,8 +127,8 @@ class Typical:
         """Refuse what is no description of a distribution.
 
         Raises:
-            ValueError: Quartiles are not three ascending numbers, or shares are no pairs or add up to
-                more than 1.
+            ValueError: Quartiles are not three ascending numbers, or shares are no pairs, or add up
+                to more than 1.
         """
         if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in self.shares):
             raise ValueError(
