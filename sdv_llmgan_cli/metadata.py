@@ -127,8 +127,8 @@ def _notes(
                 f'"{column}" was taken for personal data ({kind}), whose values are made up. '
                 f'If they are to be learned: --type "{column}={other}".'
             )
-        elif kind == 'datetime' and not is_number:
-            forms = _date_forms(table[column].dropna().unique().tolist())
+        elif kind == 'datetime' and table[column].dtype.kind == 'O':
+            forms = _date_forms(table[column].dropna().map(str).unique().tolist())
             taken_form = entry.get('datetime_format')
             if len(forms) == 2 and (others := [form for form in forms if form != taken_form]):
                 notes.append(

@@ -799,3 +799,14 @@ def test_a_folder_of_parquet_files_is_fitted_by_a_sample_of_its_rows(tmp_path):
     assert run('fit', tmp_path / 'rows', '--separator', ';').exit_code == 2
     (tmp_path / 'none').mkdir()
     assert 'none in such a folder' in run('fit', tmp_path / 'none').stderr
+
+
+def test_parquet_files_with_times_are_fitted(tmp_path):
+    times = pd.Timestamp('2024-01-01') + pd.to_timedelta(range(40), 'D')
+    table = pd.DataFrame({'age': [*range(20, 60)], 'seen': times})
+    table.to_parquet(tmp_path / 'a.parquet')
+    model = tmp_path / 'model.pkl'
+    fitted = ('fit', tmp_path / 'a.parquet', '--llm', 'scripted', '--sampler', 'distilled')
+    done = run(*fitted, '--max-batches', 1, '-o', model)
+    assert done.exit_code == 0, done.output
+    assert run('sample', model, '-n', 3).exit_code == 0

@@ -467,3 +467,45 @@ def test_a_table_of_keys_is_drawn_in_parts_too(tmp_path):
     assert pd.concat([made.draw(part, 8)['k'] for part in range(2)]).is_unique
     with pytest.raises(ValueError, match='draw gives its parts'):
         made.sample_to(tmp_path, 10)
+
+
+def test_a_damaged_file_is_drawn_again(fitted, tmp_path):
+    fitted.sample_to(tmp_path, 10, 1, 5, workers=1)
+    whole = bytes_of(tmp_path)
+    with (tmp_path / 'part-000001.parquet').open('r+b') as file:
+        file.truncate(100)
+    (tmp_path / 'part-000000.parquet').write_bytes(b'')
+    fitted.sample_to(tmp_path, 10, 1, 5, workers=1)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_folder_without_files_is_anybodys(fitted, tmp_path):
+    there = Folder(tmp_path)
+    there.begin(Manifest('f', 0, 25, 10, None, {}, {}))
+    assert fitted.sample_to(tmp_path, 5, workers=1).finished
+
+
+def test_made_up_keys_of_a_categorical_dtype_are_there_and_names_may_be_numbers(tmp_path):
+    keys = pd.Categorical([f'X-{n:03d}' for n in range(30)])
+    table = pd.DataFrame({'k': keys, 5: np.arange(30) + 20})
+    columns = {'k': {'sdtype': 'id', 'regex_format': 'X-[0-9]{3}'}, 5: {'sdtype': 'numerical'}}
+    declared = {'columns': columns, 'primary_key': 'k'}
+    metadata = Metadata.load_from_dict({'tables': {'t': declared}})
+    made = LLMGANSynthesizer(
+        metadata, llm='scripted', sampler='distilled', max_batches=1, cache=False
+    )
+    fit(made, table)
+    assert sample(made, 5)['k'].str.fullmatch('X-[0-9]{3}').all()
+    made.sample_to(tmp_path, 6, rows_per_file=3, workers=1)
+    rows = pd.read_parquet(tmp_path)
+    assert rows['k'].nunique() == 6
+    assert list(rows) == ['k', '5']
+
+
+def test_a_key_that_floats_cannot_tell_apart_is_refused():
+    column = {'sdtype': 'id', 'regex_format': '[1-9][0-9]{9}'}
+    made = of_keys(list(np.arange(30) + 10**9), column)
+    assert made.draw(0, 5)['k'].is_unique
+    narrow = of_keys(pd.Series(1e9 + 128.0 * np.arange(30), dtype='float32'), column)
+    with pytest.raises(ValueError, match='a key of 10 digits stored as float32'):
+        narrow.draw(0, 5)

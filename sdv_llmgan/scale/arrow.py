@@ -67,6 +67,7 @@ def to_arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """
     import pyarrow as pa
 
+    rows = rows.set_axis([str(name) for name in rows], axis=1)
     columns = []
     for field in schema:
         values = rows[field.name]

@@ -49,7 +49,7 @@ class Folder:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f'{self.path} is a file: name a folder.')
         there = self.path / MANIFEST
-        if there.exists():
+        if there.exists() and self._has_parts():
             begun = Manifest.read(there)
             if differences := manifest.differences(begun):
                 raise ValueError(
@@ -58,7 +58,7 @@ class Folder:
                     'another folder.'
                 )
             return
-        if self.path.exists() and any(self.path.glob('*.parquet')):
+        if self._has_parts() and not there.exists():
             raise ValueError(
                 f'{self.path} holds Parquet files already and no {MANIFEST}: name another folder, '
                 'so that rows of two origins are not mixed.'
@@ -66,9 +66,15 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._write(there, manifest)
 
-    def is_written(self, number: int) -> bool:
-        """Whether a part is there."""
-        return self.file(number).exists()
+    def is_written(self, number: int, num_rows: int) -> bool:
+        """Whether a part is there, whole: its file ends as it should and has so many rows."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return bool(pq.read_metadata(self.file(number)).num_rows == num_rows)
+        except (FileNotFoundError, pa.ArrowException):
+            return False
 
     def write(self, number: int, table: pa.Table) -> None:
         """Write a part: the same bytes for the same rows."""
@@ -84,7 +90,7 @@ class Folder:
             SamplingError: A part is not there.
         """
         count = -(-manifest.num_rows // manifest.rows_per_file)
-        missing = [number for number in range(count) if not self.is_written(number)]
+        missing = [number for number in range(count) if not self.file(number).exists()]
         if missing:
             raise SamplingError(
                 f'{len(missing)} of {count} files are not in {self.path}, the first is '
@@ -96,6 +102,9 @@ class Folder:
         for left in self.path.glob(f'*{UNFINISHED}'):
             left.unlink(missing_ok=True)
         return finished
+
+    def _has_parts(self) -> bool:
+        return self.path.is_dir() and any(self.path.glob('*.parquet'))
 
     def _write(self, path: Path, manifest: Manifest) -> None:
         with self._renamed(path) as unfinished:

@@ -121,13 +121,16 @@ def columns_by_row(processor: DataProcessor) -> dict[str, ByRow]:
     found = {}
     for name, transformer in _generators(processor).items():
         is_key = name in processor._keys
-        values = _by_row(transformer, pd.api.types.is_numeric_dtype(processor._dtypes[name]))
+        dtype = processor._dtypes[name]
+        values = _by_row(transformer, pd.api.types.is_numeric_dtype(dtype))
         if values is None and is_key:
             raise ValueError(
                 f'{name!r} is a key that {type(transformer).__name__} makes, which tells no row: '
                 'rows of several parts would have the same. Give it a RegexGenerator, an '
                 'IndexGenerator or an AnonymizedFaker (update_transformers).'
             )
+        if is_key and pd.api.types.is_float_dtype(dtype) and isinstance(values, Enumerated):
+            _check_floats(name, values, dtype)
         rule = getattr(transformer, 'cardinality_rule', 'unique')
         if values is None or (rule in (None, 'match') and not is_key):
             continue
@@ -137,6 +140,17 @@ def columns_by_row(processor: DataProcessor) -> dict[str, ByRow]:
             values = Cycled(values)  # SDV asks for no two alike in any regex column
         found[str(name)] = values
     return found
+
+
+def _check_floats(name: object, values: Enumerated, dtype: np.dtype[Any]) -> None:
+    """See whether floats tell all numbers of a regex apart."""
+    digits = len(str(values.strings.at(np.array([0]))[0]))
+    exact = 2 ** (np.finfo(dtype).nmant + 1)
+    if 10**digits > exact:
+        raise ValueError(
+            f'{name!r} is a key of {digits} digits stored as {dtype}, which holds whole numbers up '
+            f'to {exact:,} only: store it as integers or text and fit again.'
+        )
 
 
 def _generators(processor: DataProcessor) -> Mapping[Any, BaseTransformer]:

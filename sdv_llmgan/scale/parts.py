@@ -5,8 +5,11 @@ size, rows a file -> parts -> (an engine's worker) draw, give types, write -> fo
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -63,11 +66,13 @@ class Job:
         draw: Plain rows of a part; it holds the fitted synthesizer.
         schema: The types of every file.
         folder: Where files go.
+        process: That asked for them: its workers end with it.
     """
 
     draw: Callable[[Part], pd.DataFrame]
     schema: pa.Schema
     folder: Folder
+    process: int = field(default_factory=os.getpid)
 
     def to_bytes(self) -> bytes:
         """As a worker takes it."""
@@ -98,7 +103,16 @@ class Job:
 def _loaded(packed: bytes) -> Job:
     """Once a worker."""
     job: Job = cloudpickle.loads(packed)
+    if os.getppid() == job.process:
+        threading.Thread(target=_end_with, args=(job.process,), daemon=True).start()
     return job
+
+
+def _end_with(process: int) -> None:
+    """End this worker when the process that started it was killed: else it would hold memory on."""
+    while os.getppid() == process:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _write(packed: bytes, part: Part) -> int:
@@ -122,7 +136,7 @@ def write_parts(
 
         def missing() -> Iterator[Part]:
             for part in parts:
-                if job.folder.is_written(part.number):
+                if job.folder.is_written(part.number, part.num_rows):
                     bar.update(part.num_rows)
                 else:
                     yield part

@@ -277,6 +277,12 @@ class LLMGANSynthesizer(Forecast):
         for name in self._handed_over(self.metadata):
             if name in table and table[name].dtype.kind not in 'iuf':
                 self._data_processor.formatters.pop(name, None)
+        # What is made up is none of the categories that the table had: SDV would drop it.
+        fields = self._data_processor._hyper_transformer.field_transformers
+        for name, dtype in self._data_processor._dtypes.items():
+            made_up = fields.get(name) is not None and fields[name].is_generator()
+            if made_up and isinstance(dtype, pd.CategoricalDtype):
+                self._data_processor._dtypes[name] = dtype.categories.dtype
         return processed
 
     def _handed_over(self, metadata: SDVMetadata) -> dict[Any, dict[str, Any]]:
