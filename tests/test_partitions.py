@@ -267,6 +267,7 @@ def test_a_place_that_is_no_folder_of_rows_is_refused(fitted, tmp_path):
     with pytest.raises(ValueError, match='file is a file: name a folder'):
         fitted.sample_to(tmp_path / 'file', 5, workers=1)
     (tmp_path / '_manifest.json').write_text('{')
+    (tmp_path / 'part-000000.parquet').write_bytes(b'')
     with pytest.raises(ValueError, match='not a manifest that sample_to wrote'):
         fitted.sample_to(tmp_path, 5, workers=1)
     with pytest.raises(ValueError, match='5 rows are asked for, and 2 are known'):
