@@ -175,8 +175,8 @@ class Partitions(Sampling):
             ValueError: An argument is out of range, or the folder holds other rows.
         """
         need_pyarrow()
-        run = find_engine(engine, workers, scheduler)
         asks_model = self._asks_model(engine)
+        run = find_engine(engine, workers, scheduler)
         wishes = None if known is None else Known.of(known)
         total = self._num_rows(num_rows, wishes)
         check_num_rows(rows_per_file, 'rows_per_file')
@@ -213,7 +213,7 @@ class Partitions(Sampling):
         if self._model is None:
             raise ValueError('All columns of the table are made up by SDV; draw gives its parts.')
         asks_model = self.get_fitted_model().sampler.sampler.asks_model
-        if asks_model and engine != 'processes':
+        if asks_model and engine == 'dask':
             raise ValueError(
                 f'Rows of a model are asked for in this process, under its budget; engine='
                 f"{engine!r} is for samplers that ask none, such as sampler='distilled'."
