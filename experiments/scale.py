@@ -28,22 +28,12 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-from sdv.metadata import Metadata
+from distilled_speed import metadata_of
 from sdv.single_table import CTGANSynthesizer
 
 from sdv_llmgan import LLMGANSynthesizer
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
-
-
-def metadata_of(table: pd.DataFrame) -> Metadata:
-    """Numbers as numbers, everything else as categories."""
-    kinds = {
-        str(name): 'numerical' if pd.api.types.is_numeric_dtype(table[name]) else 'categorical'
-        for name in table
-    }
-    columns = {name: {'sdtype': kind} for name, kind in kinds.items()}
-    return Metadata.load_from_dict({'tables': {'table': {'columns': columns}}})
 
 
 def fitted(table: pd.DataFrame) -> LLMGANSynthesizer:

@@ -68,9 +68,8 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
         if max_rows is not None:
             raise Misused('--max-fit-rows is of Parquet files; a CSV file is read whole.')
         return read_csv(path, form=form)
-    from sdv_llmgan.scale.arrow import need_pyarrow, read_sample
+    from sdv_llmgan.scale.arrow import read_sample
 
-    need_pyarrow()
     if form != FOUND:
         raise Misused('Options on how a CSV file is read do not go with Parquet files.')
     most = max_rows or MAX_ROWS

@@ -172,10 +172,10 @@ def read_sample(path: Path, max_rows: int, seed: int = 0) -> tuple[pd.DataFrame,
         FileNotFoundError: There is no such file, or no Parquet file in the folder.
         ValueError: A file is not a Parquet file, or has other columns than the first one.
     """
+    need_pyarrow()
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    need_pyarrow()
     paths = sorted(one for one in path.rglob('*.parquet') if one.name[0] not in '_.')
     if path.is_file():
         paths = [path]

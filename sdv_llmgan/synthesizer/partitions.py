@@ -222,7 +222,6 @@ class Partitions(Sampling):
 
     def _draw_part(self, seed: int, part: Part) -> pd.DataFrame:
         """The rows of a part."""
-        self._validate_fit_before_sample()
         twin = self.seeded(seed, part.number, part.first_row)
         if part.known is None:
             rows = twin._sample_with_progress_bar(part.num_rows, show_progress_bar=False)
