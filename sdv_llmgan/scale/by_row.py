@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from faker import Faker
@@ -16,6 +16,7 @@ from rdt.transformers import AnonymizedFaker
 
 from sdv_llmgan.scale.enumeration import MAX_NUMBER, Enumeration
 
+ThingT = TypeVar('ThingT')
 #: Digits that are put into made-up text that has too few of its own.
 MIN_DIGITS = 12
 #: Digits that tell a row at most; those before them are 0.
@@ -112,8 +113,8 @@ class Numbered:
     def make(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See ``ByRow.make``."""
         # Its own copy, which need make no value twice over.
-        made = copy.copy(self.transformer)
-        made.__dict__.update(cardinality_rule=None, faker=seeded_faker(made, rng))
+        faker = seeded_faker(self.transformer, rng)
+        made = altered(self.transformer, cardinality_rule=None, faker=faker)
         return numbered([made._function() for _ in rows], rows)
 
 
@@ -150,6 +151,13 @@ class Scaled:
         used = np.arange(places.max(initial=-1) + 1)
         made = Cycled(self.values).make(rows[:1] + used, rng)
         return rng.permutation(made[places])
+
+
+def altered(thing: ThingT, **attributes: object) -> ThingT:
+    """A copy, as deep as its own attributes, of which some are others."""
+    made = copy.copy(thing)
+    made.__dict__.update(attributes)
+    return made
 
 
 def numbered(values: Sequence[object], rows: np.ndarray) -> np.ndarray:

@@ -8,10 +8,9 @@ SDV's data processor -> the same with generators that stand at a row -> reverse 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,12 +28,12 @@ from sdv_llmgan.scale.by_row import (
     Numbered,
     Scaled,
     Scattered,
+    altered,
     seeded_faker,
 )
 from sdv_llmgan.scale.enumeration import of_bothify, of_regex
 from sdv_llmgan.table.types import DataProcessor
 
-ThingT = TypeVar('ThingT')
 #: What Faker's functions of patterns take where no pattern is given.
 PATTERNS = {'bothify': '## ??', 'lexify': '????', 'numerify': '###'}
 
@@ -77,13 +76,6 @@ class Standing:
             values = values.astype(object)
             values[rng.choice(len(values), int(share * len(values)), replace=False)] = np.nan
         return data.assign(**{self.name: values})
-
-
-def altered(thing: ThingT, **attributes: object) -> ThingT:
-    """A copy, as deep as its own attributes, of which some are others."""
-    made = copy.copy(thing)
-    made.__dict__.update(attributes)
-    return made
 
 
 def _seeded(transformer: BaseTransformer, rng: np.random.Generator) -> BaseTransformer:

@@ -15,9 +15,10 @@ import pandas as pd
 
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.scale.arrow import Known, need_pyarrow, schema_of
+from sdv_llmgan.scale.by_row import altered
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
-from sdv_llmgan.scale.made_up import altered, check_sizes, columns_by_row, standing_at
+from sdv_llmgan.scale.made_up import check_sizes, columns_by_row, standing_at
 from sdv_llmgan.scale.manifest import Manifest, fingerprint, versions
 from sdv_llmgan.scale.parts import Job, Part, complete, split, write_parts
 from sdv_llmgan.synthesizer.sampling import Sampling
