@@ -336,6 +336,24 @@ def test_the_graph_that_is_asked_for_is_that_of_the_effects():
     fit(made, bills(30))
     edges = {('smoker', 'charges'), ('age', 'charges')}
     assert set(made.get_causal_graph().edges) == edges
+    order = made.get_info()['order']
+    assert order['graph'] in ('known', 'first')
+    assert sorted(order['columns']) == sorted(bills(30).columns)
+    assert 'columns are drawn in the order of' in made.history.best().note
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_whose_graph_the_order_follows_is_said_as_it_is(seed):
+    made = synthesizer(an_expert(), causal_graph='ask', seed=seed)
+    fit(made, bills(30))
+    order, told = made.get_info()['order'], made.get_causal_graph().edges
+    followed = made._model.fitted.chosen.distilled.causal_graph.edges
+    assert (order['graph'] == 'known') == (set(followed) == set(told))
+
+
+def test_a_graph_that_is_to_be_asked_for_needs_knowledge():
+    with pytest.raises(ValueError, match="causal_graph='ask' needs knowledge"):
+        synthesizer(an_expert(), causal_graph='ask', knowledge='none')
 
 
 def test_columns_that_no_model_sees_are_in_no_prompt_even_if_the_user_knows_of_them():

@@ -85,7 +85,10 @@ def test_unusable_edges_cost_only_themselves():
     }
     process, note, _ = rewrite(json.dumps(reply), 0.5)
     assert process.causal_graph.edges == (('job', 'age'),)
-    assert note == '4 edges name unknown columns; 1 edges would close a cycle'
+    assert note == (
+        'left out of the graph: 4 edges of unknown columns; '
+        'left out of the graph: 1 edge that would close a cycle'
+    )
 
 
 def test_an_endless_instruction_is_cut():
@@ -132,7 +135,10 @@ def test_cycles_and_unknown_columns_in_a_whole_graph_cost_only_themselves():
     graph = [{'cause': cause, 'effect': effect} for cause, effect in pairs]
     process, note, _ = rewrite(json.dumps({**USEFUL, 'graph': graph}), 0.5)
     assert process.causal_graph.edges == (('job', 'age'),)
-    assert note == '1 edges name unknown columns; 1 edges would close a cycle'
+    assert note == (
+        'left out of the graph: 1 edge of unknown columns; '
+        'left out of the graph: 1 edge that would close a cycle'
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,8 +170,8 @@ def test_evidence_reaches_the_prompt():
         'differ most from real ones\nSmall differences may be chance.\n- "age" is too narrow\n'
         in prompt
     )
-    assert 'knew to be synthetic\n[90,"clerk"]\n' in prompt
-    assert 'took for real\n[41,"nurse"]\n' in prompt
+    assert 'found least like real ones\n[90,"clerk"]\n' in prompt
+    assert 'found most like real ones\n[41,"nurse"]\n' in prompt
     assert provider.requests[0].real_rows == 0
 
 

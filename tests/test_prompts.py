@@ -194,6 +194,12 @@ def test_optimizer_prompt():
     assert_golden('optimizer', messages)
 
 
+def test_optimizer_prompt_says_what_the_writer_is_told_whatever_is_rewritten():
+    known = Knowledge((Effect('age', 'pressure', 'raises'),), rules=('Nobody is above 110.',))
+    tried = [Tried(replace(PROCESS, knowledge=known), 0.3, 0.6, 0.04)]
+    assert_golden('optimizer_knowledge', optimizer_messages(tried, 820))
+
+
 def test_optimizer_prompt_in_the_papers_way():
     better = PROCESS.revised(instruction='Pressure rises with age.')
     tried = [Tried(PROCESS, 0.82, 0.9), Tried(better, 0.4, 0.65)]

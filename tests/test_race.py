@@ -343,7 +343,7 @@ def test_the_optimizer_reads_pairs_with_an_error_and_what_gave_rows_away():
     assert 'accuracy' not in prompt
     differing = prompt.split('Small differences may be chance.\n')[1].split('\n\n')[0]
     assert differing.splitlines()[0].startswith('- "age": median')
-    for heading in ('knew to be synthetic', 'took for real'):
+    for heading in ('found least like real ones', 'found most like real ones'):
         rows = prompt.split(f'{heading}\n')[1].split('\n\n')[0].splitlines()
         assert len(rows) == 3
     assert '# Real rows' not in prompt

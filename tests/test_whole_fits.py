@@ -121,7 +121,7 @@ def test_the_optimizer_is_shown_rows_that_were_caught_as_models_may_see_them(nam
     table = bills(40)
     fit(synthesizer(llm, max_batches=2, sampler='llm', egress=POLICIES[name]), table)
     (asked, *_) = [one.messages[-1].content for one in llm.requests if one.role == 'optimizer']
-    caught = asked.partition('# Rows written under them that the classifier knew')[2]
+    caught = asked.partition('# Rows written under them that it found least')[2]
     rows = [json.loads(line) for line in caught.splitlines() if line.startswith('[')]
     assert 2 <= len(rows) <= 6
     assert {len(row) for row in rows} == {3 if name == 'withheld' else 4}
@@ -149,7 +149,7 @@ def test_of_a_batch_of_more_rows_than_are_judged_some_caught_ones_are_shown():
     llm = ScriptedProvider(script=at_random)
     fit(synthesizer(llm, max_batches=2, batch_size=400, sampler='llm'), bills(400))
     (asked, *_) = [one.messages[-1].content for one in llm.requests if one.role == 'optimizer']
-    assert '# Rows written under them that the classifier knew to be synthetic\n[' in asked
+    assert '# Rows written under them that it found least like real ones\n[' in asked
 
 
 def copying(request: Request) -> str:

@@ -16,10 +16,11 @@ import numpy as np
 
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import NOT_COMPARED, Comparison, compare
-from sdv_llmgan.loop.fitted_model import FittedModel
+from sdv_llmgan.loop.fitted_model import ColumnOrder, FittedModel
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.progress import distill_bar
 from sdv_llmgan.loop.settings import LoopSettings
+from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.registry import find_sampler
 from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
@@ -73,10 +74,26 @@ def with_sampler(
     source = named if isinstance(named, str) else type(named).__name__
     fitted = replace(fitted, local=local, source=source, chosen=sampler)
     best = fitted.history.best()
-    words = learned_words(fitted.learned_from or {}), gain_words(fitted.gain or {})
+    words = (
+        order_words(fitted.order, len(learned.causal_graphs)),
+        learned_words(fitted.learned_from or {}),
+        gain_words(fitted.gain or {}),
+    )
     if best is not None and any(words):
         best.add_note('; '.join(filter(None, words)))
     return fitted
+
+
+def order_words(order: ColumnOrder | None, num_graphs: int) -> str:
+    """Whose causal graph gives the order of columns, in words; empty where there was one only."""
+    if order is None or num_graphs < 2:
+        return ''
+    graph = {
+        'known': 'what is known',
+        'first': 'the first causal graph',
+        'best': 'the causal graph of the best process',
+    }[order.graph]
+    return f'columns are drawn in the order of {graph}, which held-out real rows preferred'
 
 
 def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
@@ -138,9 +155,12 @@ def _seen(training: TrainingSet, view: View) -> TrainingSet:
 def learned_by(fitted: FittedModel) -> Learned:
     """What the loop has learned."""
     view, history = fitted.view, fitted.history
-    graphs = [fitted.process.causal_graph]
-    if graphs[0].distance(fitted.first_graph):
-        graphs.append(fitted.first_graph)
+    # The one that the loop began with may be what is known, and not be that of the best process.
+    begun = [step.process.causal_graph for step in history.steps[:1]]
+    graphs: list[CausalGraph] = []
+    for graph in (fitted.process.causal_graph, *begun, fitted.first_graph):
+        if all(graph.distance(other) for other in graphs):
+            graphs.append(graph)
     is_knowing = not fitted.writer.generator.provider.is_random and view.is_complete
     generated = _generated(view, history) if is_knowing else None
     return replace(fitted.learned, causal_graphs=graphs, generated=generated)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -24,6 +26,20 @@ from sdv_llmgan.table.schema import TableSchema
 
 #: Rounds in which missing rows are asked for again, where that costs nothing.
 TOP_UPS_WITHOUT_MODEL = 20
+
+
+@dataclass(frozen=True)
+class ColumnOrder:
+    """In what order the distilled sampler draws columns.
+
+    Attributes:
+        graph: Whose causal graph it follows: ``'known'``, the effects that are known;
+            ``'first'``, the one learned from rows or given; ``'best'``, that of the best process.
+        columns: The columns in order.
+    """
+
+    graph: Literal['known', 'first', 'best']
+    columns: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,18 @@ class FittedModel:
         if not self.view.is_whole:
             chosen = CompletingSampler(self.view, chosen, self.local)
         return Rounds(chosen, self.rules, self.max_top_ups)
+
+    @property
+    def order(self) -> ColumnOrder | None:
+        """The order of columns; ``None`` where rows are not drawn by the distilled sampler."""
+        chain = self.chosen.chain if isinstance(self.chosen, LocalSampler) else None
+        if chain is None:
+            return None
+        known = self.process.knowledge
+        if known.effects and not chain.causal_graph.distance(known.causal_graph):
+            return ColumnOrder('known', chain.names)
+        is_first = not chain.causal_graph.distance(self.first_graph)
+        return ColumnOrder('first' if is_first else 'best', chain.names)
 
     @property
     def learned_from(self) -> dict[str, dict[str, float]] | None:

@@ -88,13 +88,19 @@ class GenerationProcess:
         *,
         causal_graph: CausalGraph | Iterable[Sequence[str]] | None = None,
         instruction: str | None = None,
+        knowledge: Knowledge | None = None,
     ) -> GenerationProcess:
-        """The same process with another graph (or its pairs), another instruction, or both."""
+        """The same process with another graph (or its pairs), instruction or knowledge.
+
+        Raises:
+            ValueError: They are of columns that are not there, or the graph has a cycle.
+        """
         graph = self.causal_graph if causal_graph is None else causal_graph
         return replace(
             self,
             causal_graph=graph if isinstance(graph, CausalGraph) else CausalGraph.from_edges(graph),
             instruction=self.instruction if instruction is None else instruction,
+            knowledge=self.knowledge if knowledge is None else knowledge,
         )
 
     def conditioned(self, allowed: Mapping[str, Allowed]) -> GenerationProcess:

@@ -92,10 +92,10 @@ class Expert:
         """
         note = ''
         if self.given is not None:
-            process = replace(process, knowledge=self.given.within(process.schema))
+            process = process.revised(knowledge=self.given.within(process.schema))
         elif self.provider is not None and not process.knowledge:
             knowledge, note = self.ask(self.provider, process, seed)
-            process = replace(process, knowledge=knowledge)
+            process = process.revised(knowledge=knowledge)
         if self.with_graph and process.knowledge.effects:
             process = process.revised(causal_graph=process.knowledge.causal_graph)
         return process, note

@@ -25,6 +25,7 @@ import numpy as np
 from sdv_llmgan.errors import ReplyError
 from sdv_llmgan.formats.reply_json import read_json
 from sdv_llmgan.formats.saved_json import Json
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.process.causal_graph import CausalGraph, Edge
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.providers.base import Provider, Request
@@ -220,9 +221,9 @@ def apply_reply(
         graph, cyclic = process.causal_graph.changed(add, remove)
     notes = []
     if unknown:
-        notes.append(f'{unknown} edges name unknown columns')
+        notes.append(f'left out of the graph: {plural(unknown, "edge")} of unknown columns')
     if cyclic:
-        notes.append(f'{cyclic} edges would close a cycle')
+        notes.append(f'left out of the graph: {plural(cyclic, "edge")} that would close a cycle')
     told = bounded(instruction.strip(), instruction_length(len(names)))
     return process.revised(causal_graph=graph, instruction=told), '; '.join(notes)
 

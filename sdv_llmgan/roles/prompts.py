@@ -127,6 +127,7 @@ def optimizer_messages(
         *(f'- {word}' for word in _short_words(best.schema, best.detail)),
         '',
         *_rules(best),
+        *_told_anyway(best),
         *_real_rows(best.schema, examples, 'arrays'),
         '# Directions tried so far, the best ones last',
         EXPLAINED[measure],
@@ -181,8 +182,8 @@ def _evidence(schema: TableSchema, evidence: Evidence) -> list[str]:
             '',
         ]
     for heading, rows in (
-        ('# Rows written under them that the classifier knew to be synthetic', evidence.caught),
-        ('# Rows written under them that it took for real', evidence.passed),
+        ('# Rows written under them that it found least like real ones', evidence.caught),
+        ('# Rows written under them that it found most like real ones', evidence.passed),
     ):
         if rows:
             lines += [heading, *(schema.write_row(row, 'arrays') for row in rows), '']
@@ -349,6 +350,19 @@ def _knowledge(process: GenerationProcess, schema: TableSchema, or_rows: str) ->
         return []
     lines = (f'- {line}' for line in known.lines())
     return ['# What is known of the subject', KNOWN_IN_GENERAL.format(or_rows), *lines, '']
+
+
+def _told_anyway(process: GenerationProcess) -> list[str]:
+    """What the writer is told beside the directions, which no rewriting changes."""
+    known = process.knowledge.lines()
+    if not known:
+        return []
+    return [
+        '# What is known of the subject',
+        'The writer is told this too, whatever the graph and the instruction say.',
+        *(f'- {line}' for line in known),
+        '',
+    ]
 
 
 def _answer_form(num_rows: int, row_format: RowFormat, classes: Mapping[str, int]) -> str:

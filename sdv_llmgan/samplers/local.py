@@ -12,6 +12,7 @@ import pandas as pd
 
 from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
+from sdv_llmgan.samplers.distilled.chain import Chain
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.allowed import Allowed, alike, choices
 from sdv_llmgan.table.column import Column
@@ -40,6 +41,11 @@ class LocalSampler(Sampler):
     def fit(self, training: TrainingSet, learned: Learned) -> None:
         """Distil what the loop has learned; see ``Sampler.fit``."""
         self.distilled = Distillation(training, learned).fit()
+
+    @property
+    def chain(self) -> Chain | None:
+        """The columns in order, each with its model; ``None`` before ``fit``."""
+        return None if self.distilled is None else self.distilled.chain
 
     @property
     def learned_from(self) -> dict[str, dict[str, float]] | None:

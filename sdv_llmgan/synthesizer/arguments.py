@@ -102,6 +102,11 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
             f'got {arguments["causal_graph"]!r}.'
         )
     _check_knowledge(arguments['knowledge'])
+    if arguments['causal_graph'] == 'ask' and arguments['knowledge'] == 'none':
+        raise ValueError(
+            "causal_graph='ask' needs knowledge, whose effects are the graph, but knowledge is "
+            "'none'. Use knowledge='ask' or your own, or causal_graph='hill-climb'."
+        )
     for llm in (
         arguments['generator_llm'],
         arguments['discriminator_llm'],

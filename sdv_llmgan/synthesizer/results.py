@@ -104,9 +104,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
         ``Comparison``; ``None`` where nothing was compared), ``learned_from`` (for each column the
         shares of ``real`` rows, of ``knowledge`` and of ``generated`` rows in what the distilled
-        sampler draws; ``None`` for other samplers) and ``gain`` (for each column by how many nats a
-        row the model's rows helped it to predict held-out real ones; above 0: they did; ``None``
-        where it learned from none).
+        sampler draws; ``None`` for other samplers), ``order`` (in what order it draws columns, and
+        whose causal graph that is; see ``ColumnOrder``) and ``gain`` (for each column by how many
+        nats a row the model's rows helped it to predict held-out real ones; above 0: they did;
+        ``None`` where it learned from none).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -124,6 +125,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'accuracy': verdict.accuracy if verdict else None,
             'sampler': self._model.fitted.source,
             'comparison': asdict(comparison) if comparison and comparison.num_rows else None,
+            'order': asdict(order) if (order := self._model.fitted.order) else None,
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
         }
