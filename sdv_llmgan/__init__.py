@@ -32,6 +32,7 @@ from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import Effect, Knowledge, Typical
+from sdv_llmgan.process.limits import Bound, Limit
 from sdv_llmgan.providers.anthropic import AnthropicProvider
 from sdv_llmgan.providers.base import Completion, Message, Provider, Request
 from sdv_llmgan.providers.openai import AzureOpenAIProvider, OpenAIProvider
@@ -52,6 +53,7 @@ __all__ = [
     'AnthropicProvider',
     'AuditLog',
     'AzureOpenAIProvider',
+    'Bound',
     'Budget',
     'BudgetError',
     'Callback',
@@ -68,6 +70,7 @@ __all__ = [
     'LLMGANError',
     'LLMGANSynthesizer',
     'Learned',
+    'Limit',
     'Message',
     'OpenAIProvider',
     'ParsedRows',

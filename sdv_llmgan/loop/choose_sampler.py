@@ -77,6 +77,7 @@ def with_sampler(
     words = (
         order_words(fitted.order, len(learned.causal_graphs)),
         learned_words(fitted.learned_from or {}),
+        limit_words(fitted.limits or {}),
         gain_words(fitted.gain or {}),
     )
     if best is not None and any(words):
@@ -110,6 +111,16 @@ def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
             f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
         )
     return '; '.join(words)
+
+
+def limit_words(limits: Mapping[str, float]) -> str:
+    """How many limits that are known hold drawn rows, in words; empty: none is known."""
+    if not limits:
+        return ''
+    held = sum(trust > 0.5 for trust in limits.values())
+    words = f'limits that are known: {len(limits)}, of which drawn rows keep {held}'
+    broken = [limit for limit, trust in limits.items() if trust <= 0.5]
+    return words + (f'; real rows break: {"; ".join(broken)}' if broken else '')
 
 
 def gain_words(gain: Mapping[str, float]) -> str:

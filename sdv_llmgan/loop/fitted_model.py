@@ -108,6 +108,15 @@ class FittedModel:
         return ColumnOrder('first' if is_first else 'best', chain.names)
 
     @property
+    def limits(self) -> dict[str, float] | None:
+        """The limits that are known, and how far they are trusted; see ``CodedLimit.trust``.
+
+        ``None`` where rows are not drawn by the distilled sampler.
+        """
+        chain = self.chosen.chain if isinstance(self.chosen, LocalSampler) else None
+        return None if chain is None else {str(one.limit): one.trust for one in chain.limits}
+
+    @property
     def learned_from(self) -> dict[str, dict[str, float]] | None:
         """How much of each column came from where; see ``Chain.learned_from``.
 

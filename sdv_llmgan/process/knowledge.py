@@ -1,7 +1,8 @@
-"""What is known of a table's subject beyond its rows: effects, typical values, rules in words.
+"""What is known of a table's subject beyond its rows: effects, typical values, limits and rules.
 
     effects  ("smoker" = "yes" raises "charges", strong, sure)   qualify edges of the causal graph
     typical  quartiles of numbers, shares and order of levels    of the population, not the table
+    limits   where the "kind" is "e-bike", the "weight" is at least 20; see ``limits``
     rules    sentences for whoever writes rows
 
 A model says it before it sees a row, or the user does. Capstick et al., AutoElicit, 2024
@@ -27,7 +28,8 @@ from sdv_llmgan.formats.saved_json import (
     with_defaults,
 )
 from sdv_llmgan.process.causal_graph import CausalGraph, Edge
-from sdv_llmgan.table.column import Column, quote, to_json
+from sdv_llmgan.process.limits import Limit, levels_of
+from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.schema import TableSchema
 
 #: ``'peaks'``: highest in the middle of the cause; ``'dips'``: lowest there.
@@ -164,15 +166,17 @@ class Knowledge:
         effects: How columns go together.
         typical: What values are typical, each column once.
         rules: What rows keep to, in words.
+        limits: What rows keep to as columns can say it.
     """
 
     effects: tuple[Effect, ...] = ()
     typical: tuple[Typical, ...] = ()
     rules: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is known."""
-        return bool(self.effects or self.typical or self.rules)
+        return bool(self.effects or self.typical or self.rules or self.limits)
 
     @property
     def causal_graph(self) -> CausalGraph:
@@ -190,7 +194,8 @@ class Knowledge:
         """The part that these columns and their levels can be told by."""
         found = (_typical_within(one, schema) for one in self.typical)
         typical = tuple(one for one in found if one is not None)
-        kept = replace(self, typical=typical)
+        limits = (limit.within(schema) for limit in self.limits)
+        kept = replace(self, typical=typical, limits=tuple(filter(None, limits)))
         return replace(
             kept, effects=tuple(e for e in self.effects if not kept._objection(e, schema))
         )
@@ -209,6 +214,12 @@ class Knowledge:
                 raise ValueError(
                     f'knowledge: {one}: this is not of a column of the table and its values. '
                     'Quartiles are of numbers; shares and order are of the levels that there are.'
+                )
+        for limit in self.limits:
+            if limit.within(schema) != limit:
+                raise ValueError(
+                    f'knowledge: {limit}: this is not of columns of the table and their values. '
+                    'Ranges are of numbers; "one_of" is of the levels that there are.'
                 )
 
     def _objection(self, effect: Effect, schema: TableSchema) -> str:
@@ -239,12 +250,13 @@ class Knowledge:
             (*self.effects, *more),
             (*self.typical, *(one for one in other.typical if one.column not in columns)),
             tuple(dict.fromkeys([*self.rules, *other.rules])),
+            tuple(dict.fromkeys([*self.limits, *other.limits])),
         )
 
     def lines(self) -> list[str]:
-        """A line for each effect, each column and each rule, for a person or a model to read."""
+        """A line for each effect, column, limit and rule, for a person or a model to read."""
         rules = (' '.join(rule.split()) for rule in self.rules)  # a line break would end the list
-        return [*map(str, self.effects), *map(str, self.typical), *rules]
+        return [*map(str, [*self.effects, *self.typical, *self.limits]), *rules]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; what is not known of an effect or a column is left out."""
@@ -255,6 +267,7 @@ class Knowledge:
                 for one in self.typical
             ],
             'rules': list(self.rules),
+            **({'limits': [limit.to_dict() for limit in self.limits]} if self.limits else {}),
         }
 
     @classmethod
@@ -264,11 +277,16 @@ class Knowledge:
         Raises:
             ValueError: A key is unknown, or a value is not what it has to be.
         """
-        empty: dict[str, Any] = {'effects': [], 'typical': [], 'rules': []}
+        empty: dict[str, Any] = {'effects': [], 'typical': [], 'rules': [], 'limits': []}
         read = read_object(
             {**empty, **saved} if isinstance(saved, Mapping) else saved,
             where,
-            {'effects': a_list(_effect), 'typical': a_list(_typical), 'rules': a_list(text)},
+            {
+                'effects': a_list(_effect),
+                'typical': a_list(_typical),
+                'rules': a_list(text),
+                'limits': a_list(Limit.from_dict),
+            },
         )
         return cls(*(tuple(read[name]) for name in empty))
 
@@ -279,13 +297,6 @@ class Knowledge:
 
 
 NOTHING_KNOWN = Knowledge()
-
-
-def levels_of(column: Column) -> tuple[Json, ...]:
-    """The levels of a column as JSON values; none of numbers, dates and texts."""
-    if column.kind == 'boolean':
-        return (True, False)
-    return tuple(map(to_json, column.categories)) if column.kind == 'categorical' else ()
 
 
 def positive(levels: Sequence[Json]) -> Json:

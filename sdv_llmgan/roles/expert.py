@@ -30,9 +30,9 @@ from sdv_llmgan.process.knowledge import (
     Size,
     Sure,
     Typical,
-    levels_of,
     positive,
 )
+from sdv_llmgan.process.limits import Limit, levels_of
 from sdv_llmgan.providers.base import Message, Provider, Request
 from sdv_llmgan.table.column import (
     NO_SUMMARY,
@@ -49,7 +49,7 @@ TEMPERATURE = 0.3
 MAX_TOKENS = 6_000
 #: Effects that are asked for at most, for each column.
 EFFECTS_PER_COLUMN = 3
-MAX_RULES = 10
+MAX_LIMITS = MAX_RULES = 10
 MAX_RULE_LENGTH = 200
 
 EXPERT_ROLE = (
@@ -142,7 +142,7 @@ class Expert:
             f'knowledge from {len(answers)} of {plural(len(requests), "answer")}: '
             f'{plural(len(knowledge.effects), "effect")}, '
             f'{plural(len(knowledge.typical), "column")} described, '
-            f'{plural(len(knowledge.rules), "rule")}'
+            f'{plural(len(knowledge.limits), "limit")}, {plural(len(knowledge.rules), "rule")}'
         )
         return knowledge, note + (f', {left_out} of no use' if left_out else '')
 
@@ -171,7 +171,7 @@ def expert_messages(
         'Leave out what is not known: a gap does no harm, an error does.',
         '',
         '# Your answer',
-        'One JSON object and nothing else, with three keys.',
+        'One JSON object and nothing else, with four keys.',
         f'"effects": a list of at most {most} objects. "cause" and "effect" are columns. '
         '"direction" is "raises", "lowers", "peaks" (the effect is highest where the cause is '
         'neither low nor high) or "dips" (lowest there). Of a column of categories, "cause_level" '
@@ -184,8 +184,12 @@ def expert_messages(
         'median and the third quartile of a number, else null. "shares" are objects with "level" '
         'and "share" (0 to 1) for each category, else null. "order" lists categories from low to '
         'high where they have an order, else null.',
-        f'"rules": at most {MAX_RULES} short sentences that every plausible row keeps to: which '
-        'values go together, which never do.',
+        f'"limits": at most {MAX_LIMITS} objects for what every plausible row keeps to. "column" '
+        'is limited to the categories in "one_of", or to numbers from "at_least" to "at_most"; '
+        'what does not apply is null. "when" is a list of such objects on other columns: where all '
+        'of them hold, the limit does; [] is everywhere.',
+        f'"rules": at most {MAX_RULES} short sentences on what every plausible row keeps to and no '
+        'limit can say.',
     ]
     return Message('system', EXPERT_ROLE), Message('user', '\n'.join(lines))
 
@@ -219,9 +223,18 @@ def knowledge_schema(names: Sequence[str]) -> dict[str, Any]:
         'shares': {'anyOf': [{'type': 'array', 'items': share}, null]},
         'order': {'anyOf': [{'type': 'array', 'items': LEVEL}, null]},
     }
+    end = {'anyOf': [{'type': 'number'}, null]}
+    bound = {
+        'column': enum(names),
+        'one_of': {'anyOf': [{'type': 'array', 'items': LEVEL}, null]},
+        'at_least': end,
+        'at_most': end,
+    }
+    limit = {**bound, 'when': {'type': 'array', 'items': closed_object(bound)}}
     return closed_object({
         'effects': {'type': 'array', 'items': closed_object(effect)},
         'typical': {'type': 'array', 'items': closed_object(typical)},
+        'limits': {'type': 'array', 'items': closed_object(limit)},
         'rules': {'type': 'array', 'items': {'type': 'string'}},
     })
 
@@ -236,10 +249,10 @@ def read_knowledge(reply: Json, schema: TableSchema) -> tuple[Knowledge, int]:
         ReplyError: The answer is no object.
     """
     if not isinstance(reply, dict):
-        raise ReplyError('needed an object with "effects", "typical" and "rules".')
+        raise ReplyError('needed an object with "effects", "typical", "limits" and "rules".')
     read, given = Knowledge(), 0
     # What is typical comes first: it has the order of levels that effects may lean on.
-    for part in ('typical', 'effects'):
+    for part in ('typical', 'effects', 'limits'):
         entries = reply.get(part)
         for entry in entries if isinstance(entries, list) else []:
             given += 1
@@ -253,8 +266,9 @@ def read_knowledge(reply: Json, schema: TableSchema) -> tuple[Knowledge, int]:
     kept = tuple(r for r in rules if 0 < len(r) <= MAX_RULE_LENGTH)[:MAX_RULES]
     known = replace(read, rules=kept).within(schema)
     effects = (_in_one_form(effect, known, schema) for effect in known.effects)
-    known = Knowledge((), known.typical, kept).merged(Knowledge(tuple(effects)))
-    return known, given - len(known.effects) - len(known.typical)
+    limits = known.limits[:MAX_LIMITS]
+    known = Knowledge((), known.typical, kept, limits).merged(Knowledge(tuple(effects)))
+    return known, given - len(known.effects) - len(known.typical) - len(limits)
 
 
 def _with_levels(entry: dict[str, Any], schema: TableSchema) -> dict[str, Any]:
@@ -266,8 +280,11 @@ def _with_levels(entry: dict[str, Any], schema: TableSchema) -> dict[str, Any]:
     if 'shares' in said:
         pairs = [(share['level'], share['share']) for share in said['shares']]
         said['shares'] = [[_level(level, said['column'], schema), share] for level, share in pairs]
-    if 'order' in said:
-        said['order'] = [_level(level, said['column'], schema) for level in said['order']]
+    for key in ('order', 'one_of'):
+        if key in said:
+            said[key] = [_level(level, said['column'], schema) for level in said[key]]
+    if 'when' in said:
+        said['when'] = [_with_levels(bound, schema) for bound in said['when']]
     return said
 
 
@@ -305,7 +322,7 @@ def agreed(answers: Sequence[Knowledge]) -> Knowledge:
 
     An effect has the direction that most answers give it, and is left out where they are even. It
     is sure where all agree, and unsure where fewer than half speak of it or some object. Figures
-    are means.
+    are means. Of limits of the same columns the looser ends hold.
     """
     said: dict[tuple[str, ...], list[Effect]] = {}
     described: dict[str, list[Typical]] = {}
@@ -315,11 +332,15 @@ def agreed(answers: Sequence[Knowledge]) -> Knowledge:
         for one in answer.typical:
             described.setdefault(one.column, []).append(one)
     effects = (_agreed_effect(effects, len(answers)) for effects in said.values())
+    limits: dict[tuple[object, ...], Limit] = {}
+    for limit in (limit for answer in answers for limit in answer.limits):
+        limits[limit.key] = limit.looser(limits.get(limit.key, limit))
     rules = dict.fromkeys(rule for answer in answers for rule in answer.rules)
     return Knowledge(
         tuple(effect for effect in effects if effect is not None),
         tuple(map(_agreed_typical, described.values())),
         tuple(rules)[:MAX_RULES],
+        tuple(limits.values())[:MAX_LIMITS],
     )
 
 

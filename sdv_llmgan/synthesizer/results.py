@@ -105,9 +105,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         ``Comparison``; ``None`` where nothing was compared), ``learned_from`` (for each column the
         shares of ``real`` rows, of ``knowledge`` and of ``generated`` rows in what the distilled
         sampler draws; ``None`` for other samplers), ``order`` (in what order it draws columns, and
-        whose causal graph that is; see ``ColumnOrder``) and ``gain`` (for each column by how many
-        nats a row the model's rows helped it to predict held-out real ones; above 0: they did;
-        ``None`` where it learned from none).
+        whose causal graph that is; see ``ColumnOrder``), ``limits`` (that are known, and how far
+        drawn rows are held to each, in (0, 1)) and ``gain`` (for each column by how many nats a row
+        the model's rows helped it to predict held-out real ones; above 0: they did; ``None`` where
+        it learned from none).
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -126,6 +127,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'sampler': self._model.fitted.source,
             'comparison': asdict(comparison) if comparison and comparison.num_rows else None,
             'order': asdict(order) if (order := self._model.fitted.order) else None,
+            'limits': self._model.fitted.limits,
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
         }

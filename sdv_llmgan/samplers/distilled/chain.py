@@ -13,6 +13,7 @@ import numpy as np
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.evidence import Conditional, Floats
+from sdv_llmgan.samplers.distilled.limits import MAX_REDRAWS, CodedLimit, keeps
 
 Codes = dict[str, Floats]
 
@@ -43,11 +44,13 @@ class Chain:
         coding: Columns as floats and as features.
         causal_graph: The graph that is followed.
         links: The columns in order; one may be drawn again at the end.
+        limits: What is known that rows keep to.
     """
 
     coding: TableCoding
     causal_graph: CausalGraph
     links: Sequence[Link]
+    limits: Sequence[CodedLimit] = ()
 
     def __iter__(self) -> Iterator[Link]:
         """The links in order."""
@@ -103,9 +106,31 @@ class Chain:
         for link in self.links:
             before = [blocks[name] for name in link.predecessors]
             features = np.concatenate([np.zeros((num_rows, 0)), *before], axis=1)
-            drawn = link.conditional.draw(features, rng)
+            drawn = self._within_limits(link, features, codes, rng)
             if link.name in codes:
                 drawn = np.where(rng.random(num_rows) < link.share, drawn, codes[link.name])
             codes[link.name] = drawn
             blocks[link.name] = self.coding.codings[link.name].features(codes[link.name])
         return codes
+
+    def _within_limits(
+        self, link: Link, features: Floats, before: Codes, rng: np.random.Generator
+    ) -> Floats:
+        """Values of a column, those that break a limit with columns before it drawn anew."""
+        drawn = link.conditional.draw(features, rng)
+        names = {*before, link.name}
+        limits = [
+            limit
+            for limit in self.limits
+            if link.name in limit.limit.columns and names.issuperset(limit.limit.columns)
+        ]
+        if not limits:
+            return drawn
+        again = np.arange(len(drawn))
+        for _ in range(MAX_REDRAWS):
+            codes = {name: values[again] for name, values in before.items()}
+            again = again[~keeps(limits, {**codes, link.name: drawn[again]}, rng)]
+            if not len(again):
+                break
+            drawn[again] = link.conditional.draw(features[again], rng)
+        return drawn

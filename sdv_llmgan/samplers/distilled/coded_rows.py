@@ -26,6 +26,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
     Integers,
 )
 from sdv_llmgan.samplers.distilled.known import Index
+from sdv_llmgan.samplers.distilled.limits import CodedLimit
 from sdv_llmgan.samplers.distilled.numerical import NumberConditional
 from sdv_llmgan.samplers.distilled.raking import raked
 from sdv_llmgan.samplers.distilled.remembered import remembered
@@ -157,7 +158,8 @@ class CodedRows:
             before = names[:place]
             links.append(self.link(name, before, graph, max_rows, quick=quick, generated=generated))
             on_model()
-        return Chain(self.coding, graph, links)
+        limits = CodedLimit.all_of(self.knowledge, self.coding, self.real)
+        return Chain(self.coding, graph, links, limits)
 
     def link(
         self,

@@ -129,7 +129,7 @@ def fuse(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> tuple
         shares, share = target_trust(parts, rows.num_real)
         conditional = fused(parts, shares)
         links.append(Link(rows.target, tuple(others), conditional, share))
-    return Chain(rows.coding, alone.causal_graph, links), trust
+    return Chain(rows.coding, alone.causal_graph, links, alone.limits), trust
 
 
 def trust_in(rows: CodedRows, alone: Chain, on_model: Callable[[], object]) -> Trust:

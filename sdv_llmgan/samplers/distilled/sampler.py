@@ -269,7 +269,7 @@ class DistilledSampler:
                 link = self._lazy[key]
             links.append(link)
             before = [*before, link.name]
-        return Chain(self.coding, self.causal_graph, links)
+        return Chain(self.coding, self.causal_graph, links, self.chain.limits)
 
     def _new_rows(
         self, given: Codes, chain: Chain, num_rows: int, rng: np.random.Generator
