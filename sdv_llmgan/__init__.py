@@ -26,6 +26,7 @@ from sdv_llmgan.errors import (
     SamplingError,
     TransientError,
 )
+from sdv_llmgan.formats.table_files import read_table
 from sdv_llmgan.hookspecs import hookimpl
 from sdv_llmgan.loop.callbacks import Callback
 from sdv_llmgan.loop.history import History, Step
@@ -96,5 +97,6 @@ __all__ = [
     'Verdict',
     'Wanted',
     'hookimpl',
+    'read_table',
     'verdict_from_probabilities',
 ]

@@ -39,7 +39,7 @@ ROOMS = {
     'plots': 'table process rules analysis metrics loop',
     'benchmark': 'formats table metrics synthesizer',
     '__main__': '',
-    '__init__': 'errors table process rules egress providers calls discriminators samplers '
+    '__init__': 'errors formats table process rules egress providers calls discriminators samplers '
     'hookspecs loop synthesizer',
 }
 #: At the top of the package.
