@@ -77,6 +77,7 @@ def test_no_attribute_of_another_object_is_set_but_of_other_libraries():
         and ast.unparse(node.value) not in ('self', 'cls')
     } == {
         'bar.n',
+        'cell.data_type',
         'codes.columns',
         'connection.text_factory',
         'environment.filters',

@@ -22,6 +22,7 @@ import narwhals as nw
 import pandas as pd
 
 from sdv_llmgan.formats.csv_files import FOUND, CsvForm, parse_csv
+from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.formats.words import plural
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _read_excel(
     table = table.dropna(how='all', axis=0).reset_index(drop=True)
     nameless = [name for name in table if str(name).startswith('Unnamed: ')]
     table = table.drop(columns=[name for name in nameless if table[name].isna().all()])
-    table.columns = [str(name) for name in table]
+    table = table.set_axis([str(name) for name in table], axis=1)
     notes = [f'Read the first sheet, "{sheets[0]}", of {len(sheets)}.'] if len(sheets) > 1 else []
     if left := [name for name in nameless if name in table]:
         notes.append(
@@ -222,7 +223,7 @@ def _with_texts(
     return pd.DataFrame({name: typed[name] for name in table}), notes
 
 
-def _as_text(cell: Any) -> str:  # noqa: ANN401 - any cell of Excel
+def _as_text(cell: Json) -> str:
     if cell is None or cell != cell:
         return ''
     if isinstance(cell, float) and cell.is_integer():
@@ -230,7 +231,7 @@ def _as_text(cell: Any) -> str:  # noqa: ANN401 - any cell of Excel
     return str(cell)
 
 
-def _is_nested(cell: Any) -> bool:  # noqa: ANN401 - any cell
+def _is_nested(cell: Json) -> bool:
     return (
         isinstance(cell, (list, dict, tuple, set)) or hasattr(cell, '__array__') and cell.ndim > 0
     )
