@@ -11,6 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
+from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.options import ReadOptions
 from sdv_llmgan_cli.speech import Misused, say
@@ -68,7 +69,7 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
         if max_rows is not None:
             raise Misused('--max-fit-rows is of Parquet files; a CSV file is read whole.')
         return read_csv(path, form=form)
-    from sdv_llmgan.scale.arrow import read_sample
+    from sdv_llmgan.scale.sampled import read_sample
 
     if form != FOUND:
         raise Misused('Options on how a CSV file is read do not go with Parquet files.')
@@ -79,11 +80,6 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
         said = f'Read {path}: {most:,} of {total:,} rows at random, {len(table.columns)} columns.'
     say(said)
     return table
-
-
-def is_parquet(path: Path) -> bool:
-    """Whether a file is one by its name."""
-    return path.suffix.lower() in ('.parquet', '.pq')
 
 
 def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:

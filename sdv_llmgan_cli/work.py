@@ -25,13 +25,13 @@ from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
-from sdv_llmgan.scale.arrow import need_pyarrow
+from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import DrawOptions, FitOptions, ReadOptions, ToOptions
 from sdv_llmgan_cli.speech import Misused, say
-from sdv_llmgan_cli.tables import FOUND, is_parquet, read_csv, read_table, write_csv
+from sdv_llmgan_cli.tables import FOUND, read_csv, read_table, write_csv
 from sdv_llmgan_cli.wishes import parse_wishes
 
 #: The demonstration's table: in an installed package, and in a checkout.
@@ -138,7 +138,7 @@ def sample_to(synthesizer: LLMGANSynthesizer, what: DrawOptions, to: ToOptions) 
     synthesizer.verbose = sys.stderr.isatty()
     options = {name: value for name, value in asdict(to).items() if value is not None}
     if what.known is not None:
-        options['known'] = what.known if is_parquet(what.known) else read_csv(what.known)
+        options['known'] = _known(synthesizer, what.known).source
     written = synthesizer.sample_to(num_rows=what.num_rows, seed=what.seed or 0, **options)
     return asdict(written)
 
@@ -150,7 +150,11 @@ def sample(synthesizer: LLMGANSynthesizer, what: DrawOptions) -> pd.DataFrame:
         synthesizer = synthesizer.seeded(what.seed)
     num_rows = what.num_rows or DEFAULT_ROWS
     if what.known is not None:
-        rows = synthesizer.sample_remaining_columns(_known(what.known, what.num_rows))
+        known = _known(synthesizer, what.known)
+        if what.num_rows not in (None, known.num_rows):
+            said = plural(known.num_rows, 'row')
+            raise Misused(f'-n asks for {what.num_rows}, and {what.known} has {said}.')
+        rows = synthesizer.sample_remaining_columns(next(known.parts(known.num_rows)))
     elif what.describe is not None:
         rows = synthesizer.sample_from_description(what.describe, num_rows)
     elif what.where:
@@ -164,18 +168,12 @@ def sample(synthesizer: LLMGANSynthesizer, what: DrawOptions) -> pd.DataFrame:
     return _whole(taken(rows), synthesizer.get_fitted_model().schema)
 
 
-def _known(path: Path, num_rows: int | None) -> pd.DataFrame:
-    """The known columns of a file."""
-    if is_parquet(path):
-        need_pyarrow()
-        if not path.is_file():
-            raise FileNotFoundError(f'There is no file {path}.')
-        cells = pd.read_parquet(path)
-    else:
-        cells = read_csv(path)
-    if num_rows not in (None, len(cells)):
-        raise Misused(f'-n asks for {num_rows}, and {path} has {plural(len(cells), "row")}.')
-    return cells
+def _known(synthesizer: LLMGANSynthesizer, path: Path) -> Known:
+    """The known columns of a file; how a CSV file was read is said."""
+    known = synthesizer.read_known(read_csv(path) if str(path) == '-' else path)
+    for number, note in enumerate(known.notes):
+        say(f'Note: {note}' if number else note)
+    return known
 
 
 def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:

@@ -21,10 +21,12 @@ from sdv.metadata import Metadata
 from sdv_llmgan import LLMGANSynthesizer
 from sdv_llmgan.errors import SamplingError
 from sdv_llmgan.scale import engines
-from sdv_llmgan.scale.arrow import Known, read_sample, schema_of, to_arrow
+from sdv_llmgan.scale.arrow import schema_of, to_arrow
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
+from sdv_llmgan.scale.known import Known
 from sdv_llmgan.scale.manifest import Manifest
+from sdv_llmgan.scale.sampled import read_sample
 from tests import sdv_lines
 from tests.sdv_lines import fit, sample, taken
 
@@ -466,8 +468,12 @@ def test_a_table_of_keys_is_drawn_in_parts_too(tmp_path):
     made = LLMGANSynthesizer(metadata, llm='scripted')
     fit(made, table)
     assert pd.concat([made.draw(part, 8)['k'] for part in range(2)]).is_unique
-    with pytest.raises(ValueError, match='draw gives its parts'):
-        made.sample_to(tmp_path, 10)
+    manifest = made.sample_to(tmp_path, 10, rows_per_file=4, workers=1)
+    assert (manifest.finished, manifest.types) == (True, {'k': 'string'})
+    assert pd.read_parquet(tmp_path)['k'].tolist() == made.draw(0, 10)['k'].tolist()
+    assert made.sample_to(tmp_path, 10, rows_per_file=4, workers=1).finished
+    with pytest.raises(ValueError, match='known ones decide nothing'):
+        made.sample_to(tmp_path / 'other', known=table)
 
 
 def test_a_damaged_file_is_drawn_again(fitted, tmp_path):

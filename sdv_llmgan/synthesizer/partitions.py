@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from sdv_llmgan.rules.conditions import check_num_rows
-from sdv_llmgan.scale.arrow import Known, need_pyarrow, schema_of
-from sdv_llmgan.scale.by_row import altered
+from sdv_llmgan.scale.arrow import need_pyarrow, schema_of
+from sdv_llmgan.scale.by_row import Cycled, altered
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
+from sdv_llmgan.scale.known import Known
 from sdv_llmgan.scale.made_up import check_sizes, columns_by_row, standing_at
 from sdv_llmgan.scale.manifest import Manifest, fingerprint, versions
 from sdv_llmgan.scale.parts import Job, Part, complete, split, write_parts
@@ -63,6 +64,12 @@ class Partitions(Sampling):
             NotFittedError: There was no fit.
             ValueError: A number is out of range.
         """
+        return self._standing_at(seed, partition, first_row)
+
+    def _standing_at(
+        self: PartitionsT, seed: int, partition: int, first_row: int, known: Collection[str] = ()
+    ) -> PartitionsT:
+        """See ``seeded``; made-up values of known columns are overwritten, so they may repeat."""
         for name, value in (('seed', seed), ('partition', partition), ('first_row', first_row)):
             check_num_rows(value, name, least=0)
         rows, made_up = np.random.SeedSequence(seed, spawn_key=(partition,)).spawn(2)
@@ -70,9 +77,11 @@ class Partitions(Sampling):
         model = None if self._model is None else altered(self._model)
         if model is not None:  # a table of keys has none
             model.set_random_state(rows)
-        own = standing_at(
-            self._data_processor, columns_by_row(self._data_processor), first_row, made_up
-        )
+        by_row = {
+            name: Cycled(values) if name in known else values
+            for name, values in columns_by_row(self._data_processor).items()
+        }
+        own = standing_at(self._data_processor, by_row, first_row, made_up)
         return altered(self, _model=model, _data_processor=own, _random_state_set=True)
 
     @_as_sdv_says
@@ -120,7 +129,8 @@ class Partitions(Sampling):
             seed: Of the whole table, >= 0.
             first_row: The number of its first row in the whole table, >= 0; ``None``: all parts
                 before it have as many rows as this one.
-            known: Columns that are known, ``num_rows`` rows; ``None``: none.
+            known: Columns that are known, ``num_rows`` rows; ``None``: none. Keys among them are
+                kept.
 
         Returns:
             Rows as ``sample`` returns them, shape (num_rows, n_columns), in SDV 2 as well.
@@ -133,6 +143,9 @@ class Partitions(Sampling):
         check_num_rows(partition, 'partition', least=0)
         if known is not None and len(known) != num_rows:
             raise ValueError(f'{num_rows} rows are asked for, and {len(known)} are known.')
+        if known is not None:
+            self._validate_fit_before_sample()
+            self._validate_known_columns(known)
         first = partition * num_rows if first_row is None else first_row
         return self._draw_part(seed, Part(partition, first, num_rows, known))
 
@@ -161,9 +174,9 @@ class Partitions(Sampling):
             rows_per_file: >= 1. Another number gives other rows.
             engine: ``'processes'`` of this machine, or ``'dask'``.
             workers: How many, >= 1; ``None``: one a core.
-            scheduler: Address of Dask's, whose workers write to the same folder; ``None``: a
-                cluster on this machine.
-            known: Columns that are known: a Parquet file, which is read part by part, or a table.
+            scheduler: Address of Dask's, whose workers see the folder; ``None``: one here.
+            known: Columns that are known: a table, a Parquet file (read part by part) or a CSV file
+                (read whole). Keys are kept; all rows are checked before a file is written.
 
         Returns:
             What was written.
@@ -173,15 +186,16 @@ class Partitions(Sampling):
             NotFittedError: There was no fit.
             SamplingError: A key's format has too few values, a part's rows could not be had, or a
                 worker was lost.
-            ValueError: An argument is out of range, or the folder holds other rows.
+            ValueError: An argument is out of range, a known row cannot be, or the folder holds
+                other rows.
         """
         need_pyarrow()
         asks_model = self._asks_model(engine)
         run = find_engine(engine, workers, scheduler)
-        wishes = None if known is None else Known.of(known)
-        total = self._num_rows(num_rows, wishes)
         check_num_rows(rows_per_file, 'rows_per_file')
         check_num_rows(seed, 'seed', least=0)
+        wishes = None if known is None else self.read_known(known)
+        total = self._num_rows(num_rows, wishes, rows_per_file)
         schema, there = self._arrow_schema(), Folder(Path(folder).absolute())
         manifest = Manifest(
             *(self._fingerprint(asks_model=asks_model), seed, total, rows_per_file),
@@ -195,24 +209,43 @@ class Partitions(Sampling):
         write_parts(job, parts, None if asks_model else run, total, show=self.verbose)
         return there.finish(manifest)
 
-    def _num_rows(self, num_rows: int | None, known: Known | None) -> int:
+    def _num_rows(self, num_rows: int | None, known: Known | None, held: int) -> int:
         """How many rows a table is to have, all of which can be had."""
         if known is None:
             check_num_rows(num_rows)
             total = int(num_rows or 0)
         else:
             total = known.num_rows
-            self._validate_known_columns(next(known.parts(TYPED_ROWS)))
         if num_rows not in (None, total):
             raise ValueError(f'{num_rows} rows are asked for, and {total} are known.')
-        check_sizes(columns_by_row(self._data_processor), total)
+        given = set() if known is None else set(map(str, next(known.parts(1))))
+        if known is not None:
+            self._check_known(known, held)
+        made = columns_by_row(self._data_processor).items()
+        check_sizes({name: values for name, values in made if name not in given}, total)
         return total
+
+    def read_known(self, source: str | os.PathLike[str] | pd.DataFrame) -> Known:
+        """Known columns of a file, in which text of the fitted table is text.
+
+        Args:
+            source: A Parquet file, a CSV file of any form, or a table.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            NotFittedError: There was no fit.
+            ValueError: It cannot be read, or has no rows.
+        """
+        self._validate_fit_before_sample()
+        if self._model is None:
+            raise ValueError('All columns of the table are made up; known ones decide nothing.')
+        return Known.of(source, self._typed_rows())
 
     def _asks_model(self, engine: str) -> bool:
         """Whether rows come from a model, which is asked in this process only."""
         self._validate_fit_before_sample()
-        if self._model is None:
-            raise ValueError('All columns of the table are made up by SDV; draw gives its parts.')
+        if self._model is None:  # a table of keys
+            return False
         asks_model = self.get_fitted_model().sampler.sampler.asks_model
         if asks_model and engine == 'dask':
             raise ValueError(
@@ -223,28 +256,36 @@ class Partitions(Sampling):
 
     def _draw_part(self, seed: int, part: Part) -> pd.DataFrame:
         """The rows of a part."""
-        twin = self.seeded(seed, part.number, part.first_row)
+        known_names = [] if part.known is None else list(map(str, part.known))
+        twin = self._standing_at(seed, part.number, part.first_row, known_names)
         if part.known is None:
             rows = twin._sample_with_progress_bar(part.num_rows, show_progress_bar=False)
         else:
-            known = part.known.reset_index(drop=True)
-            twin._validate_known_columns(known)
-            rows = twin._sample_with_conditions(known, 100, None)
+            rows = twin._sample_with_conditions(part.known.reset_index(drop=True), 100, None)
         if len(self._original_columns):
             rows = rows.set_axis(self._original_columns, axis=1)
         return rows.reset_index(drop=True)
 
     def _arrow_schema(self) -> pa.Schema:
-        """Types of all files, learned from training rows as they would be drawn."""
+        """Types of all files."""
+        whole = () if self._model is None else self.get_fitted_model().schema.whole_numbers
+        return schema_of(self._typed_rows(), whole)
+
+    def _typed_rows(self) -> pd.DataFrame:
+        """Training rows as they would be drawn; of a table of keys, drawn ones."""
+        if self._model is None:
+            return self._draw_part(0, Part(0, 0, PROBED_ROWS))
         fitted, twin = self.get_fitted_model(), self.seeded(0)
         plain = fitted.schema.from_plain(fitted.training.head(TYPED_ROWS).reset_index(drop=True))
-        rows = twin.reverse_transform_constraints(twin._data_processor.reverse_transform(plain))
-        return schema_of(rows, fitted.schema.whole_numbers)
+        rows = twin._data_processor.reverse_transform(plain)
+        return twin.reverse_transform_constraints(rows)
 
     def _fingerprint(self, *, asks_model: bool) -> str:
         """What tells this fit from others: its process and, where they are free, some rows."""
-        fitted = self.get_fitted_model()
-        told = [fitted.source, fitted.process.to_json(), json.dumps(fitted.schema.to_dict())]
+        told = [json.dumps(self._original_metadata.to_dict(), default=str)]
+        if self._model is not None:
+            fitted = self.get_fitted_model()
+            told = [fitted.source, fitted.process.to_json(), json.dumps(fitted.schema.to_dict())]
         if asks_model:
             told.append(self._loop().generator.provider.name)
         else:

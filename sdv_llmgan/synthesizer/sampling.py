@@ -24,8 +24,10 @@ from sdv_llmgan.rules.conditions import (
     has_choices,
     to_allowed,
 )
+from sdv_llmgan.scale.known import Known
 from sdv_llmgan.synthesizer.results import Results
-from sdv_llmgan.table.column import quote
+from sdv_llmgan.table.column import is_missing, quote
+from sdv_llmgan.table.schema import declared_keys
 from sdv_llmgan.table.types import SDVData
 from sdv_llmgan.table.wanted import Wanted
 
@@ -99,6 +101,33 @@ class Sampling(Results):
                 'makes; single values do.'
             )
         self.get_fitted_model().rules.check(self._begin(conditions))
+
+    def _validate_known_columns(self, conditions: pd.DataFrame) -> None:
+        """Refuse known rows that cannot be, by their number; known keys are kept as they are."""
+        self._check_known(Known.of(conditions), len(conditions))
+
+    def _check_known(self, known: Known, num_rows: int) -> None:
+        """See whether all known rows can be, so many of them in memory at a time."""
+        known.check(self._check_known_rows, num_rows)
+        names = set(next(known.parts(1)))
+        keys = declared_keys(self._original_metadata)
+        known.check_keys([key for key in keys if names.issuperset(key)], num_rows)
+
+    def _check_known_rows(self, rows: pd.DataFrame) -> None:
+        primary = declared_keys(self._original_metadata)[:1]
+        kept = [name for key in primary for name in key if name in rows]
+        kept = [] if self._chained_constraints else kept  # SDV's own sampling keeps no key
+        for name in kept:
+            if rows[name].map(is_missing).any():
+                raise ValueError(
+                    f'{quote(name)} cannot be missing: it is the key. Leave the column out for '
+                    'made-up keys.'
+                )
+        self._validate_conditions_unseen_columns(rows.drop(columns=kept))
+        unseen = set(rows) - set(self.get_fitted_model().schema.names)
+        for name in sorted(unseen, key=str):
+            if is_numeric_dtype(self._data_processor._dtypes[name]):
+                _check_numbers(rows[name])
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
@@ -211,3 +240,10 @@ class Sampling(Results):
         condition = self.conditions_from_description(description, num_rows)
         LOGGER.warning('%r was read as %r.', description, condition)  # shown without set-up too
         return self.sample_from_conditions([condition], **sampling)
+
+
+def _check_numbers(cells: pd.Series) -> None:
+    """See whether a column that the model does not see holds numbers, as in the fitted table."""
+    wrong = cells[pd.to_numeric(cells, errors='coerce').isna() & cells.notna()]
+    if len(wrong):
+        raise ValueError(f'{quote(cells.name)} cannot be {wrong.iloc[0]!r}: it holds numbers.')

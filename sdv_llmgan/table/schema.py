@@ -299,16 +299,21 @@ def check_descriptions(descriptions: Mapping[str, str] | None, known: Iterable[A
         )
 
 
-def modeled_keys(metadata: SDVMetadata) -> list[str]:
-    """Keys that the metadata declares as something that models see."""
+def declared_keys(metadata: SDVMetadata) -> list[tuple[str, ...]]:
+    """Keys that the metadata declares, the primary one first, each as its columns."""
     table = _only_table(metadata)
     if table is None:
         return []
-    primary = table.primary_key or []
-    keys = [primary] if isinstance(primary, str) else list(primary)
-    for alternate in table.alternate_keys or []:
-        keys += [alternate] if isinstance(alternate, str) else list(alternate)
-    return [key for key in dict.fromkeys(keys) if _is_modeled(table.columns[key])]
+    keys = [table.primary_key, *(table.alternate_keys or [])]
+    columns = [(key,) if isinstance(key, str) else tuple(key or ()) for key in keys]
+    return [key for key in dict.fromkeys(columns) if key]
+
+
+def modeled_keys(metadata: SDVMetadata) -> list[str]:
+    """Columns of keys that the metadata declares as something that models see."""
+    names = dict.fromkeys(name for key in declared_keys(metadata) for name in key)
+    seen = declared_names(metadata)
+    return [name for name in names if seen[str(name)]]
 
 
 def declared_names(metadata: SDVMetadata) -> dict[str, bool]:
