@@ -279,12 +279,24 @@ def test_a_place_that_is_no_folder_of_rows_is_refused(fitted, tmp_path):
 def test_a_folder_of_another_fit_or_origin_is_refused(fitted, tmp_path):
     fitted.sample_to(tmp_path / 'rows', 5, workers=1)
     other = synthesizer_of(patients(50))
-    with pytest.raises(ValueError, match='asked for otherwise.*fit '):
-        other.sample_to(tmp_path / 'rows', 5, workers=1)
+    said = r'asked for otherwise \(now / there\): fit [0-9a-f]{8} / [0-9a-f]{8}; num_rows 6 / 5\. '
+    with pytest.raises(ValueError, match=said):
+        other.sample_to(tmp_path / 'rows', 6, workers=1)
     (tmp_path / 'theirs').mkdir()
     (tmp_path / 'theirs' / 'a.parquet').write_bytes(b'')
     with pytest.raises(ValueError, match='holds Parquet files already'):
         fitted.sample_to(tmp_path / 'theirs', 50)
+
+
+def test_manifests_differ_in_few_words():
+    one = Manifest('a' * 64, 0, 25, 10, None, {'x': 'int64', 'y': 'bool'}, {'sdv': '1', 'rdt': '3'})
+    two = Manifest('a' * 64, 0, 25, 10, 'b' * 64, {'x': 'double', 'y': 'bool'}, {'sdv': '2'}, True)
+    assert one.differences(two) == [
+        'known columns none / bbbbbbbb',
+        'type of x int64 / double',
+        'version of sdv 1 / 2',
+        'version of rdt 3 / none',
+    ]
 
 
 def test_the_same_fit_again_is_the_same_fit(fitted, tmp_path):
@@ -389,7 +401,7 @@ def test_types_are_those_of_the_table_in_every_part():
         'int8',
         'string',
         'string',
-        'string',
+        'dictionary<values=string, indices=int32, ordered=0>',
         'timestamp[ns]',
     ]
     gone = table.assign(n=np.nan, mixed=pd.Series([2, None], dtype=object))

@@ -79,6 +79,8 @@ def _type_of(values: pd.Series) -> pa.DataType:
     except pa.ArrowException:  # texts and numbers in one column
         return pa.string()
     if pa.types.is_dictionary(kind):
+        if pa.types.is_string(kind.value_type):
+            return pa.dictionary(pa.int32(), pa.string(), kind.ordered)
         kind = kind.value_type
     return pa.string() if pa.types.is_null(kind) else kind
 

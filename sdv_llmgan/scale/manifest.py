@@ -12,6 +12,8 @@ from pathlib import Path
 #: What decides which bytes are written, as far as versions do.
 PACKAGES = ('sdv-llmgan', 'sdv', 'rdt', 'numpy', 'pandas', 'pyarrow')
 FORMAT = 1
+#: Digits of a fingerprint that are shown, and what stands for nothing.
+SHOWN, NONE = 8, 'none'
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,24 @@ class Manifest:
 
     def differences(self, other: Manifest) -> list[str]:
         """What is not the same, in words; whether all files are there does not matter."""
-        own, others = asdict(self), asdict(other)
-        own_versions, other_versions = own.pop('versions'), others.pop('versions')
-        pairs = [(name, own[name], others[name]) for name in own if name != 'finished']
-        pairs += [
-            (f'version of {name}', own_versions[name], other_versions.get(name))
-            for name in own_versions
-        ]
-        return [f'{name} {one} / {two}' for name, one, two in pairs if one != two]
+        own, others = _told(self), _told(other)
+        names = [name for name in own | others if own.get(name) != others.get(name)]
+        return [f'{name} {own.get(name, NONE)} / {others.get(name, NONE)}' for name in names]
+
+
+def _told(manifest: Manifest) -> dict[str, str]:
+    """What decides the rows, each as a few words by its name."""
+    told = {
+        'fit': manifest.fit[:SHOWN],
+        'seed': manifest.seed,
+        'num_rows': manifest.num_rows,
+        'rows_per_file': manifest.rows_per_file,
+        'known columns': (manifest.known or NONE)[:SHOWN],
+        'format': manifest.format,
+        **{f'type of {name}': kind for name, kind in manifest.types.items()},
+        **{f'version of {name}': number for name, number in manifest.versions.items()},
+    }
+    return {name: str(value) for name, value in told.items()}
 
 
 def versions() -> dict[str, str]:

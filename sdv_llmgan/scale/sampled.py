@@ -47,16 +47,12 @@ def read_sample(path: Path, max_rows: int, seed: int = 0) -> tuple[pd.DataFrame,
     parts = [file.relative_to(path).parts[:-1] if file != path else () for file in paths]
     try:
         schema = _schema_of(paths, _folder_columns(paths, parts))
-        found = ds.dataset(
-            [file.as_posix() for file in paths],
-            format='parquet',
-            partitioning='hive',
-            partition_base_dir=path.as_posix(),
-        )
-        for name in found.schema.names:  # of folders
-            if name not in schema.names:
-                schema = schema.append(found.schema.field(name))
-        rows = found.replace_schema(schema)
+        files = [file.as_posix() for file in paths]
+        said = {'format': 'parquet', 'partitioning': 'hive', 'partition_base_dir': path.as_posix()}
+        for field in ds.dataset(files, **said).schema:
+            if field.name not in schema.names:  # it is of the folders
+                schema = schema.append(field)
+        rows = ds.dataset(files, schema, **said)
         total = rows.count_rows()
         kept = np.arange(total)
         if total > max_rows:

@@ -125,9 +125,9 @@ class Sampling(Results):
                 )
         self._validate_conditions_unseen_columns(rows.drop(columns=kept))
         unseen = set(rows) - set(self.get_fitted_model().schema.names)
-        for name in sorted(unseen, key=str):
-            if is_numeric_dtype(self._data_processor._dtypes[name]):
-                _check_numbers(rows[name])
+        for column in sorted(unseen, key=str):
+            if is_numeric_dtype(self._data_processor._dtypes[column]):
+                _check_numbers(rows[column])
 
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
