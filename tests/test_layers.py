@@ -37,6 +37,7 @@ ROOMS = {
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
     'samplers scale registry loop report',
     'plots': 'table process rules analysis metrics loop',
+    'augment': 'formats rules synthesizer',
     'benchmark': 'formats table metrics synthesizer',
     '__main__': '',
     '__init__': 'errors formats table process rules egress providers calls discriminators samplers '

@@ -31,13 +31,11 @@ from sdv.errors import NotFittedError
 from sdv_llmgan.benchmark.ablation import ABLATION, STAGES
 from sdv_llmgan.benchmark.baselines import Real, Smote
 from sdv_llmgan.benchmark.tables import TrainingTable
-from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA, WITHOUT_LLM
 
 LOGGER = logging.getLogger(__name__)
 
 LLMGAN = 'sdv_llmgan.synthesizer:LLMGANSynthesizer'
-#: The local sampler alone: one batch of random rows, which are told from real ones and left out.
-WITHOUT_LLM = {'llm': 'scripted', 'sampler': 'distilled', 'max_batches': 1}
 TAKES_DICT = int(sdv.__version__.split('.')[0]) >= 2
 SDGYM = ('get_trained_synthesizer', 'sample_from_synthesizer')
 

@@ -23,6 +23,8 @@ MALLM_GAN: dict[str, Any] = {
     'row_format': 'objects',
     'sampler': 'llm',
 }
+#: The local sampler alone: one batch of random rows, which are told from real ones and left out.
+WITHOUT_LLM: dict[str, Any] = {'llm': 'scripted', 'sampler': 'distilled', 'max_batches': 1}
 #: SYNTHIA: A multi-agent GAN-LLM fusion for statistically guided synthetic data generation, 2025.
 SYNTHIA: dict[str, Any] = {
     'knowledge': 'none',

@@ -1,0 +1,1 @@
+"""Rows of rare classes or ranges, added to a table: ``augmented``, and an over-sampler."""
