@@ -87,8 +87,8 @@ def test_values_that_are_made_up_are_not_compared_with_the_distilled_sampler(fit
     info = fitted.get_info()
     assert info['sampler'] == 'distilled'
     assert info['comparison'] is None
-    told = 'sampler: distilled (the model has no rows that could be better)'
-    assert told in ' '.join(fitted.get_history()['note'])
+    told = 'Why: sampler: distilled (the model has no rows that could be better).'
+    assert told in fitted.history.to_markdown()
 
 
 def test_a_fitted_synthesizer_can_be_pickled(fitted):
@@ -215,7 +215,7 @@ def test_the_numbers_that_chose_between_two_sources_of_rows_are_told():
     comparison = made.get_info()['comparison']
     assert made.get_info()['sampler'] == Comparison(**comparison).chosen
     told = f'from rows of the model {comparison["llm"]:.2f}, of the distilled sampler '
-    assert told in ' '.join(made.get_history()['note'])
+    assert told in made.history.to_markdown()
 
 
 def learned(rows: pd.DataFrame, seed: int = 0, **arguments: object) -> LLMGANSynthesizer:
@@ -270,8 +270,8 @@ def learned_share(rows: pd.DataFrame) -> tuple[dict[str, float], str]:
 def test_what_a_model_knows_reaches_the_rows_and_what_it_does_not_does_not():
     knowing, story = learned_share(beds(4_000, seed=1))
     assert np.mean([*knowing.values()]) > 0.4
-    assert 'learned from rows of the model: ' in story
-    assert 'with rows of the model held-out real rows are predicted better by ' in story
+    assert "from the model's rows (mean of the columns)" in story
+    assert 'With rows of the model held-out real rows are predicted better (' in story
     guessing, _ = learned_share(shuffled(beds(4_000, seed=1)))
     assert np.mean([*guessing.values()]) < np.mean([*knowing.values()]) - 0.2
 
