@@ -237,12 +237,13 @@ def test_the_story_ends_with_where_rows_come_from_and_what_the_model_brought():
         "| column | your rows | what was known before | the model's rows "
         "| gain by the model's rows |",
         '| --: | --: | --: | --: | :-- |',
-        f'| a | 2% | 0% | 98% | no difference shown (-0.003 ± {ORIGIN.error:.3f}) |',
-        f'| b | 50% | 25% | 25% | better (+0.300 ± {ORIGIN.error:.3f}) |',
+        '| a | 2% | 0% | 98% | no difference shown (-0.003 ± 0.020) |',
+        '| b | 50% | 25% | 25% | better (+0.300 ± 0.010) |',
     ]
     assert 'A share is how much weight a source has in what is drawn' in told[9]
-    assert told[11].startswith(
-        'With rows of the model held-out real rows are predicted better (+0.30'
+    assert told[11] == (
+        "With the model's rows held-out real rows are predicted better (+0.30 ± 0.02 nats a row, "
+        'all columns together, most in "b").'
     )
     assert 'with no gain shown' in told[13]
     made.stop('')
@@ -259,12 +260,21 @@ def test_a_fit_without_a_model_has_one_sentence_on_where_rows_come_from():
 
 
 def test_a_gain_within_its_error_is_no_difference_and_one_beyond_it_is():
-    origin = replace(ORIGIN, gain={'a': -1.0, 'b': 0.0}, num_rows=50)
-    assert origin.gain_of('a') == f'worse (-1.000 ± {origin.error:.3f})'
-    assert origin.gain_of('b') == f'no difference shown (+0.000 ± {origin.error:.3f})'
-    assert origin.gain_words().startswith('with rows of the model held-out real rows are predicted')
-    assert 'is not shown' in replace(origin, gain={'a': 0.0, 'b': 0.0}).gain_words()
-    assert replace(origin, num_rows=500).error < origin.error
+    origin = replace(ORIGIN, gain={'a': -0.1, 'b': 0.02}, num_rows=25)
+    assert origin.gain_of('a') == 'worse (-0.100 ± 0.039)'
+    assert origin.gain_of('b') == 'no difference shown (+0.020 ± 0.020)'
+    assert replace(origin, num_rows=400).gain_of('b') == 'better (+0.020 ± 0.005)'
+    assert origin.gain_words() == (
+        'whether the model helps to predict held-out real rows is not shown (-0.08 ± 0.04 nats a '
+        'row, all columns together)'
+    )
+    assert (
+        replace(origin, num_rows=100)
+        .gain_words()
+        .startswith("with the model's rows held-out real rows are predicted worse (-0.08 ± 0.02")
+    )
+    hardly = replace(origin, gain={'a': 0.004}, num_rows=10**6)
+    assert hardly.gain_of('a').startswith('no difference shown')
 
 
 def test_where_rows_come_from_survives_json_and_what_is_not_finite_is_left_out():

@@ -24,9 +24,12 @@ SOURCES = {
     'knowledge': 'what was known before',
     'generated': "the model's rows",
 }
-#: Standard error of a column's gain, in nats, times the number of real rows that judge: what rows
-#: that tell nothing scatter by (experiments/coherence.py).
-SCATTER = 1.0
+#: Standard error of a column's gain, in nats, of one real row and a column that is drawn from the
+#: model's rows alone: how far fresh rows of the source, which can only help, fall below zero
+#: (experiments/coherence.py).
+SCATTER = 0.2
+#: In nats; a smaller gain is none.
+LEAST_GAIN = 0.005
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class Origin:
     gain: Mapping[str, float] = field(default_factory=dict)
     num_rows: int = 0
 
-    @property
-    def error(self) -> float:
-        """Standard error of one column's gain, in nats, > 0."""
-        return SCATTER / max(self.num_rows, 1)
+    def error(self, column: str) -> float:
+        """Standard error of a column's gain, in nats, >= 0: roughly, by its share and the rows."""
+        share = 1 - self.learned_from[column]['real']
+        return SCATTER * share / math.sqrt(max(self.num_rows, 1))
 
     @property
     def is_real_alone(self) -> bool:
@@ -91,27 +94,21 @@ class Origin:
         """What the model's rows brought a column, in words; empty: nothing was learned from any."""
         if column not in self.gain:
             return ''
-        gain = self.gain[column]
-        told = f'{gain:+.3f} ± {self.error:.3f}'
-        if abs(gain) <= 2 * self.error:
-            return f'no difference shown ({told})'
-        return f'{"better" if gain > 0 else "worse"} ({told})'
+        gain, error = self.gain[column], self.error(column)
+        return f'{_verdict(gain, error)} ({gain:+.3f} ± {error:.3f})'
 
     def gain_words(self) -> str:
         """What the model's rows brought, summed over columns; empty: none were learned from."""
         if not self.gain:
             return ''
-        total, error = sum(self.gain.values()), self.error * math.sqrt(len(self.gain))
+        total, error = sum(self.gain.values()), math.hypot(*map(self.error, self.gain))
+        found = _verdict(total, error)
         told = f'{total:+.2f} ± {error:.2f} nats a row, all columns together'
-        if abs(total) <= 2 * error:
-            return (
-                'whether rows of the model help to predict held-out real rows is not shown '
-                f'({told})'
-            )
-        most = max(self.gain, key=self.gain.__getitem__)
-        where = f'; most in {quote(most)}' if total > 0 else ''
-        found = 'better' if total > 0 else 'worse'
-        return f'with rows of the model held-out real rows are predicted {found} ({told}{where})'
+        if found == UNCLEAR:
+            return f'whether the model helps to predict held-out real rows is not shown ({told})'
+        where = f', most in {quote(max(self.gain, key=self.gain.__getitem__))}'
+        told += where if total > 0 else ''
+        return f"with the model's rows held-out real rows are predicted {found} ({told})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; a gain that is not finite is left out."""
@@ -130,6 +127,15 @@ class Origin:
             'num_rows': number(0),
         }
         return cls(**read_object(saved, where, readers))
+
+
+UNCLEAR = 'no difference shown'
+
+
+def _verdict(gain: float, error: float) -> str:
+    if abs(gain) <= max(2 * error, LEAST_GAIN):
+        return UNCLEAR
+    return 'better' if gain > 0 else 'worse'
 
 
 #: What the figures mean, for whoever reads them side by side.

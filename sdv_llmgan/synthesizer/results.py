@@ -112,10 +112,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         - ``gain``: what came of it, in nats a row: how much better held-out real rows are predicted
           with the model's rows than without, given the columns before; above 0 they help. ``None``
           where none were learned from.
-        - ``gain_error``: the standard error of one such gain, in nats, or ``None``. Within two of
-          them no difference is shown, whatever the share: a column may be drawn from generated rows
-          because they predict it as well as real ones. The target is drawn once more, given all
-          other columns: its share is that of the last draw, its gain that of the first.
+        - ``gain_error``: roughly the standard error of that, in nats, >= 0, or ``None``. Within two
+          of them no difference is shown, whatever the share: a column may be drawn from generated
+          rows because they predict it as well as real ones. The target is drawn once more, given
+          all other columns: its share is that of the last draw, its gain that of the first.
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
@@ -137,7 +137,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'limits': self._model.fitted.limits,
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
-            'gain_error': origin.error if origin.gain else None,
+            'gain_error': {name: origin.error(name) for name in origin.gain} or None,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
