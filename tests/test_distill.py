@@ -87,7 +87,7 @@ def test_values_that_are_made_up_are_not_compared_with_the_distilled_sampler(fit
     info = fitted.get_info()
     assert info['sampler'] == 'distilled'
     assert info['comparison'] is None
-    told = 'Why: sampler: distilled (the model has no rows that could be better).'
+    told = 'Why not from elsewhere: the model has no rows that could be better.'
     assert told in fitted.history.to_markdown()
 
 

@@ -136,8 +136,8 @@ class FittedModel:
     @property
     def origin(self) -> Origin:
         """Where rows come from, how much of each column from what, and what that brought."""
-        was_compared = self.comparison is not None and self.comparison.chosen == self.source
-        why = str(self.comparison) if was_compared else ''
+        compared = self.comparison
+        why = compared.reason if compared and compared.chosen == self.source else ''
         sources, gain = self.learned_from or {}, self.gain or {}
         return Origin(self.source, why, sources, gain, len(self.training))
 

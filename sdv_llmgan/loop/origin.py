@@ -27,7 +27,7 @@ SOURCES = {
 #: Standard error of a column's gain, in nats, of one real row and a column that is drawn from the
 #: model's rows alone: how far fresh rows of the source, which can only help, fall below zero
 #: (experiments/coherence.py).
-SCATTER = 0.2
+SCATTER = 0.25
 #: In nats; a smaller gain is none.
 LEAST_GAIN = 0.005
 
@@ -140,8 +140,8 @@ def _verdict(gain: float, error: float) -> str:
 
 #: What the figures mean, for whoever reads them side by side.
 SHARES_MEAN = (
-    "A share is how much weight a source has in what is drawn: it rests on what the model's rows "
-    'claim to know and on how well held-out real rows are predicted.'
+    'A share is how much weight a source has in what is drawn. How well held-out real rows are '
+    "predicted decides on it and, for the model's rows, what these claim to know of each other."
 )
 GAIN_MEANS = (
     'A gain is what came of it: by how many nats (log loss) a held-out real row is predicted '

@@ -15,7 +15,7 @@ from sdv_llmgan.providers.usage import Usage
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
 #: For a reader who has not seen a score before.
-SCORE_MEANS = '0: its rows cannot be told from real ones, 1: always'
+SCORE_MEANS = '0: they cannot be told from real ones, 1: always'
 MODELS = '{desc}: {n_fmt} models of columns, {elapsed}'
 
 
@@ -84,17 +84,17 @@ def summary(
         learned_from: See ``Chain.learned_from``; ``None``: rows are the model's own.
     """
     steps, best = list(history), history.best()
-    scored = 'no step could be judged'
+    scored = 'no rows of the model could be judged'
     if best is not None and best.score is not None:
         first, told = history.records()[0], best.score_words
         told += f', at first {first.score_words}' if first is not best else ''
-        scored = f'score of the best process {told} ({SCORE_MEANS})'
+        scored = f"score of the model's own rows {told} ({SCORE_MEANS})"
     accepted = sum(step.accepted for step in steps)
     rejected = sum(sum(step.rejected.values()) for step in steps)
     usage = sum((step.usage for step in steps), Usage())
     return (
         f'Fit ended after {plural(len(steps), "step")}, {seconds:.0f} s ({history.stopped}): '
-        f'{scored}; {plural(accepted, "row")} accepted, {rejected:,} rejected; '
+        f'{scored}; {plural(accepted, "row")} valid, {rejected:,} rejected; '
         f'{_calls(usage)}. '
         f'Rows come from: {source}{_sources(learned_from or {})}.'
     )

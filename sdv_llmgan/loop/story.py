@@ -45,9 +45,8 @@ def tell(
         parts += ['## Step 0: the first process', _process(steps[0].process)]
     for before, after in pairwise(_path(steps, records)):
         numbers = number[id(before)], number[id(after)]
-        back = 'Back to step' if numbers[1] < numbers[0] else 'Step'
-        change = _change(numbers, before, after)
-        parts += [f'## {back} {numbers[1]}, after step {numbers[0]}', change.to_markdown()]
+        heading = f'## {_step(steps, *numbers)}, after step {numbers[0]}'
+        parts += [heading, _change(numbers, before, after).to_markdown()]
         if after.verdict and after.verdict.feedback:
             parts += ['What the discriminator said of it:', quoted(after.verdict.feedback)]
     if refused := list(_refused(steps, records)):
@@ -108,6 +107,13 @@ def _path(steps: Sequence[Step], records: Sequence[Step]) -> list[Step]:
     return [*([] if records and records[0] is steps[0] else steps[:1]), *records]
 
 
+def _step(steps: Sequence[Step], before: int, after: int) -> str:
+    if after < before:
+        return f'Back to step {after}'
+    first = next(n for n, step in enumerate(steps) if step.process == steps[after].process)
+    return f'Step {after}' if first == after else f'Step {after}, step {first} tried again'
+
+
 def _change(numbers: tuple[int, int], before: Step, after: Step) -> Change:
     return Change.between(numbers, (before.score, after.score), (before.process, after.process))
 
@@ -146,7 +152,7 @@ def _told(origin: Origin) -> list[str]:
     """Where rows come from, and what the model's part in it brought."""
     parts = [escaped(origin.words())]
     if origin.why:
-        parts.append(f'Why: {escaped(origin.why)}.')
+        parts.append(f'Why not from elsewhere: {escaped(origin.why)}.')
     if not origin.learned_from or origin.is_real_alone and not origin.gain:
         return parts
     head = ['column', *SOURCES.values(), *(["gain by the model's rows"] if origin.gain else [])]
