@@ -107,7 +107,10 @@ def test_help_names_every_file_and_missing_tables_say_where_they_come_from(capsy
     assert 'steps.csv' in shown
     assert 'runs of each with other seeds, whose scatter is told' in shown
     for arguments, words in (
-        (['ablation', '--data', str(tmp_path)], 'docs/benchmarks.md says where they come from'),
+        (
+            ['ablation', '--data', str(tmp_path)],
+            'docs/does-the-model-help.md says where they come from',
+        ),
         (['ablation', '--data', str(tmp_path)], 'examples/adult_100.csv'),
         ([str(tmp_path / 'mine.csv'), '--target', 'a'], 'Name a CSV file that is there.'),
     ):

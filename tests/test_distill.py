@@ -16,13 +16,14 @@ from tables import LOOP_SETTINGS
 from sdv_llmgan import LLMGANSynthesizer, RangeCondition, ScriptedProvider
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.choose_sampler import learned_by, training_set
-from sdv_llmgan.loop.comparison import Comparison, compare
+from sdv_llmgan.loop.comparison import Comparison, Predictors, compare
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.features import Features
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows
 
@@ -185,6 +186,24 @@ def test_the_smaller_error_is_chosen_and_the_cheaper_source_where_both_are_alike
     llm, distilled, chosen
 ):
     assert Comparison(llm, distilled, 0.04, 100).chosen == chosen
+
+
+@pytest.mark.parametrize('step', [1.0, 0.1])
+def test_whole_numbers_are_predicted_as_numbers_and_not_value_by_value(step):
+    def rents(seed: int) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        size = rng.uniform(30, 120, 120).round(1)
+        rent = np.round((12 * size + rng.normal(0, 40, 120)) / step) * step
+        return pd.DataFrame({'size': size, 'rent': rent})
+
+    real = rents(0)
+    kinds = {name: {'sdtype': 'numerical'} for name in real}
+    tables = {'rents': {'columns': kinds}}
+    schema = TableSchema.from_sdv(Metadata.load_from_dict({'tables': tables}), real)
+    assert schema['rent'].kind == ('integer' if step == 1 else 'number')
+    features = Features(real, schema)
+    learned, asked = ((rows, features.encode(rows)) for rows in (rents(1), real))
+    assert Predictors(features, ['rent']).losses(learned, asked).mean(axis=1).max() < 0.2
 
 
 def of_a_model(rows: pd.DataFrame) -> ScriptedProvider:

@@ -100,20 +100,24 @@ def parser() -> argparse.ArgumentParser:
         help='gets results.csv, tables.json, tables.md, plots.html, and steps.csv: a line for each '
         'batch of a fit, with its score; default: benchmark-results',
     )
+    _add_protocol(made)
+    _add_csv(made)
+    return made
+
+
+def _add_protocol(made: argparse.ArgumentParser) -> None:
     of_protocol = made.add_argument_group('of a protocol')
     of_protocol.add_argument(
         '--data',
         type=Path,
         default=DATA,
         metavar='FOLDER',
-        help=f'the tables, which are not in this package (docs/benchmarks.md); default: {DATA}',
+        help=f'the tables, which are not in this package (docs/does-the-model-help.md); default: {DATA}',
     )
     of_protocol.add_argument('--tables', nargs='+', metavar='TABLE', help='only these')
     of_protocol.add_argument(
         '--rows', nargs='+', type=_count, metavar='N', help='only with so many training rows'
     )
-    _add_csv(made)
-    return made
 
 
 def _add_csv(made: argparse.ArgumentParser) -> None:

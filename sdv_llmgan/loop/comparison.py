@@ -183,7 +183,7 @@ class Predictors:
             known, there = rows[name].notna().to_numpy(), real[name].notna().to_numpy()
             if not known.any() or own.all():
                 continue
-            is_number = self.features.schema[name].kind in ('number', 'datetime')
+            is_number = self.features.schema[name].kind in ('integer', 'number', 'datetime')
             if is_number:
                 place = int(own.argmax())
                 values, truth = train[known, place], test[there, place]
