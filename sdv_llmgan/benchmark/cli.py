@@ -112,7 +112,8 @@ def _add_protocol(made: argparse.ArgumentParser) -> None:
         type=Path,
         default=DATA,
         metavar='FOLDER',
-        help=f'the tables, which are not in this package (docs/does-the-model-help.md); default: {DATA}',
+        help='the tables, which are not in this package (docs/does-the-model-help.md says where '
+        f'they come from); default: {DATA}',
     )
     of_protocol.add_argument('--tables', nargs='+', metavar='TABLE', help='only these')
     of_protocol.add_argument(
@@ -215,8 +216,8 @@ def write_out(
     (folder / 'tables.md').write_text(markdown, encoding='utf-8')
     steps = plot_steps(read_steps(folder / 'steps.csv'))
     write_plots(results, folder / 'plots.html', what, printed_as, [steps] if steps else [])
-    names = ('results.csv', 'tables.md', 'plots.html', 'steps.csv')
-    written = ', '.join(name for name in names if (folder / name).exists())
+    files = ('results.csv', 'tables.md', 'plots.html', 'steps.csv')
+    written = ', '.join(name for name in files if (folder / name).exists())
     logging.getLogger(__name__).info('Written: %s in %s', written, folder)
 
 

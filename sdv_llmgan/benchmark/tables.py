@@ -25,9 +25,10 @@ TEST_SHARE = 0.1
 OWN_TEST_SHARE = 0.2
 #: Where tables of a protocol are found, for whoever has none of them.
 NO_DATA = (
-    "The papers' tables are public, but not in this package: docs/does-the-model-help.md says where "
-    'they come from and what files are called, and --data names their folder. Or measure a CSV file '
-    'of yours: a checkout has examples/adult_100.csv (with --target Income --synthesizers ablation).'
+    "The papers' tables are public, but not in this package: docs/does-the-model-help.md says "
+    'where they come from and what files are called, and --data names their folder. Or measure a '
+    'CSV file of yours: a checkout has examples/adult_100.csv (with --target Income --synthesizers '
+    'ablation).'
 )
 
 
