@@ -306,7 +306,11 @@ def demo(llm: str | None, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     names = ('model.pkl', 'train.csv', 'holdout.csv', 'synthetic.csv', 'report.html')
     files = {Path(name).stem: folder / name for name in names}
+    asked = llm or 'the embedded model (it is unpacked the first time: a quarter of a minute)'
+    said = plural(len(training), 'row')
+    say(f'{said} of the US census of 1994 are fitted, {len(held_out)} set aside. Asked: {asked}.')
     done = fit(synthesizer, training, files['model'])
+    say('Drawing as many synthetic rows, and comparing them with the real ones.')
     synthetic = taken(synthesizer.sample(len(training)))
     for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
         if name != 'synthetic':

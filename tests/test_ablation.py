@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tables import visits
 
-from sdv_llmgan.benchmark.ablation import ABLATION, STAGES, gains
+from sdv_llmgan.benchmark.ablation import ABLATION, NOT_ASKED, STAGES, gains
 from sdv_llmgan.benchmark.cli import main
 from sdv_llmgan.benchmark.runner import read_results
 from sdv_llmgan.benchmark.steps import plot_steps, read_steps, write_steps
@@ -67,10 +67,56 @@ def test_gains_are_of_the_same_table_seed_and_number_of_rows():
         for line in gains(results, [300]).splitlines()[2:]
     ]
     assert lines == [
-        ['`+loop`', 'as trained on', '+0.000 ± 0.100', '+0.000 ± 0.100', '-0.100', '2 (2)'],
-        ['`+loop`', '300', '-0.200', '+0.000', '-0.200', '1 (1)'],
+        ['`+loop`', 'as trained on', '+0.000 ± 0.100', '+0.000 ± 0.100', '', '-0.100', '2 (2)'],
+        ['`+loop`', '300', '-0.200', '+0.000', '', '-0.200', '1 (1)'],
     ]
     assert gains(results[results['synthesizer'] == 'distilled']) == ''
+
+
+COLUMNS = ['table', 'rows', 'synthesizer', 'seed', 'mle', 'dcr_share']
+
+
+def test_runs_with_other_seeds_say_how_far_they_scatter():
+    lines = [
+        ('a', 25, name, seed, figure, 0.5)
+        for name, figures in {'distilled': (0.5, 0.5), '+loop': (0.6, 0.8)}.items()
+        for seed, figure in enumerate(figures)
+    ]
+    told = gains(pd.DataFrame(lines, columns=COLUMNS)).splitlines()
+    cells = [cell.strip() for cell in told[2].strip('|').split('|')]
+    assert told[0].startswith(
+        '| synthesizer | rows drawn | ML efficacy | DCR share | scatter of runs'
+    )
+    assert cells == ['`+loop`', 'as trained on', '+0.200', '+0.000', '0.141', '+0.200', '1 (2)']
+
+
+def test_a_line_says_why_knowledge_brought_nothing_where_the_model_was_not_asked():
+    def told(knowledge: float) -> str:
+        figures = {'distilled': 0.5, '+graph:llm=local': 0.6, '+knowledge:llm=local': knowledge}
+        lines = [('a', 25, name, 0, figure, 0.5) for name, figure in figures.items()]
+        return gains(pd.DataFrame(lines, columns=COLUMNS))
+
+    assert told(0.6).endswith(NOT_ASKED)
+    assert 'not asked' not in told(0.7)
+
+
+def test_help_names_every_file_and_missing_tables_say_where_they_come_from(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        main(['--help'])
+    shown = ' '.join(capsys.readouterr().out.split())
+    assert 'steps.csv' in shown
+    assert 'runs of each with other seeds, whose scatter is told' in shown
+    for arguments, words in (
+        (
+            ['ablation', '--data', str(tmp_path)],
+            'docs/does-the-model-help.md says where they come from',
+        ),
+        (['ablation', '--data', str(tmp_path)], 'examples/adult_100.csv'),
+        ([str(tmp_path / 'mine.csv'), '--target', 'a'], 'Name a CSV file that is there.'),
+    ):
+        with pytest.raises(SystemExit):
+            main([*arguments, '--llm', 'scripted', '--out', str(tmp_path / 'out')])
+        assert words in capsys.readouterr().err
 
 
 def test_the_steps_of_a_fit_that_is_measured_again_take_the_place_of_the_old_ones(tmp_path):

@@ -238,12 +238,17 @@ def test_json_is_all_that_stdout_holds(desk, tmp_path):
 def test_the_story_is_told_for_people_and_for_programs(desk, tmp_path):
     told = run('story', desk / 'model.pkl')
     assert told.stdout.startswith('# The story of the generation process')
+    assert '"steps"' not in told.stdout
+    assert told.stderr.strip() == 'The same for programs: --json, or -o story.json.'
     saved = run('story', desk / 'model.pkl', '--json').stdout
     assert len(History.from_json(saved)) == 1
-    for name, text in (('story.md', told.stdout), ('story.json', saved)):
+    for name in ('story.md', 'story.json'):
         done = run('story', desk / 'model.pkl', '-o', tmp_path / name, '--json')
         assert json.loads(done.stdout) == {'output': str(tmp_path / name), 'steps': 1}
-        assert (tmp_path / name).read_text(encoding='utf-8').strip() == text.strip()
+    assert (tmp_path / 'story.json').read_text(encoding='utf-8').strip() == saved.strip()
+    written = (tmp_path / 'story.md').read_text(encoding='utf-8')
+    assert written.startswith(told.stdout.strip())
+    assert History.from_markdown(written).to_json().strip() == saved.strip()
 
 
 def test_preview_shows_the_first_requests_and_sends_nothing(desk):
@@ -717,6 +722,10 @@ def test_the_demonstration_goes_the_whole_way(tmp_path, monkeypatch):
         *('holdout.csv', 'model.pkl', 'report.html', 'synthetic.csv', 'train.csv'),
     ]
     assert 'Prediction of “Income”' in done.stdout
+    said = '80 rows of the US census of 1994 are fitted, 20 set aside. Asked: scripted.'
+    assert said in done.stderr
+    assert 'real rows that were set aside, for the report' in done.stderr
+    assert done.stderr.rstrip().endswith(f'sdv-llmgan story {tmp_path / "demo" / "model.pkl"}')
 
 
 def test_benchmark_takes_the_arguments_that_it_always_took(tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from test_distilled import fit, people, shares_of_generated
 
-from sdv_llmgan.loop.choose_sampler import gain_words
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.knowledge import NOTHING_KNOWN
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
@@ -73,18 +72,3 @@ def test_rows_drawn_at_random_leave_columns_to_real_ones_and_the_gain_is_none():
     # What is said is what was measured: real rows alone, less the conditionals that are drawn from.
     assert sum(knowing.chain.gain.values()) == pytest.approx(alone.nats - knowing.nats)
     assert alone.chain.gain == dict.fromkeys(alone.chain.names, 0.0)
-
-
-def test_the_gain_is_told_in_words():
-    assert gain_words({'age': 0.02, 'charges': 0.29}) == (
-        'with rows of the model held-out real rows are predicted better by 0.31 nats each, '
-        'most in "charges" (0.29)'
-    )
-    assert gain_words({'age': -0.2, 'charges': 0.0}) == (
-        'with rows of the model held-out real rows are predicted worse by 0.20 nats each, worse in '
-        '"age" (-0.20)'
-    )
-    assert gain_words({'age': 0.001, 'charges': -0.002}) == (
-        'rows of the model change nothing in how well held-out real rows are predicted'
-    )
-    assert gain_words({}) == ''

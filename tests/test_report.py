@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
 from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider, report
+from sdv_llmgan.loop.origin import Origin
 from sdv_llmgan.report import Report, make_report
 from sdv_llmgan.report.charts import draw
-from sdv_llmgan.report.content import Figure, Line, Lines, Network
+from sdv_llmgan.report.content import Figure, Line, Lines, Network, Section
+from sdv_llmgan.report.origin import sources as origin_of
 from sdv_llmgan.report.result import format_figure
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
@@ -522,3 +525,45 @@ def test_rows_that_were_not_held_out_at_all_are_noticed():
     assert '15 of the 15 held-out rows' in overlapping.to_html()
     honest = make_report(real, synthetic, visits_metadata(), holdout=visits(15, seed=8))
     assert 'Caution' not in honest.to_dict()['facts']
+
+
+def test_the_first_screen_says_where_rows_come_from():
+    def sources(origin: Origin) -> Section:
+        model = SimpleNamespace(origin=origin)
+        facts = {'get_fitted_model': lambda: model, 'get_info': lambda: {'llm': 'acme/one'}}
+        return origin_of(SimpleNamespace(**facts))
+
+    shares = [
+        {'real': 1 - generated, 'knowledge': 0.0, 'generated': generated}
+        for generated in (0.9, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    ]
+    learned = dict(zip('abcdefgh', shares, strict=True))
+    told = sources(Origin('distilled', '', learned, {'a': 0.3, **dict.fromkeys('bcdefgh', 0)}, 100))
+    assert told.lead == (
+        "Rows are drawn by a sampler that learned 62% from your rows and 38% from the model's rows "
+        "(mean of the columns). With the model's rows held-out real rows are predicted better "
+        '(+0.30 ± 0.03 nats a row, all columns together, most in "a").'
+    )
+    (table,) = told.tables
+    assert table.columns[1:] == (
+        *('your rows', 'what was known before', "the model's rows", 'gain by them'),
+    )
+    assert table.rows[0] == ('a', '10%', '0%', '90%', 'better (+0.300 ± 0.022)')
+    assert [row[0] for row in table.rows] == [*'ahgfed']
+    assert table.note == 'The other 2 columns: under “How were the rows made?”.'
+    alone = sources(Origin('distilled', '', {'b': learned['b']}))
+    assert alone.lead == 'Rows are drawn by a sampler that learned from your rows alone.'
+    assert alone.tables == ()
+    assert sources(Origin('llm')).lead == 'The language model acme/one writes every row itself.'
+
+
+def test_where_rows_come_from_stands_above_the_scores_and_not_in_a_report_of_tables(full):
+    page = full.to_html()
+    top = page.partition('At a glance')[2]
+    assert full.sources is not None
+    assert top.index('Where do the rows come from?') < top.index('Quality (SDMetrics)')
+    assert 'writes every row itself.' in top
+    assert full.to_dict()['sources']['lead'] == full.sources.lead
+    of_tables = Report('Tables', '2026-01-01', {'Made with': 'x'}, ())
+    assert of_tables.sources is None
+    assert 'Where do the rows come from?' not in of_tables.to_html()

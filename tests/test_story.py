@@ -27,6 +27,7 @@ from sdv_llmgan import (
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.formats.markdown import escaped, quoted
 from sdv_llmgan.loop.history import History, Step
+from sdv_llmgan.loop.origin import Origin
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.table.schema import Column, TableSchema
 
@@ -97,7 +98,7 @@ def test_a_change_reads_well_in_both_directions():
         '- edges removed: a -> c',
         '- edges turned round: b -> c',
         '- instruction: Write ~~rows that vary.~~ **rows.**',
-        r'- rules: ~~a \< b~~',
+        '- rules: ~~a < b~~',
     ]
 
 
@@ -142,17 +143,148 @@ def test_the_story_goes_from_the_first_process_by_the_better_ones_to_the_best():
     headings = [line for line in told.splitlines() if line.startswith('#')]
     assert headings == [
         '# The story of the generation process',
+        '## Step by step',
         '## Step 0: the first process',
         '## Step 2, after step 0',
         '## Step 3, after step 2',
+        '## Tried, and not taken',
         '## Step 3: the best process',
         '## For History.from_markdown',
     ]
-    assert '| 0 | 0.800 | 0.800 | 9 | 0 | 2 | 1,500 |  |' in told
-    assert '| **3** | 0.200 | 0.200 | 0 | 0 | 3 | 0 |  |' in told
+    assert '| 0 | 0.800 | 0.800 | 9 | 0 | 2 | 1,500 |\n' in told
+    assert '| **3** | 0.200 | 0.200 | 0 | 0 | 3 | 0 |\n' in told
     assert 'instruction: Write rows that ~~vary.~~ **vary a lot.**' in told
     assert '> b is too high' in told
-    assert 'Anything goes' not in told.partition('<details>')[0]
+    refused = told.partition('## Tried, and not taken\n\n')[2].splitlines()[:5]
+    assert refused == [
+        'Step 1, after step 0: its score is 0.900, that of the best process 0.200: no better.',
+        '',
+        '- score 0.800 to 0.900 (+0.100; lower is better)',
+        '- instruction: ~~Write rows.~~ **Anything goes.**',
+        '',
+    ]
+
+
+def test_the_story_says_of_each_process_that_never_led_why_it_was_not_taken():
+    def reasons(*steps: Step, leads: tuple[int, ...] = ()) -> list[str]:
+        told = History(steps, 'epochs', leads).to_markdown(for_programs=False)
+        refused = told.partition('## Tried, and not taken')[2].partition('## ')[0].splitlines()
+        return [line for line in refused if line.startswith('Step')]
+
+    better = judged(SECOND, 0.35, 0.1)
+    assert reasons(judged(FIRST, 0.4, 0.1), better, better, leads=(0,)) == [
+        'Step 1, after step 0: its score is 0.35 ± 0.10, that of the best process 0.40 ± 0.10; '
+        'the difference is within its error.'
+    ]
+    assert reasons(judged(FIRST, 0.4), judged(SECOND, None)) == [
+        'Step 1, after step 0: it could not be judged.'
+    ]
+    passed = judged(FIRST, 0.4)
+    passed.verdict = replace(passed.verdict, is_real=True)
+    assert reasons(judged(SECOND, 0.3), passed, judged(replace(FIRST, instruction='x'), 0.2)) == [
+        "Step 2, after step 1: its score is 0.200, that of the best process 0.400; the best one's "
+        'rows passed for real, and its rows did not.'
+    ]
+    assert reasons(judged(FIRST, 0.4), judged(FIRST, 0.5)) == []
+
+
+def test_each_note_of_a_step_has_a_line_of_its_own():
+    told = history(
+        judged(FIRST, 0.8, note='knowledge from 2 of 2 answers: 1 effect; tried again'),
+        judged(SECOND, 0.5, usage=Usage(replayed=4)),
+        stopped='max_batches',
+    ).to_markdown(for_programs=False)
+    assert '- step 0: knowledge from 2 of 2 answers: 1 effect\n- step 0: tried again\n' in told
+    assert '| **1** | 0.500 | 0.500 | 0 | 0 | 3 | from the cache |' in told
+    assert told.startswith(
+        '# The story of the generation process\n\n2 steps; end of the fit: max_batches. Step 1 is'
+    )
+    assert '<details>' not in told
+
+
+def test_only_what_could_be_markup_is_escaped():
+    assert escaped('max_batches, "Income" = ">50K", a < b -> c & d, no. #3') == (
+        'max_batches, "Income" = ">50K", a < b -> c & d, no. #3'
+    )
+    assert escaped('_a_ __b__ c_ _') == r'\_a\_ \_\_b\_\_ c\_ \_'
+    assert escaped('> quote') == r'\> quote'
+    assert escaped('# heading') == r'\# heading'
+    assert escaped('<b>&amp;&#60;<!-- <?x </b>') == r'\<b\>\&amp;\&#60;\<!-- \<?x \</b\>'
+
+
+ORIGIN = Origin(
+    'distilled',
+    'the model has no rows that could be better',
+    {
+        'a': {'real': 0.02, 'knowledge': 0.0, 'generated': 0.98},
+        'b': {'real': 0.5, 'knowledge': 0.25, 'generated': 0.25},
+    },
+    {'a': -0.003, 'b': 0.3},
+    100,
+)
+
+
+def test_the_story_ends_with_where_rows_come_from_and_what_the_model_brought():
+    made = history(judged(FIRST, 0.8))
+    made.end(ORIGIN)
+    told = made.to_markdown(for_programs=False).partition('## What came of it\n\n')[2].splitlines()
+    assert told[:8] == [
+        'Rows are drawn by a sampler that learned 26% from your rows, 12% from what was known '
+        "before and 62% from the model's rows (mean of the columns).",
+        '',
+        'Why not from elsewhere: the model has no rows that could be better.',
+        '',
+        "| column | your rows | what was known before | the model's rows "
+        "| gain by the model's rows |",
+        '| --: | --: | --: | --: | :-- |',
+        '| a | 2% | 0% | 98% | no difference shown (-0.003 ± 0.025) |',
+        '| b | 50% | 25% | 25% | better (+0.300 ± 0.013) |',
+    ]
+    assert 'A share is how much weight a source has in what is drawn' in told[9]
+    assert told[11] == (
+        "With the model's rows held-out real rows are predicted better (+0.30 ± 0.03 nats a row, "
+        'all columns together, most in "b").'
+    )
+    assert 'with no gain shown' in told[13]
+    made.stop('')
+    assert 'What came of it' not in made.to_markdown(for_programs=False)
+
+
+def test_a_fit_without_a_model_has_one_sentence_on_where_rows_come_from():
+    alone = Origin('distilled', learned_from={'a': {'real': 1.0, 'knowledge': 0, 'generated': 0}})
+    assert alone.words() == 'Rows are drawn by a sampler that learned from your rows alone.'
+    told = History([judged(FIRST, 0.8)], 'epochs', origin=alone).to_markdown(for_programs=False)
+    assert told.endswith(f'## What came of it\n\n{alone.words()}\n')
+    assert Origin('llm').words() == 'The language model writes every row itself.'
+    assert Origin('Shuffling').words() == 'Rows are drawn by the sampler Shuffling.'
+
+
+def test_a_gain_within_its_error_is_no_difference_and_one_beyond_it_is():
+    origin = replace(ORIGIN, gain={'a': -0.1, 'b': 0.02}, num_rows=25)
+    assert origin.gain_of('a') == 'worse (-0.100 ± 0.049)'
+    assert origin.gain_of('b') == 'no difference shown (+0.020 ± 0.025)'
+    assert replace(origin, num_rows=400).gain_of('b') == 'better (+0.020 ± 0.006)'
+    assert origin.gain_words() == (
+        'whether the model helps to predict held-out real rows is not shown (-0.08 ± 0.06 nats a '
+        'row, all columns together)'
+    )
+    assert (
+        replace(origin, num_rows=100)
+        .gain_words()
+        .startswith("with the model's rows held-out real rows are predicted worse (-0.08 ± 0.03")
+    )
+    hardly = replace(origin, gain={'a': 0.004}, num_rows=10**6)
+    assert hardly.gain_of('a').startswith('no difference shown')
+
+
+def test_where_rows_come_from_survives_json_and_what_is_not_finite_is_left_out():
+    made = history(judged(FIRST, 0.8))
+    made.end(replace(ORIGIN, gain={'a': math.nan, 'b': 0.3}))
+    assert History.from_markdown(made.to_markdown()).origin == replace(ORIGIN, gain={'b': 0.3})
+    edited = json.loads(made.to_json())
+    edited['origin']['learned_from']['a']['real'] = 2
+    with pytest.raises(ValueError, match='origin, learned_from, a, real: needs a number from 0 to'):
+        History.from_json(json.dumps(edited))
 
 
 def test_the_story_of_a_race_has_standard_errors_and_follows_those_that_led():
@@ -162,6 +294,8 @@ def test_the_story_of_a_race_has_standard_errors_and_follows_those_that_led():
     assert '| **1** | 0.40 ± 0.10 | 0.400 |' in told
     assert '## Step 1, after step 0' in told
     assert 'Step 1 is the best' in told
+    race.leads = [0, 2]
+    assert '## Step 2, step 1 tried again, after step 0' in race.to_markdown()
     race.leads = [0, 1, 0]
     assert '## Back to step 0, after step 1' in race.to_markdown()
     race.leads = [0, 1]
@@ -183,9 +317,10 @@ def test_the_leader_of_a_race_is_best_though_another_scores_lower_within_the_err
 
 def test_a_file_from_before_there_were_races_is_read():
     edited = deepcopy(SAVED)
-    del edited['leads'], edited['steps'][0]['verdict']['standard_error']
+    del edited['leads'], edited['origin'], edited['steps'][0]['verdict']['standard_error']
     read = History.from_json(json.dumps(edited))
     assert read.leads == []
+    assert read.origin is None
     assert read.steps[0].verdict.standard_error is None
     assert read.best() is read.steps[0]
 
@@ -200,7 +335,7 @@ def test_a_story_without_steps_or_without_a_verdict_is_told():
 def test_text_of_a_model_is_no_markup_in_the_story():
     nasty = '<script>x</script>\n# heading\n| a | *b* [link](http://x) `code` &lt;'
     assert escaped(nasty) == (
-        r'\<script\>x\</script\> \# heading \| a \| \*b\* \[link\](http://x) \`code\` \&lt;'
+        r'\<script\>x\</script\> # heading \| a \| \*b\* \[link\](http://x) \`code\` \&lt;'
     )
     assert quoted('a\n\n# b') == '> a\n>\n> \\# b'
     made = history(judged(replace(FIRST, instruction=nasty), 0.5, note=nasty)).to_markdown()

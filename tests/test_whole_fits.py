@@ -13,12 +13,13 @@ import tables
 from sdv.metadata import Metadata
 from sdv_lines import fit, given, load, sample
 
-from sdv_llmgan import EgressPolicy, LLMGANSynthesizer
-from sdv_llmgan.loop.history import History
+from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, Verdict
+from sdv_llmgan.loop.history import History, Step
 from sdv_llmgan.loop.progress import summary
-from sdv_llmgan.process import Effect, Knowledge, Typical
+from sdv_llmgan.process import CausalGraph, Effect, GenerationProcess, Knowledge, Typical
 from sdv_llmgan.providers.base import Request
 from sdv_llmgan.providers.scripted import ScriptedProvider, random_json
+from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.report import make_report
 
 KNOWN = Knowledge(
@@ -28,6 +29,9 @@ KNOWN = Knowledge(
 )
 #: Ward names that no other text of a prompt has.
 bills = partial(tables.bills, smokers=0.3, wards=('Aster', 'Birch', 'Cedar'))
+
+
+PROCESS = GenerationProcess('', tables.AGE_JOB, CausalGraph(), 'Write rows.')
 
 
 def metadata(**kinds: str) -> Metadata:
@@ -201,6 +205,23 @@ def test_the_line_at_the_end_says_what_rows_were_learned_from(capsys):
     assert '(learned from real rows 100%).' in capsys.readouterr().err
 
 
+def test_the_line_at_the_end_says_what_was_asked_and_what_the_cache_answered():
+    def line(*usage: Usage) -> str:
+        steps = [Step(0, 0, PROCESS, accepted=3, usage=used) for used in usage]
+        return summary(History(steps, 'max_batches'), 'llm', 1.0)
+
+    assert '; 4 calls answered from the cache. Rows' in line(Usage(replayed=3), Usage(replayed=1))
+    assert '; 2 calls, 30 tokens. Rows' in line(Usage(calls=2, prompt_tokens=30))
+    both = line(Usage(calls=2, prompt_tokens=30), Usage(replayed=1))
+    assert '; 2 calls, 30 tokens; 1 call answered from the cache. Rows' in both
+    assert '(max_batches): no rows of the model could be judged; 6 rows valid, 0 rejected' in both
+    judged = Step(0, 0, PROCESS, verdict=Verdict(np.array([0.5]), 0.7, 0.5, 0.7))
+    assert (
+        "score of the model's own rows 0.700 (0: they cannot be told from real ones, 1: always);"
+        in summary(History([judged]), 'llm', 1.0)
+    )
+
+
 def test_a_report_gives_what_columns_were_learned_from_in_percent():
     table = bills(25)
     made = synthesizer(ScriptedProvider(script=at_random), knowledge=KNOWN)
@@ -209,4 +230,4 @@ def test_a_report_gives_what_columns_were_learned_from_in_percent():
         given(METADATA, table), made.sample(20), METADATA, synthesizer=made
     ).to_html()
     lines = re.findall(r'<td>(age|smoker|ward|charges)</td>((?:\s*<td[^>]*>\d+%</td>){3})', page)
-    assert len(lines) == 4
+    assert len(lines) == 8  # on the first screen, and with the process

@@ -40,7 +40,14 @@ BASE = 'distilled'
 #: What stands above them.
 GAINS = (
     'Means of tables ± their standard error; of each table the mean over seeds counts. The worst '
-    "table is that of ML efficacy. A DCR share's gain is none where it rises above 0.5."
+    'table is that of ML efficacy, and so is the scatter of runs: the standard deviation of the '
+    'same fit with other seeds, mean of the tables; empty with one seed (more: --seeds). A DCR '
+    "share's gain is none where it rises above 0.5."
+)
+#: Where ``+knowledge`` is ``+graph`` once more.
+NOT_ASKED = (
+    '`+knowledge` has the figures of `+graph` because the model was not asked what it knows: the '
+    'embedded one and `scripted` would make it up. Name one with `--llm` that knows the subject.'
 )
 
 
@@ -77,11 +84,36 @@ def gains(results: pd.DataFrame, draws: Sequence[int] = ()) -> str:
                 f'`{label}`',
                 'as trained on' if number is None else str(number),
                 *(_spread(cells[name]) for name in ('mle', 'dcr_share')),
+                _scatter(gained['mle']),
                 f'{cells["mle"].min():+.3f}',
                 f'{len(cells)} ({len(gained)})',
             ])
-    head = ['synthesizer', 'rows drawn', 'ML efficacy', 'DCR share', 'worst table', 'tables (fits)']
-    return grid(head, body) if body else ''
+    head = ['synthesizer', 'rows drawn', 'ML efficacy', 'DCR share', 'scatter of runs']
+    table = grid([*head, 'worst table', 'tables (fits)'], body) if body else ''
+    return f'{table}\n\n{NOT_ASKED}' if table and _is_not_asked(results) else table
+
+
+def _is_not_asked(results: pd.DataFrame) -> bool:
+    """Whether knowledge changed nothing at all, in whatever was measured of both stages."""
+    key = ['table', 'rows', 'seed']
+    names = dict.fromkeys(results['synthesizer'])
+    pairs = [(name, name.replace('+graph', '+knowledge', 1)) for name in names]
+    for graph, knowledge in pairs:
+        if graph != knowledge and knowledge in names:
+            one, other = (
+                results[results['synthesizer'] == name].set_index(key)[['mle', 'dcr_share']]
+                for name in (graph, knowledge)
+            )
+            one, other = one.align(other, join='inner')
+            if len(one) and one.equals(other):
+                return True
+    return False
+
+
+def _scatter(gained: pd.Series) -> str:
+    """Standard deviation of runs that differ in their seed alone, pooled over tables."""
+    variance = gained.groupby(level=['table', 'rows']).var().mean()
+    return '' if pd.isna(variance) else f'{float(variance) ** 0.5:.3f}'
 
 
 def _spread(cells: pd.Series) -> str:

@@ -43,6 +43,7 @@ examples:
   sdv-llmgan benchmark synthia --synthesizers gaussian-copula --seeds 1
   sdv-llmgan benchmark ablation --llm openai/gpt-4o-mini --tables insurance --rows 50
   sdv-llmgan benchmark mine.csv --target price --synthesizers ablation --draw 300
+  sdv-llmgan benchmark examples/adult_100.csv --target Income --synthesizers ablation
   sdv-llmgan benchmark mine.csv --target price --synthesizers real ctgan llmgan
 
 A run that was stopped goes on where it was: give the same command again.
@@ -71,7 +72,10 @@ def parser() -> argparse.ArgumentParser:
         help='provider/model, for synthesizers that ask a language model and do not name it',
     )
     made.add_argument(
-        '--seeds', type=_count, metavar='N', help="replicates; default: the protocol's, or 3"
+        '--seeds',
+        type=_count,
+        metavar='N',
+        help="runs of each with other seeds, whose scatter is told; default: the protocol's, or 3",
     )
     made.add_argument(
         '--metrics',
@@ -93,18 +97,28 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path('benchmark-results'),
         metavar='FOLDER',
-        help='gets results.csv, tables.json, tables.md, plots.html; default: benchmark-results',
+        help='gets results.csv, tables.json, tables.md, plots.html, and steps.csv: a line for each '
+        'batch of a fit, with its score; default: benchmark-results',
     )
+    _add_protocol(made)
+    _add_csv(made)
+    return made
+
+
+def _add_protocol(made: argparse.ArgumentParser) -> None:
     of_protocol = made.add_argument_group('of a protocol')
     of_protocol.add_argument(
-        '--data', type=Path, default=DATA, metavar='FOLDER', help=f'the tables; default: {DATA}'
+        '--data',
+        type=Path,
+        default=DATA,
+        metavar='FOLDER',
+        help='the tables, which are not in this package (docs/does-the-model-help.md says where '
+        f'they come from); default: {DATA}',
     )
     of_protocol.add_argument('--tables', nargs='+', metavar='TABLE', help='only these')
     of_protocol.add_argument(
         '--rows', nargs='+', type=_count, metavar='N', help='only with so many training rows'
     )
-    _add_csv(made)
-    return made
 
 
 def _add_csv(made: argparse.ArgumentParser) -> None:
@@ -202,7 +216,9 @@ def write_out(
     (folder / 'tables.md').write_text(markdown, encoding='utf-8')
     steps = plot_steps(read_steps(folder / 'steps.csv'))
     write_plots(results, folder / 'plots.html', what, printed_as, [steps] if steps else [])
-    logging.getLogger(__name__).info('Written: results.csv, tables.md, plots.html in %s', folder)
+    files = ('results.csv', 'tables.md', 'plots.html', 'steps.csv')
+    written = ', '.join(name for name in files if (folder / name).exists())
+    logging.getLogger(__name__).info('Written: %s in %s', written, folder)
 
 
 def _show_progress() -> None:

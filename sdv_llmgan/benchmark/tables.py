@@ -23,6 +23,13 @@ LOGGER = logging.getLogger(__name__)
 TEST_SHARE = 0.1
 #: Likewise of a user's own table.
 OWN_TEST_SHARE = 0.2
+#: Where tables of a protocol are found, for whoever has none of them.
+NO_DATA = (
+    "The papers' tables are public, but not in this package: docs/does-the-model-help.md says "
+    'where they come from and what files are called, and --data names their folder. Or measure a '
+    'CSV file of yours: a checkout has examples/adult_100.csv (with --target Income --synthesizers '
+    'ablation).'
+)
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,7 @@ def metadata_by_dtypes(train: pd.DataFrame, categorical: Sequence[str] = ()) -> 
 def _read(path: Path) -> pd.DataFrame:
     """A table of a protocol."""
     try:
-        rows = pd.read_csv(_existing(path))
+        rows = pd.read_csv(_existing(path, NO_DATA))
     except ValueError as error:  # also those of pandas
         raise ValueError(f'{path} needs to be a CSV file with a line of names: {error}.') from error
     if rows.empty:
@@ -207,12 +214,9 @@ def _read_test(path: Path, csv: Path, train: pd.DataFrame, form: CsvForm) -> pd.
     return test
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: Path, more: str = 'Name a CSV file that is there.') -> Path:
     if not path.is_file():
-        raise FileNotFoundError(
-            f'No {path}. Name the folder that holds the benchmark data with --data, or a CSV file '
-            'of your own.'
-        )
+        raise FileNotFoundError(f'No {path}. {more}')
     return path
 
 

@@ -13,8 +13,11 @@ SECTION = re.compile(
     r'^#+ (?P<name>[^\n]+)\n+(?P<fence>`{3,})(?P<language>\w*)\n(?P<text>.*?)\n?^(?P=fence)[ ]*$',
     re.M | re.S,
 )
-#: What begins markup inside a line, in CommonMark and on GitHub.
-MARKUP = re.compile(r'([\\`*_{}\[\]<>#|~$&])')
+#: What begins markup inside a line, in CommonMark and on GitHub. An underscore inside a word, ``>``
+#: and ``#`` behind the beginning, ``<`` and ``&`` where no tag or character can follow begin none.
+MARKUP = re.compile(
+    r'(?<=[^\W_])_+(?=[^\W_])|([\\`*_{}\[\]|~$]|^[>#]|(?<=[A-Za-z/])>|<(?=[A-Za-z/!?])|&(?=[#\w]))'
+)
 
 JSON = 'json'
 #: What ``visible`` writes, and what would be read as that.
@@ -24,7 +27,11 @@ ESCAPE = re.compile(r'\\(u[0-9a-f]{4})')
 
 def escaped(text: str) -> str:
     """A text on one line, with what would be markup, or hidden, made harmless."""
-    return MARKUP.sub(r'\\\1', visible(' '.join(text.split())))
+    return MARKUP.sub(_made_harmless, visible(' '.join(text.split())))
+
+
+def _made_harmless(found: re.Match[str]) -> str:
+    return f'\\{found[0]}' if found[1] else found[0]
 
 
 def quoted(text: str) -> str:

@@ -25,13 +25,9 @@ from sdv_llmgan.registry import find_sampler
 from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.local import LocalSampler
-from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 
 LOGGER = logging.getLogger(__name__)
-
-#: In nats; a smaller gain is said to be none.
-LEAST_GAIN = 0.005
 
 
 def with_sampler(
@@ -76,12 +72,11 @@ def with_sampler(
     best = fitted.history.best()
     words = (
         order_words(fitted.order, len(learned.causal_graphs)),
-        learned_words(fitted.learned_from or {}),
         limit_words(fitted.limits or {}),
-        gain_words(fitted.gain or {}),
     )
     if best is not None and any(words):
         best.add_note('; '.join(filter(None, words)))
+    fitted.history.end(fitted.origin)
     return fitted
 
 
@@ -97,22 +92,6 @@ def order_words(order: ColumnOrder | None, num_graphs: int) -> str:
     return f'columns are drawn in the order of {graph}, which held-out real rows preferred'
 
 
-def learned_words(learned_from: Mapping[str, Mapping[str, float]]) -> str:
-    """What knowledge and the model's rows had a part in, in words; empty: in nothing."""
-    sources = {'knowledge': 'what was known before', 'generated': 'rows of the model'}
-    words = []
-    for source, name in sources.items():
-        shares = {column: found[source] for column, found in learned_from.items()}
-        if not any(shares.values()):
-            continue
-        most, least = max(shares, key=shares.__getitem__), min(shares, key=shares.__getitem__)
-        words.append(
-            f'learned from {name}: {np.mean([*shares.values()]):.0%}, most in {quote(most)} '
-            f'({shares[most]:.0%}), least in {quote(least)} ({shares[least]:.0%})'
-        )
-    return '; '.join(words)
-
-
 def limit_words(limits: Mapping[str, float]) -> str:
     """How many limits that are known hold drawn rows, in words; empty: none is known."""
     if not limits:
@@ -121,28 +100,6 @@ def limit_words(limits: Mapping[str, float]) -> str:
     words = f'limits that are known: {len(limits)}, of which drawn rows keep {held}'
     broken = [limit for limit, trust in limits.items() if trust <= 0.5]
     return words + (f'; real rows break: {"; ".join(broken)}' if broken else '')
-
-
-def gain_words(gain: Mapping[str, float]) -> str:
-    """What the model's rows brought by held-out real rows, in words; empty: there were none.
-
-    Args:
-        gain: See ``Chain.gain``.
-    """
-    if not gain:
-        return ''
-    total, most = sum(gain.values()), max(gain, key=gain.__getitem__)
-    if abs(total) < LEAST_GAIN:
-        return 'rows of the model change nothing in how well held-out real rows are predicted'
-    found = 'better' if total > 0 else 'worse'
-    told = f', most in {quote(most)} ({gain[most]:.2f})' if gain[most] >= LEAST_GAIN else ''
-    least = min(gain, key=gain.__getitem__)
-    if gain[least] <= -LEAST_GAIN:
-        told += f', worse in {quote(least)} ({gain[least]:.2f})'
-    return (
-        f'with rows of the model held-out real rows are predicted {found} by {abs(total):.2f} nats '
-        f'each{told}'
-    )
 
 
 def training_set(view: View, settings: LoopSettings, *, enforce_range: bool) -> TrainingSet:
@@ -201,7 +158,7 @@ def _is_futile(distillation: Distillation) -> bool:
 
 
 def _compared(distillation: Distillation, fitted: FittedModel, *, is_futile: bool) -> Comparison:
-    """Both sources of rows on held-out rows, which the log and the best step note.
+    """Both sources of rows on held-out rows, which the log notes.
 
     Where held-out rows do not trust the model's, or it makes them up, there is nothing to compare.
     """
@@ -213,7 +170,4 @@ def _compared(distillation: Distillation, fitted: FittedModel, *, is_futile: boo
             written = [replace(generated, rows=view.table(generated.rows))]
         comparison = compare(distillation, view, written)
     LOGGER.info('%s.', comparison)
-    best = history.best()
-    if best is not None:
-        best.add_note(str(comparison))
     return comparison

@@ -81,14 +81,19 @@ class Comparison:
         """The source of the smaller error; the one without calls where both are about alike."""
         return 'llm' if self.gain > max(TIE, self.error) else 'distilled'
 
-    def __str__(self) -> str:
+    @property
+    def reason(self) -> str:
+        """What it was decided by, in words."""
         if self.llm is None or self.distilled is None:
-            return f'sampler: {self.chosen} (the model has no rows that could be better)'
+            return 'the model has no rows that could be better'
         return (
-            f'sampler: {self.chosen} (error of predicting {self.num_rows} real rows: from rows of '
-            f'the model {self.llm:.2f}, of the distilled sampler {self.distilled:.2f}, standard '
-            f'error of the difference {self.error:.2f})'
+            f'error of predicting {self.num_rows} real rows: from rows of the model '
+            f'{self.llm:.2f}, of the distilled sampler {self.distilled:.2f}, standard error of the '
+            f'difference {self.error:.2f}'
         )
+
+    def __str__(self) -> str:
+        return f'sampler: {self.chosen} ({self.reason})'
 
 
 NOT_COMPARED = Comparison(None, None, 0.0, 0)
@@ -178,7 +183,7 @@ class Predictors:
             known, there = rows[name].notna().to_numpy(), real[name].notna().to_numpy()
             if not known.any() or own.all():
                 continue
-            is_number = self.features.schema[name].kind in ('number', 'datetime')
+            is_number = self.features.schema[name].kind in ('integer', 'number', 'datetime')
             if is_number:
                 place = int(own.argmax())
                 values, truth = train[known, place], test[there, place]

@@ -12,6 +12,7 @@ from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.egress.table_view import View
 from sdv_llmgan.loop.comparison import Comparison
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.origin import Origin
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
@@ -131,6 +132,14 @@ class FittedModel:
         ``None`` where rows are not drawn by the distilled sampler, or it was fitted without any.
         """
         return self.chosen.gain if isinstance(self.chosen, LocalSampler) else None
+
+    @property
+    def origin(self) -> Origin:
+        """Where rows come from, how much of each column from what, and what that brought."""
+        compared = self.comparison
+        why = compared.reason if compared and compared.chosen == self.source else ''
+        sources, gain = self.learned_from or {}, self.gain or {}
+        return Origin(self.source, why, sources, gain, len(self.training))
 
     @property
     def schema(self) -> TableSchema:

@@ -41,8 +41,7 @@ def why_futile(
     trust = Distillation(training, learned_by(replace(fitted, process=process))).trust()
     if trust is None or not trust.is_futile:
         return ''
-    real, double = trust.table[0], trust.table[-1]
     return (
-        'more rows of this model would add nothing: where held-out real rows are predicted, the '
-        f'real rows alone have {real:.0%} of the weight, and many of its rows {double:.0%}'
+        'more rows of this model would add nothing: those that it wrote do not help to predict '
+        'real rows that it was not shown'
     )

@@ -13,8 +13,17 @@ import pandas as pd
 
 from sdv_llmgan.discriminators.base import Discriminator, verdict_of
 from sdv_llmgan.formats.markdown import folded, sections
-from sdv_llmgan.formats.saved_json import a_list, count, one_of, parse, read_object, text
+from sdv_llmgan.formats.saved_json import (
+    a_list,
+    count,
+    one_of,
+    optional,
+    parse,
+    read_object,
+    text,
+)
 from sdv_llmgan.formats.words import plural, visible
+from sdv_llmgan.loop.origin import Origin
 from sdv_llmgan.loop.step import Step
 from sdv_llmgan.loop.story import tell
 from sdv_llmgan.process.changes import Change
@@ -40,14 +49,20 @@ class History:
         stopped: Why the fit ended; empty while it runs.
         leads: Numbers of the steps whose processes took the lead in a race, in this order; empty
             where each step stands for itself, and the lowest score is best.
+        origin: Where rows came from at the end of the fit; ``None`` before.
     """
 
     def __init__(
-        self, steps: Iterable[Step] = (), stopped: str = '', leads: Iterable[int] = ()
+        self,
+        steps: Iterable[Step] = (),
+        stopped: str = '',
+        leads: Iterable[int] = (),
+        origin: Origin | None = None,
     ) -> None:
         self.steps = list(steps)
         self.stopped = stopped
         self.leads = list(leads)
+        self.origin = origin
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -60,6 +75,12 @@ class History:
     def stop(self, reason: str) -> None:
         """Note why the fit ended; empty: it runs again."""
         self.stopped = reason
+        if not reason:
+            self.origin = None
+
+    def end(self, origin: Origin) -> None:
+        """Note where rows come from now that the fit has ended."""
+        self.origin = origin
 
     def add(self, step: Step, discriminator: Discriminator) -> None:
         """Add a step, and judge every step on its own held-out rows with the newest discriminator.
@@ -195,7 +216,8 @@ class History:
         """
         steps = [step.to_dict() for step in self.steps]
         saved: dict[str, Any] = {'format': FORMAT, 'version': VERSION, 'stopped': self.stopped}
-        saved |= {'leads': self.leads, 'steps': steps}
+        origin = self.origin and self.origin.to_dict()
+        saved |= {'leads': self.leads, 'origin': origin, 'steps': steps}
         told = json.dumps(saved, ensure_ascii=False, indent=2, default=str, allow_nan=False)
         return visible(told)
 
@@ -217,27 +239,32 @@ class History:
                 'this version of sdv-llmgan reads.'
             )
         read = read_object(
-            {'leads': [], **values} if isinstance(values, dict) else values,
+            {'leads': [], 'origin': None, **values} if isinstance(values, dict) else values,
             'history',
             {
                 'format': one_of((FORMAT,)),
                 'version': count,
                 'stopped': text,
                 'leads': a_list(count),
+                'origin': optional(Origin.from_dict),
                 'steps': a_list(Step.from_dict),
             },
         )
         judged = [step.verdict is not None for step in read['steps']]
         if not all(number < len(judged) and judged[number] for number in read['leads']):
             raise ValueError(f'history, leads: needs numbers of judged steps, got {read["leads"]}.')
-        return cls(**{name: read[name] for name in ('steps', 'stopped', 'leads')})
+        return cls(**{name: read[name] for name in ('steps', 'stopped', 'leads', 'origin')})
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, *, for_programs: bool = True) -> str:
         """The story for a person to read: all steps, and how the best process came about.
 
-        At the end stands, folded away, what ``from_markdown`` reads: the same as ``to_json``.
+        Args:
+            for_programs: Whether at the end stands, folded away, what ``from_markdown`` reads: the
+                same as ``to_json``.
         """
-        told = tell(self.steps, self.records(), self.stopped)
+        told = tell(self.steps, self.records(), self.stopped, self.origin)
+        if not for_programs:
+            return told
         return f'{told}\n{folded(FOR_PROGRAMS, self.to_json(), "json")}\n'
 
     @classmethod

@@ -14,6 +14,8 @@ from sdv_llmgan.loop.history import History
 from sdv_llmgan.providers.usage import Usage
 
 FIT = '{desc}: {n_fmt}/{total_fmt} |{bar}| {elapsed}<{remaining}{postfix}'
+#: For a reader who has not seen a score before.
+SCORE_MEANS = '0: they cannot be told from real ones, 1: always'
 MODELS = '{desc}: {n_fmt} models of columns, {elapsed}'
 
 
@@ -82,19 +84,29 @@ def summary(
         learned_from: See ``Chain.learned_from``; ``None``: rows are the model's own.
     """
     steps, best = list(history), history.best()
-    scored = 'no step could be judged'
+    scored = 'no rows of the model could be judged'
     if best is not None and best.score is not None:
-        first = history.records()[0]
-        scored = f'best score {best.score_words}, first {first.score_words} (0 is chance)'
+        first, told = history.records()[0], best.score_words
+        told += f', at first {first.score_words}' if first is not best else ''
+        scored = f"score of the model's own rows {told} ({SCORE_MEANS})"
     accepted = sum(step.accepted for step in steps)
     rejected = sum(sum(step.rejected.values()) for step in steps)
     usage = sum((step.usage for step in steps), Usage())
     return (
         f'Fit ended after {plural(len(steps), "step")}, {seconds:.0f} s ({history.stopped}): '
-        f'{scored}; {plural(accepted, "row")} accepted, {rejected:,} rejected; '
-        f'{plural(usage.calls, "call")}, {usage_words(usage)}. '
+        f'{scored}; {plural(accepted, "row")} valid, {rejected:,} rejected; '
+        f'{_calls(usage)}. '
         f'Rows come from: {source}{_sources(learned_from or {})}.'
     )
+
+
+def _calls(usage: Usage) -> str:
+    """What was asked: calls and tokens, and answers that cost nothing."""
+    replayed = f'{plural(usage.replayed, "call")} answered from the cache'
+    if usage.replayed and not usage.calls:
+        return replayed
+    asked = f'{plural(usage.calls, "call")}, {usage_words(usage)}'
+    return f'{asked}; {replayed}' if usage.replayed else asked
 
 
 def _sources(learned_from: Mapping[str, Mapping[str, float]]) -> str:

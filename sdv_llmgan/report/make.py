@@ -21,6 +21,7 @@ from sdv_llmgan.report.origin import (
     egress,
     process,
     rules,
+    sources,
     story,
 )
 from sdv_llmgan.report.privacy import privacy
@@ -92,6 +93,7 @@ def make_report(
             inputs, None if synthesizer is None else synthesizer.get_fitted_model().training
         ),
         sections=tuple(sections),
+        sources=None if synthesizer is None else sources(synthesizer),
     )
 
 

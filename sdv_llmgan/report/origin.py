@@ -14,9 +14,9 @@ from sdv.cag.base import BaseConstraint
 from sdv_llmgan.egress.column_view import ColumnView
 from sdv_llmgan.egress.policy import EgressPolicy
 from sdv_llmgan.formats.words import and_list, plural
-from sdv_llmgan.loop.choose_sampler import gain_words
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
+from sdv_llmgan.loop.origin import GAIN_MEANS, SHARES_MEAN, SOURCES, Origin
 from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
@@ -34,6 +34,8 @@ TREATED = {
     'pseudonymize': 'stand-ins in place of values',
     'withhold': 'nothing',
 }
+#: Columns that the first screen tells of.
+MOST_SOURCES = 6
 UNPRICED = 'at prices that are not all known'
 CHANGED = 'From the first process to the best:'
 #: What a model outside is sent, by ``metadata_detail``.
@@ -110,6 +112,39 @@ def rules(inputs: Inputs, constraints: Sequence[BaseConstraint]) -> Section:
     return Section('rules', 'Does it keep the rules?', scores=(score,), notes=notes, tables=tables)
 
 
+def sources(synthesizer: FittedSynthesizer) -> Section:
+    """The first screen's words on where rows come from, with the columns that others had a part in.
+
+    Where rows were learned from the table alone, or a model writes them, it is one sentence.
+    """
+    origin = synthesizer.get_fitted_model().origin
+    title = 'Where do the rows come from?'
+    lead = origin.words()
+    if origin.source == 'llm':
+        lead = f'The language model {synthesizer.get_info()["llm"]} writes every row itself.'
+    if not origin.columns:
+        return Section('sources', title, lead)
+    told = origin.columns[:MOST_SOURCES]
+    words = origin.gain_words()
+    lead += f' {words[0].upper()}{words[1:]}.' if words else ''
+    others = len(origin.learned_from) - len(told)
+    note = (
+        f'The other {plural(others, "column")}: under “How were the rows made?”.' if others else ''
+    )
+    return Section('sources', title, lead, tables=(_source_table(origin, told, note),))
+
+
+def _source_table(origin: Origin, columns: Sequence[str], note: str = '') -> Table:
+    """A line a column: whose share it is, and what the model's rows brought."""
+    gain = ['gain by them'] if origin.gain else []
+    head = ('Column', *SOURCES.values(), *gain)
+    lines = tuple(
+        (name, *origin.shares(name), *([origin.gain_of(name)] if origin.gain else []))
+        for name in columns
+    )
+    return Table('What each column was learned from', head, lines, note)
+
+
 def process(synthesizer: FittedSynthesizer) -> Section:
     """The section on the generation process: in words, and its graph."""
     found: GenerationProcess = synthesizer.get_generation_process()
@@ -139,16 +174,10 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         tables.append(Table('Which column affects which', ('Cause', 'Effect'), edges))
     else:
         notes.append('The causal graph has no edges: no column was taken to depend on another.')
-    learned_from = info['learned_from'] or {}
-    if any(shares['real'] < 1 for shares in learned_from.values()):
-        lines = tuple(
-            (name, *(f'{share:.0%}' for share in shares.values()))
-            for name, shares in learned_from.items()
-        )
-        columns = ('Column', 'Real rows', 'What was known before', 'Rows that the model wrote')
-        tables.append(Table('What each column was learned from', columns, lines))
-    if words := gain_words(info['gain'] or {}):
-        notes.append(f'{words[0].upper()}{words[1:]}.')
+    origin = synthesizer.get_fitted_model().origin
+    if origin.columns or origin.gain:
+        tables.append(_source_table(origin, [*origin.learned_from]))
+        notes += [SHARES_MEAN, *([GAIN_MEANS] if origin.gain else [])]
     notes.append('The graph serves to write plausible rows; it does not prove what causes what.')
     notes.append(
         f'Ranges are rounded here, and categories of fewer than {MIN_ROWS_TOLD} training rows are '
@@ -231,6 +260,8 @@ def bill(synthesizer: FittedSynthesizer) -> Section:
         f'{plural(int(total["calls"]), "call")} to language models, {price}, in fitting and '
         'sampling so far.'
     )
+    if replayed := int(total['replayed']):
+        lead += f' {plural(replayed, "request")} more were answered from the cache.'
     return Section('bill', title, lead, tables=(Table.from_frame('By role', frame),))
 
 

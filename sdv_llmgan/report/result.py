@@ -41,12 +41,14 @@ class Report:
         created: When it was made, ISO 8601.
         facts: Sizes of the tables and versions, by name.
         sections: Its parts, in order.
+        sources: Where the rows come from, for the first screen; ``None``: not known.
     """
 
     title: str
     created: str
     facts: dict[str, str]
     sections: tuple[Section, ...]
+    sources: Section | None = None
 
     @property
     def scores(self) -> tuple[Score, ...]:

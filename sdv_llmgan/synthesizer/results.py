@@ -102,20 +102,27 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
-        ``Comparison``; ``None`` where nothing was compared), ``learned_from`` (for each column the
-        shares of ``real`` rows, of ``knowledge`` and of ``generated`` rows in what the distilled
-        sampler draws; ``None`` for other samplers), ``order`` (in what order it draws columns, and
-        whose causal graph that is; see ``ColumnOrder``), ``limits`` (that are known, and how far
-        drawn rows are held to each, in (0, 1)) and ``gain`` (for each column by how many nats a row
-        the model's rows helped it to predict held-out real ones; above 0: they did; ``None`` where
-        it learned from none).
+        ``Comparison``; ``None`` where nothing was compared), ``order`` (in what order the distilled
+        sampler draws columns, and whose causal graph that is; see ``ColumnOrder``) and ``limits``
+        (that are known, and how far drawn rows are held to each, in (0, 1)). Of each column:
+
+        - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
+          and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
+          brought. ``None`` for samplers other than the distilled one.
+        - ``gain``: what came of it, in nats a row: how much better held-out real rows are predicted
+          with the model's rows than without, given the columns before; above 0 they help. ``None``
+          where none were learned from.
+        - ``gain_error``: roughly the standard error of that, in nats, >= 0, or ``None``. Within two
+          of them no difference is shown, whatever the share: a column may be drawn from generated
+          rows because they predict it as well as real ones. The target is drawn once more, given
+          all other columns: its share is that of the last draw, its gain that of the first.
         """
         info: dict[str, Any] = super().get_info()
         if self._model is None:
             return info
         best = self._model.history.best()
         verdict = best.verdict if best else None
-        comparison = self._model.fitted.comparison
+        comparison, origin = self._model.fitted.comparison, self._model.fitted.origin
         return {
             **info,
             'llm': self._model.generator.provider.name,
@@ -130,6 +137,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'limits': self._model.fitted.limits,
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
+            'gain_error': {name: origin.error(name) for name in origin.gain} or None,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
