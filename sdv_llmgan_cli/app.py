@@ -85,7 +85,12 @@ def sample(
     to: ToOptions,
     *,
     output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='A CSV file; default: stdout.')
+        Path | None,
+        typer.Option(
+            '--output',
+            '-o',
+            help='A file, .csv, .xlsx, .parquet, .feather or .jsonl; default: CSV to stdout.',
+        ),
     ] = None,
     spreadsheet_safe: SpreadsheetSafe = False,
     force: Force = False,
@@ -142,7 +147,7 @@ is read are of REAL and --holdout.
 def report(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar='[MODEL] REAL.csv SYNTHETIC.csv', show_default=False),
+        typer.Argument(metavar='[MODEL] REAL SYNTHETIC', show_default=False),
     ],
     form: ReadOptions,
     *,
@@ -170,7 +175,7 @@ def report(
 ) -> None:
     """Say how good and how private synthetic rows are."""
     if len(files) not in (2, 3):
-        raise Misused('[MODEL] REAL.csv SYNTHETIC.csv are needed: two or three files.')
+        raise Misused('[MODEL] REAL SYNTHETIC are needed: two or three files.')
     if output.suffix.lower() not in ('.html', '.htm', '.json'):
         raise Misused(f'A report is an .html or .json file, got {output}.')
     check_output(output, force)
@@ -260,7 +265,10 @@ def split(
     """Set real rows aside before a fit."""
     if not data.is_file():
         raise FileNotFoundError(f'There is no file {data}; split writes its parts beside it.')
-    paths = [data.with_name(f'{data.stem}-{part}.csv') for part in ('train', 'holdout')]
+    from sdv_llmgan.formats.table_files import kind_of
+
+    suffix = '.csv' if kind_of(data) == 'CSV' else data.suffix
+    paths = [data.with_name(f'{data.stem}-{part}{suffix}') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)
     from sdv_llmgan.formats.private_files import make_private

@@ -34,15 +34,17 @@ SpreadsheetSafe = Annotated[
 Csv = Annotated[
     Path,
     typer.Argument(
-        metavar='DATA.csv', help='The real table; - reads it from stdin.', show_default=False
+        metavar='DATA',
+        help='The real table: CSV, Excel, Parquet, Feather or JSON lines; - reads CSV from stdin.',
+        show_default=False,
     ),
 ]
 Data = Annotated[
     Path,
     typer.Argument(
         metavar='DATA',
-        help='The real table: a CSV file, a Parquet file or a folder of those; - reads CSV from '
-        'stdin.',
+        help='The real table: CSV, Excel, Parquet, Feather, JSON lines, or a folder of Parquet '
+        'files; - reads CSV from stdin.',
         show_default=False,
     ),
 ]
@@ -106,7 +108,7 @@ class DrawOptions:
         Path | None,
         typer.Option(
             metavar='FILE',
-            help='Columns that are known, as CSV or Parquet: each row is completed.',
+            help='Columns that are known, in a file of any kind: each row is completed.',
         ),
     ] = None
     seed: Annotated[

@@ -87,10 +87,14 @@ def check_output(path: Path | None, force: bool) -> None:
     """Refuse to overwrite a file, before any work is done.
 
     Raises:
+        ImportError: What writes this kind of file is not installed.
         ValueError: The file is there and ``force`` is not given, or its folder is not there.
     """
     if path is None:
         return
+    from sdv_llmgan.formats.table_files import kind_of, need_reader
+
+    need_reader(kind_of(path))
     if path.exists() and not force:
         raise ValueError(f'{path} is there already. --force overwrites it; -o names another.')
     if not path.parent.is_dir():

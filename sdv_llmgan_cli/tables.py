@@ -1,4 +1,4 @@
-"""CSV files: read whatever their form, which is said; written plainly."""
+"""Files of tables: read whatever their form, which is said; written plainly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import IO, Any
 import pandas as pd
 
 from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
+from sdv_llmgan.formats.table_files import kind_of, read_file, write_file
 from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.options import ReadOptions
@@ -28,24 +29,23 @@ FORMULA = re.compile(r'\s*[=+\-@\t\r]')
 def read_csv(
     path: Path, like: pd.DataFrame | None = None, form: ReadOptions = FOUND
 ) -> pd.DataFrame:
-    """Read a table and say what was found; see ``parse_csv``.
+    """Read a table and say what was found; see ``table_files``.
 
     Args:
-        path: The file; ``-``: stdin.
+        path: The file, of a kind that its suffix says; ``-``: CSV from stdin.
         like: A table of the same kind, whose columns of text are text here, too.
         form: What is known of the file.
 
     Raises:
         FileNotFoundError: There is no such file.
+        ImportError: What reads this kind of file is not installed.
         ValueError: The file is empty or no table, or ``form`` does not fit it.
     """
+    known = CsvForm(**asdict(form))
     if str(path) == '-':
-        raw = sys.stdin.buffer.read()
-    elif path.exists() and not path.is_dir():
-        raw = path.read_bytes()
+        table, (said, *notes) = parse_csv(sys.stdin.buffer.read(), path, like, known)
     else:
-        raise FileNotFoundError(f'There is no file {path}.')
-    table, (said, *notes) = parse_csv(raw, path, like, CsvForm(**asdict(form)))
+        table, (said, *notes) = read_file(path, like, known)
     say(said)
     for note in notes:
         say(f'Note: {note}')
@@ -53,7 +53,7 @@ def read_csv(
 
 
 def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd.DataFrame:
-    """Read a table to fit on: a CSV file, a Parquet file, or a folder of those; say what was found.
+    """Read a table to fit on: a file, or a folder of Parquet files; say what was found.
 
     Args:
         path: The file or folder; ``-``: CSV from stdin.
@@ -67,7 +67,7 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
     """
     if not (is_parquet(path) or path.is_dir()):
         if max_rows is not None:
-            raise Misused('--max-fit-rows is of Parquet files; a CSV file is read whole.')
+            raise Misused('--max-fit-rows is of Parquet files; others are read whole.')
         return read_csv(path, form=form)
     from sdv_llmgan.scale.sampled import read_sample
 
@@ -87,7 +87,7 @@ def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool
 
     Args:
         table: Any.
-        to: A file.
+        to: A file, of the kind that its suffix says.
         spreadsheet_safe: Put an apostrophe before text that a spreadsheet would compute, in cells
             and names.
     """
@@ -99,7 +99,10 @@ def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool
     written = table.astype(with_gaps)
     if spreadsheet_safe:
         written = written.apply(lambda column: column.map(_inert)).rename(columns=_inert)
-    written.to_csv(to, index=False)
+    if isinstance(to, Path) and kind_of(to) != 'CSV':
+        write_file(written, to)
+    else:
+        written.to_csv(to, index=False)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -819,3 +819,28 @@ def test_parquet_files_with_times_are_fitted(tmp_path):
     done = run(*fitted, '--max-batches', 1, '-o', model)
     assert done.exit_code == 0, done.output
     assert run('sample', model, '-n', 3).exit_code == 0
+
+
+@pytest.mark.parametrize('suffix', ['.xlsx', '.parquet', '.feather', '.jsonl'])
+def test_files_of_every_kind_go_in_and_out(tmp_path, monkeypatch, suffix):
+    pytest.importorskip('openpyxl')
+    pytest.importorskip('pyarrow')
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')[['age', 'workclass', 'Income']]
+    table.loc[::7, 'age'] = None
+    write_csv(table, tmp_path / f'data{suffix}')
+    assert run('split', f'data{suffix}').exit_code == 0
+    fit = run('fit', f'data-train{suffix}', '--llm', 'scripted', '--sampler', 'distilled')
+    assert fit.exit_code == 0, fit.stderr
+    assert run('sample', 'model.pkl', '-n', '30', '-o', f'more{suffix}').exit_code == 0
+    report = run('report', 'model.pkl', f'data-train{suffix}', f'more{suffix}')
+    assert report.exit_code == 0, report.stderr
+    rows = read_csv(tmp_path / f'more{suffix}')
+    assert list(rows) == ['age', 'workclass', 'Income']
+    assert len(rows) == 30
+    assert rows['age'].dropna().mod(1).eq(0).all()
+    known = rows[['Income']]
+    write_csv(known, tmp_path / f'known{suffix}')
+    sample = run('sample', 'model.pkl', '--known', f'known{suffix}', '--json')
+    assert sample.exit_code == 0, sample.stderr
+    assert len(json.loads(sample.stdout)['data']) == 30

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.formats.csv_files import parse_csv
+from sdv_llmgan.formats.table_files import read_file
 from sdv_llmgan.scale.arrow import is_parquet, need_pyarrow, to_frame
 from sdv_llmgan.table.column import quote
 
@@ -25,7 +25,7 @@ class Known:
     """Columns of which each row's values are known.
 
     Attributes:
-        source: Where they are: a Parquet file, or a table; a CSV file is read to one.
+        source: Where they are: a Parquet file, or a table; other files are read to one.
         num_rows: How many rows there are, >= 1.
         name: Of the file, for errors; of a table ``'known'``.
         notes: How a CSV file was read, in sentences.
@@ -43,12 +43,12 @@ class Known:
         """Of a table or file.
 
         Args:
-            source: A Parquet file, a CSV file of any form, or a table.
+            source: A Parquet file, another file that ``read_table`` reads, or a table.
             like: A table whose columns of text are text in a CSV file, too.
 
         Raises:
             FileNotFoundError: There is no such file.
-            ImportError: It is a Parquet file, and pyarrow is not installed.
+            ImportError: What reads this kind of file is not installed.
             ValueError: It cannot be read, or has no rows.
         """
         if isinstance(source, pd.DataFrame):
@@ -59,7 +59,7 @@ class Known:
                 raise ValueError(f'{path} is a folder: name one file of known columns.')
             if not path.is_file():
                 raise FileNotFoundError(f'There is no file {path}.')
-            known = _of_parquet(path) if is_parquet(path) else _of_csv(path, like)
+            known = _of_parquet(path) if is_parquet(path) else _of_file(path, like)
         if not known.num_rows:
             raise ValueError('The known columns have no rows; one for each wanted row is needed.')
         return known
@@ -159,8 +159,8 @@ def _hashes(rows: pd.DataFrame) -> np.ndarray:
     return pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
 
-def _of_csv(path: Path, like: pd.DataFrame | None) -> Known:
-    table, notes = parse_csv(path.read_bytes(), path, like)
+def _of_file(path: Path, like: pd.DataFrame | None) -> Known:
+    table, notes = read_file(path, like)
     return Known(table, len(table), path.name, notes)
 
 
