@@ -7,12 +7,14 @@ What models do not see (keys, personal data) is made up as in a sample.
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_object_dtype
 
 from sdv_llmgan.errors import SamplingError
+from sdv_llmgan.formats.words import plural
 from sdv_llmgan.rules.conditions import KINDS, check_num_rows
 from sdv_llmgan.samplers.filling import Filling
 from sdv_llmgan.samplers.local import LocalSampler
@@ -130,14 +132,16 @@ class Imputing(Partitions):
         """All columns of filled rows as a sample has them, made-up ones where they are needed."""
         schema = self.get_fitted_model().schema
         hidden = [name for name in whole if name not in schema.names and whole[name].isna().any()]
-        processor = self.seeded(seed)._data_processor if hidden else self._data_processor
+        # A copy: what is made up here is not what the next sample goes on from.
+        twin = self.seeded(seed) if hidden else self
+        processor = deepcopy(twin._data_processor)
         keys = set(processor._keys) if hidden else set()
         plain = schema.from_plain(filled)
         rows = processor.reverse_transform(plain)
         # As many more, since some may be taken or missing.
         more = pd.concat([rows, processor.reverse_transform(plain)]) if hidden else rows
         made_up = {
-            str(name): _made_up(more[name], whole[name], len(rows), is_key=name in keys)
+            name: _made_up(more[name], whole[name], len(rows), is_key=name in keys)
             for name in hidden
         }
         return rows.assign(**made_up)
@@ -160,13 +164,23 @@ def _plain(values: pd.Series, column: Column) -> pd.Series:
 
 
 def _made_up(values: pd.Series, given: pd.Series, count: int, *, is_key: bool) -> np.ndarray:
-    """Made-up values, shape (count,); keys are none that the table has."""
-    there = values.dropna()
+    """Made-up values for the gaps of a column, which stands ``count / len(given)`` times.
+
+    Keys are none that the column has, and no two of a table are the same.
+    """
+    there, gaps = values.dropna(), np.flatnonzero(given.isna())
     if is_key:
         there = there[~there.isin(given.dropna())].drop_duplicates()
-        if len(there) < count * given.isna().mean():
-            raise SamplingError(f'{quote(str(given.name))} has too few values to fill all gaps.')
-    return np.resize(there.to_numpy(object), count) if len(there) else np.full(count, None)
+        if len(there) < len(gaps):
+            raise SamplingError(
+                f'{quote(str(given.name))} has {plural(len(gaps), "gap")}, and its format leaves '
+                f'{plural(len(there), "key")} for them.'
+            )
+    made_up = np.full(count, None, dtype=object)
+    places = np.concatenate([gaps + start for start in range(0, count, len(given))])
+    if len(there):
+        made_up[places] = np.resize(there.to_numpy(object), len(places))
+    return made_up
 
 
 def _filled_in(table: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:

@@ -78,8 +78,11 @@ class Imputer:
         gaps = {name: ~coding.codings[name].knows(values) for name, values in codes.items()}
         # A target is not sharpened: what it leaves open is to be told.
         rows = replace(old, coding=coding, codes=codes, target=None, predictive=True)
-        there = rows.some(~np.any([*gaps.values()], axis=0)) if gaps else rows
-        limits = CodedLimit.all_of(rows.knowledge, coding, there.real)
+        limits = [
+            replace(one, coding=coding)
+            for one in sampler.chain.limits
+            if set(one.limit.columns) <= set(codes)
+        ]
         imputer = cls(rows, gaps, sampler.trust, sampler.causal_graph, limits)
         rng = np.random.default_rng(old.seed)
         imputer._start(codes, gaps, rng)
