@@ -141,7 +141,7 @@ class Imputing(Partitions):
         # As many more, since some may be taken or missing.
         more = pd.concat([rows, processor.reverse_transform(plain)]) if hidden else rows
         made_up = {
-            name: _made_up(more[name], whole[name], len(rows), is_key=name in keys)
+            str(name): _made_up(more[name], whole[name], len(rows), is_key=name in keys)
             for name in hidden
         }
         return rows.assign(**made_up)

@@ -1,6 +1,7 @@
 """Missing cells drawn given the cells that are there, by a model of each column given all others.
 
 training rows -> gaps filled by models of each column given all others, fitted anew, in rounds
+    -> a few versions of the rows, each with models of its own
 table with gaps -> gaps drawn column by column, given all other cells as they are by then, in sweeps
 
 So later columns of the sampler's own order tell of earlier ones. Each model is the mixture of
@@ -12,7 +13,7 @@ Van Buuren et al., Fully conditional specification in multivariate imputation, 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,14 +23,16 @@ from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.coding import TableCoding
-from sdv_llmgan.samplers.distilled.evidence import Booleans
+from sdv_llmgan.samplers.distilled.evidence import Booleans, Integers
 from sdv_llmgan.samplers.distilled.fusion import Trust, fused_link
 from sdv_llmgan.samplers.distilled.limits import CodedLimit
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.samplers.distilled.uniforms import plain_uniforms
 
-#: How often training rows are filled by quick models, which are fitted anew each time.
+#: How often training rows are filled by quick models, fitted anew each time, before the first one.
 ROUNDS = 3
+#: So many filled versions of the training rows are learned from, where they have gaps.
+VERSIONS = 3
 #: How often each gap of a table is drawn: the last draws hardly depend on the first ones.
 SWEEPS = 8
 #: Models are fitted on so many rows at most.
@@ -44,19 +47,21 @@ class Imputer:
     """Fills gaps; use ``fit``.
 
     Attributes:
-        rows: The rows that were learned from, without missing values: their gaps are filled.
-        gaps: Which cells of theirs are.
+        versions: The rows that were learned from without gaps, which are filled otherwise in each.
+            A row's gaps are drawn by the models of one of them, for what stood in the gaps that
+            these were fitted with is not known either.
+        gaps: Which cells of theirs are filled.
         trust: See ``DistilledSampler``.
         causal_graph: Whose causes are favoured.
         limits: What is known that rows keep to.
     """
 
-    rows: CodedRows
+    versions: Sequence[CodedRows]
     gaps: Gaps
     trust: Trust | None
     causal_graph: CausalGraph
     limits: Sequence[CodedLimit]
-    _links: dict[str, Link] = field(default_factory=dict)
+    _links: dict[tuple[int, str], Link] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, sampler: DistilledSampler) -> Imputer:
@@ -83,13 +88,8 @@ class Imputer:
             for one in sampler.chain.limits
             if set(one.limit.columns) <= set(codes)
         ]
-        imputer = cls(rows, gaps, sampler.trust, sampler.causal_graph, limits)
-        rng = np.random.default_rng(old.seed)
-        imputer._start(codes, gaps, rng)
-        for _ in range(ROUNDS):
-            for name in _fullest_first(gaps):
-                imputer._redraw(imputer._fitted(name, quick=True), codes, gaps, rng)
-        return imputer
+        begun = cls([rows], gaps, sampler.trust, sampler.causal_graph, limits)
+        return replace(begun, versions=[*begun._filled(np.random.default_rng(old.seed))])
 
     def fill(self, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Draw what is missing, once for each row.
@@ -104,14 +104,16 @@ class Imputer:
             The columns that can be filled, without gaps, shape (n_rows, n_filled_columns), with
             the index of ``table``.
         """
-        coding = self.rows.coding
+        coding = self.coding
         codes = coding.encode(table)
         gaps = {name: table[name].isna().to_numpy() for name in codes}
         self._start(codes, gaps, rng)
-        gapped = _fullest_first(gaps)
+        gapped, turns = _fullest_first(gaps), rng.integers(len(self.versions), size=len(table))
         for _ in range(SWEEPS if len(gapped) > 1 else 1):
             for name in gapped:
-                self._redraw(self._link(name), codes, gaps, rng)
+                for turn in range(len(self.versions)):
+                    places = np.flatnonzero(gaps[name] & (turns == turn))
+                    self._redraw(self._link(turn, name), codes, places, rng)
         filled = {
             name: coding.codings[name].decode(codes[name]).set_axis(table.index) for name in gapped
         }
@@ -119,36 +121,50 @@ class Imputer:
             name: table[name].where(~gaps[name], values) for name, values in filled.items()
         })
 
+    @property
+    def coding(self) -> TableCoding:
+        """The columns, without missing values."""
+        return self.versions[0].coding
+
+    def _filled(self, rng: np.random.Generator) -> Iterator[CodedRows]:
+        """The first version with its gaps filled, time after time."""
+        first, gapped = self.versions[0], _fullest_first(self.gaps)
+        codes = {name: values.copy() for name, values in first.codes.items()}
+        self._start(codes, self.gaps, rng)
+        for turn in range(ROUNDS + VERSIONS - 1 if gapped else 1):
+            for name in gapped:
+                link = self._fitted(replace(first, codes=codes), name, quick=True)
+                self._redraw(link, codes, np.flatnonzero(self.gaps[name]), rng)
+            if turn >= ROUNDS - 1 or not gapped:
+                copied = {name: values.copy() for name, values in codes.items()}
+                yield replace(first, codes=copied)
+
     def _start(self, codes: Codes, gaps: Gaps, rng: np.random.Generator) -> None:
         """Put a value of any training row into each gap."""
+        rows = self.versions[0]
         for name, missing in gaps.items():
-            known = self.rows.codes[name][~self.gaps[name] & self.rows.is_real]
+            known = rows.codes[name][~self.gaps[name] & rows.is_real]
             codes[name][missing] = rng.choice(known, int(missing.sum()))
 
-    @property
-    def _chain(self) -> Chain:
-        """What draws a column, held to what is known."""
-        return Chain(self.rows.coding, self.causal_graph, (), self.limits)
+    def _link(self, turn: int, name: str) -> Link:
+        if (turn, name) not in self._links:
+            self._links[turn, name] = self._fitted(self.versions[turn], name, quick=False)
+        return self._links[turn, name]
 
-    def _link(self, name: str) -> Link:
-        if name not in self._links:
-            self._links[name] = self._fitted(name, quick=False)
-        return self._links[name]
-
-    def _fitted(self, name: str, *, quick: bool) -> Link:
+    def _fitted(self, rows: CodedRows, name: str, *, quick: bool) -> Link:
         """A model of a column given all others, of the rows that have a value of it."""
-        known = self.rows.some(~self.gaps[name])
-        others = [other for other in self.rows.codes if other != name]
+        known = rows.some(~self.gaps[name])
+        others = [other for other in rows.codes if other != name]
         if quick:
             return known.link(name, others, self.causal_graph, MOST_ROWS, quick=True)
         return fused_link(known, self.trust, name, others, self.causal_graph, MOST_ROWS)
 
-    def _redraw(self, link: Link, codes: Codes, gaps: Gaps, rng: np.random.Generator) -> None:
-        """Draw the gaps of a column given all other cells."""
-        places = np.flatnonzero(gaps[link.name])
+    def _redraw(self, link: Link, codes: Codes, places: Integers, rng: np.random.Generator) -> None:
+        """Draw cells of a column given all others of their rows, held to what is known."""
         others = {name: codes[name][places] for name in link.predecessors}
-        features = self.rows.coding.features(others, list(link.predecessors), len(places))
-        drawn = self._chain.draw_one(link, features, others, rng, uniforms=plain_uniforms)
+        features = self.coding.features(others, list(link.predecessors), len(places))
+        chain = Chain(self.coding, self.causal_graph, (), self.limits)
+        drawn = chain.draw_one(link, features, others, rng, uniforms=plain_uniforms)
         codes[link.name][places] = drawn
 
 
