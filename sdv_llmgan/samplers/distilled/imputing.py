@@ -32,7 +32,7 @@ from sdv_llmgan.samplers.distilled.uniforms import plain_uniforms
 #: How often training rows are filled by quick models, fitted anew each time, before the first one.
 ROUNDS = 3
 #: So many filled versions of the training rows are learned from, where they have gaps.
-VERSIONS = 3
+VERSIONS = 5
 #: How often each gap of a table is drawn: the last draws hardly depend on the first ones.
 SWEEPS = 8
 #: Models are fitted on so many rows at most.
