@@ -25,6 +25,7 @@ from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
+from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows

@@ -14,6 +14,7 @@ from sdv_lines import fit, given
 from tables import bills, visits, visits_metadata
 
 from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
+from sdv_llmgan.samplers.distilled import imputing
 
 pytestmark = pytest.mark.filterwarnings('ignore:We strongly recommend saving the metadata')
 FREE = {'llm': 'scripted', 'max_batches': 1, 'causal_graph': 'none', 'cache': False}
@@ -50,11 +51,19 @@ def assert_kept(filled: pd.DataFrame, gapped: pd.DataFrame) -> None:
 
 VISITS = visits(40)
 GAPPED = emptied(VISITS.drop(columns='patient'), 0).assign(patient=VISITS['patient'])
+#: Personal data, and a column that never has a value.
+MORE = {'name': {'sdtype': 'name', 'pii': True}, 'note': {'sdtype': 'categorical'}}
 
 
 @pytest.fixture(scope='module')
 def clinic() -> Any:
-    return fitted(visits_metadata(), GAPPED)
+    return fitted(visits_metadata(**MORE), GAPPED.assign(name='Ann Smith', note=None))
+
+
+@pytest.fixture(autouse=True)
+def two_fillings(monkeypatch):
+    """Of the training rows: as many models as are needed to have several."""
+    monkeypatch.setattr(imputing, 'VERSIONS', 2)
 
 
 @pytest.mark.parametrize('seed', [0, 1, 2])
@@ -62,8 +71,8 @@ def test_cells_that_are_there_never_change_and_filled_ones_are_possible(clinic, 
     gapped = emptied(VISITS.sample(30, random_state=seed), seed, 0.4)
     filled = clinic.impute(gapped, seed=seed)
     assert_kept(filled, gapped)
-    assert filled.dtypes.equals(gapped.dtypes)
-    assert not filled.isna().any(axis=None)
+    assert filled[list(gapped)].dtypes.equals(gapped.dtypes)
+    assert not filled[list(gapped)].isna().any(axis=None)
     for name in ('age', 'weight', 'pressure'):
         ends = pd.concat([GAPPED[name], gapped[name]])
         assert filled[name].between(ends.min(), ends.max()).all()
@@ -103,15 +112,15 @@ def test_a_table_of_other_dtypes_index_and_order_keeps_them(clinic):
     kept = {name: dtype for name, dtype in gapped.dtypes.items() if name != 'ward'}
     assert {name: filled[name].dtype for name in kept} == kept
     assert isinstance(filled['ward'].dtype, pd.CategoricalDtype)  # of one category more, perhaps
-    assert not filled.isna().any(axis=None)
+    assert not filled[list(gapped)].isna().any(axis=None)
 
 
 def test_columns_without_a_cell_and_columns_that_are_not_there_are_filled_whole(clinic):
     gapped = VISITS[['age', 'ward']].head(10).assign(pressure=np.nan, admitted=None)
     filled = clinic.impute(gapped)
     assert list(filled)[:4] == ['age', 'ward', 'pressure', 'admitted']
-    assert list(filled)[4:] == ['patient', 'weight', 'smoker', 'stage']
-    assert not filled.isna().any(axis=None)
+    assert list(filled)[4:] == ['patient', 'weight', 'smoker', 'stage', 'name', 'note']
+    assert not filled.drop(columns='note').isna().any(axis=None)
     assert filled['pressure'].dtype == float
     assert filled['admitted'].str.fullmatch(r'2024-\d\d-\d\d').all()
 
@@ -144,24 +153,23 @@ def test_what_cannot_be_filled_is_an_error_that_says_why(clinic, change, error):
         clinic.impute(**{'table': GAPPED, **change})
 
 
-def test_missing_keys_are_none_that_are_there():
-    clinic = fitted(visits_metadata(), VISITS)
-    gapped = VISITS.assign(patient=VISITS['patient'].where(VISITS.index % 3 > 0))
-    drawn = clinic.impute(gapped, draws=2)
-    for filled in drawn:
+def test_missing_keys_are_none_that_are_there_and_personal_data_is_made_up(clinic):
+    odd = VISITS.index % 2 > 0
+    gapped = VISITS.assign(
+        patient=VISITS['patient'].where(VISITS.index % 3 > 0),
+        name=np.where(odd, 'Ann Smith', None),
+    )
+    for filled in clinic.impute(gapped, draws=2):
         assert_kept(filled, gapped)
         assert filled['patient'].is_unique
-    assert clinic.get_usage().loc['generator', 'calls'] > 0  # of the fit
+        assert filled['name'].notna().all()
+        assert filled['name'][~odd].nunique() > 5
 
 
-def test_missing_personal_data_is_made_up():
-    metadata = visits_metadata(name={'sdtype': 'name', 'pii': True})
-    gapped = VISITS.assign(name=np.where(VISITS.index % 2 > 0, 'Ann Smith', None))
-    clinic = fitted(metadata, VISITS.assign(name='Ann Smith'))
-    filled = clinic.impute(gapped)
-    assert_kept(filled, gapped)
-    assert filled['name'].notna().all()
-    assert filled['name'][::2].nunique() > 5
+def test_a_column_that_never_has_a_value_stays_missing(clinic):
+    filled = clinic.impute(VISITS[['age', 'ward']])
+    assert filled['note'].isna().all()
+    assert filled.drop(columns='note').notna().all(axis=None)
 
 
 def test_later_columns_tell_of_earlier_ones_and_draws_scatter_as_the_data():
@@ -196,30 +204,27 @@ BEDS_METADATA = metadata_of(
 RULES = [Inequality('low', 'high'), FixedCombinations(['ward', 'floor'])]
 
 
-def test_filled_rows_keep_the_rules():
+@pytest.fixture(scope='module')
+def ward() -> Any:
+    """Fitted under both rules, on a table with gaps."""
+    low = BEDS['low'].where(BEDS.index % 5 > 0)
+    return fitted(BEDS_METADATA, BEDS.assign(low=low), *RULES)
+
+
+def test_filled_rows_keep_the_rules(ward):
     gapped = emptied(BEDS, 3, 0.35)
-    made = fitted(BEDS_METADATA, BEDS, *RULES)
     pairs = set(zip(BEDS['ward'], BEDS['floor'], strict=True))
-    for filled in made.impute(gapped, draws=3):
+    for filled in ward.impute(gapped, draws=3):
         assert_kept(filled, gapped)
         assert not filled.isna().any(axis=None)
         assert (filled['low'] <= filled['high']).all()
         assert set(zip(filled['ward'], filled['floor'], strict=True)) <= pairs
 
 
-def test_a_table_with_gaps_and_rules_is_fitted_and_filled():
-    gapped = emptied(BEDS, 4, 0.15)
-    made = fitted(BEDS_METADATA, gapped, RULES[0])
-    filled = made.impute(gapped)
-    assert_kept(filled, gapped)
-    assert (filled['low'] <= filled['high']).all()
-
-
-def test_cells_that_break_a_rule_themselves_are_left_and_told_of():
-    made = fitted(BEDS_METADATA, BEDS, *RULES)
+def test_cells_that_break_a_rule_themselves_are_left_and_told_of(ward):
     broken = pd.DataFrame({'ward': [None], 'floor': ['one'], 'low': [50], 'high': [3]})
     with pytest.warns(UserWarning, match="leave no way to keep all rules.*rule: Inequality': 1"):
-        filled = made.impute(broken)
+        filled = ward.impute(broken)
     assert filled[['floor', 'low', 'high']].to_numpy().tolist() == [['one', 50, 3]]
     assert filled['ward'][0] in ('north', 'west')
 
@@ -238,15 +243,8 @@ def test_under_an_egress_policy_the_sampler_that_completes_rows_fills_and_nothin
     policy = EgressPolicy({'ward': 'withhold', 'age': 'bucket'})
     made = fitted(visits_metadata(), VISITS, llm=llm, sampler='llm', egress=policy)
     asked = len(llm.requests)
-    filled = made.impute(GAPPED)
-    assert_kept(filled, GAPPED)
-    assert not filled.isna().any(axis=None)
+    gapped = VISITS.assign(ward=None, age=VISITS['age'].where(VISITS.index % 2 > 0))
+    filled = made.impute(gapped)
+    assert_kept(filled, gapped)
+    assert filled[['ward', 'age']].notna().all(axis=None)
     assert len(llm.requests) == asked
-
-
-def test_a_column_that_never_has_a_value_stays_missing():
-    table = VISITS.assign(note=None)
-    made = fitted(visits_metadata(note={'sdtype': 'categorical'}), table)
-    filled = made.impute(table.assign(ward=table['ward'].where(table.index % 4 > 0)))
-    assert filled['note'].isna().all()
-    assert not filled.drop(columns='note').isna().any(axis=None)

@@ -152,8 +152,8 @@ def test_what_is_known_under_a_policy_is_known_in_real_rows():
 
 @pytest.mark.parametrize(('said', 'gone'), [({'missing': True}, True), ({'missing': False}, False)])
 @every_sampler
-def test_words_say_that_an_income_is_unknown_or_known(fitted, sampler, said, gone):
-    made = made_with(sampler)
+def test_words_say_that_an_income_is_unknown_or_known(fitted, sampler, said, gone, monkeypatch):
+    made = fitted[sampler]
     llm = made._model.generator.provider.provider
     keys = ('one_of', 'none_of', 'at_least', 'more_than', 'at_most', 'less_than')
     entry = {'column': 'income', **dict.fromkeys(keys), **said}
@@ -163,7 +163,7 @@ def test_words_say_that_an_income_is_unknown_or_known(fitted, sampler, said, gon
         done = own(request)
         return type(done)(reply, done.usage) if request.role == 'interpreter' else done
 
-    llm.complete = complete
+    monkeypatch.setattr(llm, 'complete', complete)
     rows = taken(made.sample_from_description('people whose income is (un)known', 12))
     assert (rows['income'].isna() == gone).all()
 
