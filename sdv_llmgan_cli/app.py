@@ -5,20 +5,20 @@ Those that come before a model are in ``fitting``.
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sdv_llmgan_cli.fitting import app, estimate, fit, preview
+from sdv_llmgan_cli.imputing import impute
 from sdv_llmgan_cli.options import (
     Csv,
     DrawOptions,
     Force,
     Json,
     Metadata,
+    Model,
     ReadOptions,
     SpreadsheetSafe,
     ToOptions,
@@ -33,6 +33,7 @@ __all__ = [
     'demo',
     'estimate',
     'fit',
+    'impute',
     'preview',
     'providers',
     'report',
@@ -50,15 +51,6 @@ DEMO_FILES = {
     'report': 'how good and how private they are, on one page',
 }
 
-Model = Annotated[
-    Path,
-    typer.Argument(
-        metavar='MODEL',
-        help='What `fit` saved. It is a pickle: loading one runs code, so load only your own.',
-        show_default=False,
-    ),
-]
-
 
 @app.command(
     help="""Draw synthetic rows from a model, as CSV, or as a folder of Parquet files.
@@ -67,7 +59,9 @@ Model = Annotated[
   sdv-llmgan sample model.pkl -n 500 -o synthetic.csv
   sdv-llmgan sample model.pkl -n 20 --where age=30..40 --where sex=F
   sdv-llmgan sample model.pkl -n 20 --where 'region=north|south' --where 'income=50000..'
+  sdv-llmgan sample model.pkl -n 20 --where 'income=..' --where note=        (known; missing)
   sdv-llmgan sample model.pkl -n 20 --describe 'women over 60 in a private job'
+  sdv-llmgan sample model.pkl -n 500 --no-missing
   sdv-llmgan sample model.pkl --known people.csv -o synthetic.csv
   sdv-llmgan sample model.pkl -n 10000000 --to folder/
   sdv-llmgan sample model.pkl -n 10000000 --to folder/ --engine dask --scheduler tcp://host:8786
@@ -116,12 +110,7 @@ def sample(
         tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
-        pipe = io.StringIO()
-        tables.write_csv(rows, pipe, spreadsheet_safe=spreadsheet_safe)
-        # A file or program gets the cells as they are.
-        show(pipe.getvalue().rstrip('\n')) if sys.stdout.isatty() else sys.stdout.write(
-            pipe.getvalue()
-        )
+        tables.print_csv(rows, spreadsheet_safe=spreadsheet_safe)
     if as_json:
         shown = {} if output is not None else {'data': tables.records(rows)}
         asked = what.num_rows or len(rows)

@@ -24,6 +24,14 @@ Metadata = Annotated[
         help="SDV's metadata of the table as JSON, of SDV 1 or 2. Default: detected from the CSV."
     ),
 ]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar='MODEL',
+        help='What `fit` saved. It is a pickle: loading one runs code, so load only your own.',
+        show_default=False,
+    ),
+]
 SpreadsheetSafe = Annotated[
     bool,
     typer.Option(
@@ -97,7 +105,7 @@ class DrawOptions:
         typer.Option(
             metavar='COLUMN=…',
             help='What all rows are to meet: a value, LOW..HIGH (numbers or dates; an end may be '
-            'left out), or A|B. May be repeated.',
+            'left out), A|B, nothing (missing) or .. (not missing). May be repeated.',
         ),
     ] = None
     describe: Annotated[
@@ -111,6 +119,9 @@ class DrawOptions:
             help='Columns that are known, in a file of any kind: each row is completed.',
         ),
     ] = None
+    no_missing: Annotated[
+        bool, typer.Option('--no-missing', help='Rows of which no cell is missing.')
+    ] = False
     seed: Annotated[
         int | None, typer.Option(min=0, help='For other rows than the default ones.')
     ] = None
@@ -121,8 +132,8 @@ class DrawOptions:
         Raises:
             Misused: They do not.
         """
-        if sum(map(bool, (self.where, self.describe, self.known))) > 1:
-            raise Misused('Of --where, --describe and --known only one can be given.')
+        if sum(map(bool, (self.where, self.describe, self.known, self.no_missing))) > 1:
+            raise Misused('Of --where, --describe, --known and --no-missing only one can be given.')
 
 
 @dataclass(frozen=True)
@@ -163,8 +174,10 @@ class ToOptions:
                 raise Misused(
                     '--engine, --scheduler, --workers and --rows-per-file need --to FOLDER.'
                 )
-        elif what.where or what.describe or output:
-            raise Misused('--to goes with -n or --known, not with --where, --describe or -o.')
+        elif what.where or what.describe or what.no_missing or output:
+            raise Misused(
+                '--to goes with -n or --known, not with --where, --describe, --no-missing or -o.'
+            )
         elif not (what.num_rows or what.known):
             raise Misused('--to needs -n, how many rows, or --known.')
 

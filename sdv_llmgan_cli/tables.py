@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from sdv_llmgan.formats.table_files import kind_of, read_file, write_file
 from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.table.types import Cell
 from sdv_llmgan_cli.options import ReadOptions
-from sdv_llmgan_cli.speech import Misused, say
+from sdv_llmgan_cli.speech import Misused, say, show
 
 #: Floats hold whole numbers exactly up to here.
 WHOLE = 2**53
@@ -103,6 +104,14 @@ def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool
         write_file(written, to)
     else:
         written.to_csv(to, index=False)
+
+
+def print_csv(table: pd.DataFrame, *, spreadsheet_safe: bool = False) -> None:
+    """Write a table to stdout; a file or program gets the cells as they are."""
+    pipe = io.StringIO()
+    write_csv(table, pipe, spreadsheet_safe=spreadsheet_safe)
+    text = pipe.getvalue()
+    show(text.rstrip('\n')) if sys.stdout.isatty() else sys.stdout.write(text)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

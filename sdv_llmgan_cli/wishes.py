@@ -20,7 +20,8 @@ def parse_wishes(
     """A condition that all rows are to meet.
 
     Args:
-        texts: Such as ``'age=30..40'``, ``'sex=F|M'``, ``'note='`` (missing).
+        texts: Such as ``'age=30..40'``, ``'sex=F|M'``, ``'note='`` (missing), ``'note=..'`` (not
+            missing).
         schema: The columns that the model sees, for what their values are.
         columns: All columns of the table.
         num_rows: Rows wanted, >= 1.
@@ -58,7 +59,7 @@ def _wish(typed: str, column: Column) -> Cell:
     if typed in known:
         return known[typed]
     low, dots, high = typed.partition('..')
-    if dots and column.minimum is not None:
+    if typed == '..' or (dots and column.minimum is not None):
         return tuple(_value(end, column) if end else None for end in (low, high))
     if '|' in typed:
         return [_value(part, column) for part in typed.split('|')]

@@ -25,6 +25,7 @@ from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
+from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
@@ -164,8 +165,25 @@ def sample(synthesizer: LLMGANSynthesizer, what: DrawOptions) -> pd.DataFrame:
         say(f'Condition: {condition}')
         rows = synthesizer.sample_from_conditions([condition])
     else:
-        rows = synthesizer.sample(num_rows)
+        rows = synthesizer.sample(num_rows, missing=not what.no_missing)
     return _whole(taken(rows), synthesizer.get_fitted_model().schema)
+
+
+def impute(
+    synthesizer: LLMGANSynthesizer, data: Path, draws: int, seed: int, form: ReadOptions
+) -> tuple[int, list[pd.DataFrame]]:
+    """How many cells of a file are missing, and its tables with these filled.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not of the columns that were fitted on, or there is no local sampler.
+    """
+    schema = synthesizer.get_fitted_model().schema
+    like = schema.from_plain(synthesizer.get_fitted_model().training)
+    table = read_table(data, form) if is_parquet(data) else read_csv(data, like, form)
+    filled = synthesizer.impute(table, draws, seed)
+    tables = [filled] if isinstance(filled, pd.DataFrame) else filled
+    return int(table.isna().to_numpy().sum()), [_whole(one, schema) for one in tables]
 
 
 def _known(synthesizer: LLMGANSynthesizer, path: Path) -> Known:

@@ -174,7 +174,8 @@ def test_help_names_every_choice():
 @pytest.mark.parametrize(
     'command',
     [
-        *('fit', 'preview', 'estimate', 'sample', 'report', 'story', 'split', 'providers'),
+        *('fit', 'preview', 'estimate', 'impute', 'sample', 'report', 'story', 'split'),
+        'providers',
         *('benchmark', 'demo'),
     ],
 )
@@ -844,3 +845,32 @@ def test_files_of_every_kind_go_in_and_out(tmp_path, monkeypatch, suffix):
     sample = run('sample', 'model.pkl', '--known', f'known{suffix}', '--json')
     assert sample.exit_code == 0, sample.stderr
     assert len(json.loads(sample.stdout)['data']) == 30
+
+
+def test_gaps_are_filled_from_the_command_line(tmp_path):
+    table = visits(40)
+    table.to_csv(tmp_path / 'data.csv', index=False)
+    model, gapped, out = (tmp_path / name for name in ('m.pkl', 'gapped.csv', 'filled.csv'))
+    free = ('--llm', 'scripted', '--max-batches', '1', '--causal-graph', 'none')
+    fitted = run('fit', tmp_path / 'data.csv', '-o', model, '--sampler', 'distilled', *free)
+    assert fitted.exit_code == 0, fitted.output
+    holes = np.random.default_rng(0).random(table.shape) < 0.2
+    table.astype(object).mask(holes).to_csv(gapped, index=False)
+
+    done = run('impute', model, gapped, '-o', out)
+    assert done.exit_code == 0, done.output
+    assert f'Wrote {out}: 40 rows, ' in done.stderr
+    cells, filled = (pd.read_csv(path, dtype=str) for path in (gapped, out))
+    assert filled.notna().all(axis=None)
+    there = cells.notna()
+    same = (filled == cells) | (filled + '.0' == cells)  # whole numbers are written without a point
+    assert same.where(there, True).all(axis=None)
+    printed = pd.read_csv(io.StringIO(run('impute', model, gapped).stdout), dtype=str)
+    pd.testing.assert_frame_equal(printed, filled)
+
+    told = json.loads(run('impute', model, gapped, '-o', out, '--draws', 2, '--json').stdout)
+    assert told['output'] == [str(tmp_path / f'filled-{number}.csv') for number in (1, 2)]
+    one, two = (pd.read_csv(path, dtype=str) for path in told['output'])
+    assert not one.equals(two)
+    assert 'each draw is a file' in error_of(run('impute', model, gapped, '--draws', 2), 2)
+    assert 'is there already' in error_of(run('impute', model, gapped, '-o', out))

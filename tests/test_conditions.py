@@ -217,7 +217,7 @@ def test_a_range_that_the_table_rules_out_is_an_error_before_any_call(fitted, co
 @pytest.mark.parametrize(
     ('arguments', 'error'),
     [
-        (({'age': (None, None)},), 'must be a pair'),
+        (({'age': (1,)},), 'must be a pair'),
         (({'age': (1, 2, 3)},), 'must be a pair'),
         (({'ward': set()},), 'none is given'),
         (({},), 'must map names of columns'),

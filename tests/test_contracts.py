@@ -465,3 +465,22 @@ def test_only_a_sampler_that_asks_a_model_makes_calls(name, sampled):
     before = made.get_usage()['calls'].sum()
     sdv_lines.sample(made, 5)
     assert (made.get_usage()['calls'].sum() > before) == registry.find_sampler(name).asks_model
+
+
+@every_sampler
+def test_values_are_known_or_missing_where_that_is_asked_and_no_cell_is_where_none_is_to_be(
+    name, sampled
+):
+    gapped = BEDS.assign(ward=BEDS['ward'].where(BEDS.index % 3 > 0))
+    made = LLMGANSynthesizer(
+        BEDS_METADATA, sampler=name, llm='scripted', max_batches=1, causal_graph='none', cache=False
+    )
+    made.add_constraints([Inequality('low', 'high')])
+    sdv_lines.fit(made, gapped)
+    conditions = [RangeCondition({'ward': (None, None)}, 5), RangeCondition({'ward': None}, 4)]
+    rows = sdv_lines.sample_from_conditions(made, conditions)
+    assert rows['ward'].isna().tolist() == [False] * 5 + [True] * 4
+    whole = sdv_lines.sample(made, 20, missing=False)
+    assert whole.notna().all(axis=None)
+    assert len(whole) == 20
+    assert (whole['low'] <= whole['high']).all()

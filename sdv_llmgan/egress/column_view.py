@@ -129,6 +129,8 @@ class ColumnView:
 
     def asked(self, wish: Allowed) -> Allowed:
         """What a condition on the real column comes to here; the way back does the rest."""
+        if wish.is_any:
+            return wish
         if self.meanings is not None:
             labels = [label for label, cell in self.meanings.items() if cell.both(wish)]
             return Allowed((*labels, *([None] if None in (wish.values or ()) else [])))

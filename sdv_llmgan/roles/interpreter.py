@@ -116,7 +116,7 @@ def _wish(said: Mapping[str, Any], column: Column) -> Json:
     if len(kinds) != 1:
         raise _Unclear(f'{len(kinds)} kinds of condition on {quote(column.name)}')
     if 'missing' in said:
-        return _missing_or_not(said['missing'], column)
+        return _missing_or_not(said['missing'])
     if 'one_of' in said:
         return [_value(value, column) for value in said['one_of']]
     if 'none_of' in said:
@@ -147,12 +147,9 @@ def _all_values(column: Column) -> list[Any]:
     return list(map(to_json, column.categories))
 
 
-def _missing_or_not(missing: Json, column: Column) -> Json:
-    if str(missing).lower() == 'true':
-        return None
-    if column.minimum is not None:
-        return column.minimum, column.maximum
-    return _all_values(column)
+def _missing_or_not(missing: Json) -> Json:
+    """A missing value, or any other."""
+    return None if str(missing).lower() == 'true' else (None, None)
 
 
 def conditions_schema(names: tuple[str, ...]) -> dict[str, Any]:

@@ -252,9 +252,9 @@ def interpreter_messages(
         'that the description restricts, all of which hold together. An entry has "column", and '
         'of the following those that apply, the others null: "one_of" (a list of allowed values), '
         '"none_of" (a list of excluded categories), "at_least", "more_than", "at_most" and '
-        '"less_than" (numbers, or dates as YYYY-MM-DD), "missing" (true where there is no value). '
-        '"not_expressible" lists the parts of the description that no such condition on these '
-        'columns can say; it is usually empty.',
+        '"less_than" (numbers, or dates as YYYY-MM-DD), "missing" (true where there is no value, '
+        'false where there is one). "not_expressible" lists the parts of the description that no '
+        'such condition on these columns can say; it is usually empty.',
     ]
     return Message('system', INTERPRETER_ROLE), Message('user', '\n'.join(lines))
 

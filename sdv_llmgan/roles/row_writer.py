@@ -55,14 +55,18 @@ class Writer:
             ValueError: A condition contradicts a rule.
             ProviderError: The model could not be reached.
         """
-        num_settled = len(wanted.columns)
+        # A model writes a value into every cell: that it is to is nothing to tell it.
+        known = [name for name in wanted.columns if wanted.is_any(name)]
+        num_settled = len(wanted.columns) - len(known)
         is_known = num_settled > MAX_SETTLED_SHARE * len(process.schema.columns)
         begun = self.rules.begin(wanted.cells, rng)
         for combinations in self.unlisted:
             begun = combinations.settle(begun, rng)
+        settled = list(begun.columns)
+        begun = begun.drop(columns=[name for name in known if Wanted(begun).is_any(name)])
         parsed = self.generator.write(process, begun, pieces, rng)
         parsed = self.rules.reject(parsed, begun, complete=True)
-        rows = self.missing.apply(parsed.rows, list(begun.columns), rng)
+        rows = self.missing.apply(parsed.rows, settled, rng)
         parsed = self.rules.reject(ParsedRows(rows, parsed.rejected), begun)
         if self.copies is not None and not is_known:
             parsed = self.copies.reject(parsed, num_settled)

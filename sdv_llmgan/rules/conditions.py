@@ -40,7 +40,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Between:
-    """A wish for a range of numbers or dates; an end that is ``None`` is open-ended."""
+    """A wish for a range of numbers or dates; an end that is ``None`` is open-ended.
+
+    With both ends open it is a wish for any value, also in columns that are no numbers.
+    """
 
     low: Any
     high: Any
@@ -61,7 +64,8 @@ class RangeCondition:
 
     Args:
         column_values: By column name: a pair (low, high) of numbers or dates, where ``None``
-            leaves an end open; a set or list of values; or a single value.
+            leaves an end open; a set or list of values; or a single value, ``None`` for a missing
+            one. ``(None, None)`` is any value that is not missing, in every kind of column.
         num_rows: Rows wanted, >= 1.
         inclusive: Which ends of the ranges belong to them: ``'both'``, ``'left'``, ``'right'`` or
             ``'neither'``.
@@ -110,10 +114,10 @@ class RangeCondition:
 
     def _wish(self, name: str, value: Cell) -> Cell:
         if isinstance(value, tuple):
-            if len(value) != 2 or value == (None, None):
+            if len(value) != 2:
                 raise ValueError(
-                    f'The range of {quote(name)} must be a pair (low, high) of which at least one '
-                    f'end is given, got {value!r}. A set or list means one of several values.'
+                    f'The range of {quote(name)} must be a pair (low, high), got {value!r}. A set '
+                    'or list means one of several values.'
                 )
             for end in value:
                 _check_end(name, end)
@@ -284,6 +288,12 @@ def _time(value: Cell, column: Column) -> pd.Timestamp:
 
 
 def _allowed_range(wish: Between, column: Column, enforce_range: bool) -> Allowed:
+    if wish.low is None and wish.high is None:
+        if column.is_empty:
+            raise ValueError(
+                f'{quote(column.name)} cannot be known: it always is missing in the training table.'
+            )
+        return Allowed()
     if column.minimum is None:
         raise ValueError(
             f'{quote(column.name)} cannot be in a range: it holds {KINDS[column.kind]}. '

@@ -13,9 +13,10 @@ import pandas as pd
 from sdv_llmgan.samplers.base import Learned, Sampler
 from sdv_llmgan.samplers.distillation import Distillation
 from sdv_llmgan.samplers.distilled.chain import Chain
+from sdv_llmgan.samplers.distilled.imputing import Imputer
 from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.table.allowed import Allowed, alike, choices
-from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.column import Column, to_json
 from sdv_llmgan.table.rows import ParsedRows, plain_rows
 from sdv_llmgan.table.training_set import TrainingSet
 from sdv_llmgan.table.wanted import Wanted
@@ -37,10 +38,12 @@ class LocalSampler(Sampler):
     meets_wishes = True
 
     distilled: DistilledSampler | None = None
+    _imputer: Imputer | None = None
 
     def fit(self, training: TrainingSet, learned: Learned) -> None:
         """Distil what the loop has learned; see ``Sampler.fit``."""
         self.distilled = Distillation(training, learned).fit()
+        self._imputer = None
 
     @property
     def chain(self) -> Chain | None:
@@ -63,10 +66,11 @@ class LocalSampler(Sampler):
         """Draw once for each wanted row; see ``Sampler.sample``."""
         if self.distilled is None:
             raise RuntimeError('sample needs a fit before it.')
+        present, rest = _apart(wanted)
         rows = (
-            self.distilled.complete(_known(self.distilled, wanted, rng), rng)
-            if wanted.columns
-            else self.distilled.sample(len(wanted), rng)
+            self.distilled.complete(_known(self.distilled, rest, rng), rng, present)
+            if rest.columns
+            else self.distilled.sample(len(wanted), rng, present)
         )
         stepped = {
             column.name: _in_steps(rows[column.name], column)
@@ -74,6 +78,45 @@ class LocalSampler(Sampler):
             if column.step > 1 and column.name not in wanted.columns
         }
         return ParsedRows(rows.assign(**stepped))
+
+    def fill(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw what is missing, given what is there; see ``Imputer``.
+
+        Args:
+            rows: Plain rows, shape (n_rows, n_columns), of all columns.
+            rng: All randomness comes from here.
+
+        Returns:
+            The rows without gaps, but for columns that are missing in all training rows. Free text
+            is that of any training row.
+        """
+        if self.distilled is None:
+            raise RuntimeError('fill needs a fit before it.')
+        if self._imputer is None:
+            self._imputer = Imputer.fit(self.distilled)
+        filled = self._imputer.fill(rows, rng)
+        columns = {}
+        for column in self.distilled.schema:
+            values, name = rows[column.name], column.name
+            if name in filled:
+                drawn = _in_steps(filled[name], column) if column.step > 1 else filled[name]
+                values = values.where(values.notna(), drawn)
+            elif column.kind == 'text':
+                texts = self.distilled.training.rows[name].dropna().to_numpy()
+                values = values.where(values.notna(), rng.choice(texts, len(rows)))
+            columns[name] = values
+        return pd.DataFrame(columns)
+
+
+def _apart(wanted: Wanted) -> tuple[list[str], Wanted]:
+    """The columns of which nothing else is wanted than a value, and what is of the others.
+
+    Beside ranges and choices there are none of the former: rows are drawn that meet all together.
+    """
+    present = [name for name in wanted.columns if wanted.is_any(name)]
+    rest = Wanted(wanted.cells.drop(columns=present))
+    is_exact = all(cell.is_exact for name in rest.columns for cell in rest.cells[name])
+    return (present, rest) if is_exact else ([], wanted)
 
 
 def _known(distilled: DistilledSampler, wanted: Wanted, rng: np.random.Generator) -> pd.DataFrame:
@@ -156,6 +199,8 @@ class _Pool:
 
 def _spread(column: Column, allowed: Allowed, num_rows: int, rng: np.random.Generator) -> list[Any]:
     """Values all over what is allowed, where no row is there to go by."""
+    if allowed.is_any:
+        allowed = _every(column)
     if allowed.values is not None:
         return [allowed.values[i] for i in rng.integers(len(allowed.values), size=num_rows)]
     if column.kind == 'datetime':
@@ -164,6 +209,14 @@ def _spread(column: Column, allowed: Allowed, num_rows: int, rng: np.random.Gene
         return [time.strftime(column.datetime_format) for time in times]
     values = rng.uniform(float(allowed.minimum or 0), float(allowed.maximum or 0), num_rows)
     return [column.to_json_value(value) for value in values.round(column.decimals)]
+
+
+def _every(column: Column) -> Allowed:
+    """All values that training rows have, or what lies between them."""
+    if column.minimum is not None:
+        return Allowed(minimum=column.minimum, maximum=column.maximum)
+    levels = (False, True) if column.kind == 'boolean' else map(to_json, column.categories)
+    return Allowed(tuple(levels))
 
 
 def _in_steps(values: pd.Series, column: Column) -> pd.Series:

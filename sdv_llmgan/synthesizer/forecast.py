@@ -14,7 +14,7 @@ from sdv_llmgan.providers.batch_api import BATCH_PRICE
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.synthesizer.arguments import may_ask_model
-from sdv_llmgan.synthesizer.partitions import Partitions
+from sdv_llmgan.synthesizer.imputing import Imputing
 from sdv_llmgan.table.types import SDVData
 from sdv_llmgan.table.wanted import Wanted
 
@@ -22,7 +22,7 @@ from sdv_llmgan.table.wanted import Wanted
 REHEARSED_ROWS = 200
 
 
-class Forecast(Partitions):
+class Forecast(Imputing):
     """The part of ``LLMGANSynthesizer`` that tries a fit with models played by others."""
 
     #: Who plays a provider; see ``estimate``.

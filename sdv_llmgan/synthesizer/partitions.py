@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.rules.conditions import check_num_rows
+from sdv_llmgan.rules.conditions import RangeCondition, check_num_rows
 from sdv_llmgan.scale.arrow import need_pyarrow, schema_of
 from sdv_llmgan.scale.by_row import Cycled, altered
 from sdv_llmgan.scale.engines import find_engine
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MethodT = TypeVar('MethodT', bound=Callable[..., object])
 PartitionsT = TypeVar('PartitionsT', bound='Partitions')
+#: What SDV's ``sample`` takes and its ``sample_from_conditions`` does not.
+NOT_OF_CONDITIONS = ('self', 'num_rows', 'main_table_name')
 #: Rows in a file; of fifteen columns about 50 MB in memory.
 ROWS_PER_FILE = 100_000
 #: Rows that types are learned from, and that a fit is known by.
@@ -37,10 +39,13 @@ TYPED_ROWS, PROBED_ROWS = 1_000, 8
 
 
 def _as_sdv_says(method: MethodT) -> MethodT:
-    """Show SDV's parameters, which differ between its lines, and the seed."""
+    """Show SDV's parameters, which differ between its lines, and those of this class."""
     theirs = inspect.signature(Sampling.sample)
-    seed = inspect.Parameter('seed', inspect.Parameter.KEYWORD_ONLY, default=None)
-    shown = theirs.replace(parameters=[*theirs.parameters.values(), seed])
+    ours = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in (('seed', None), ('missing', True))
+    ]
+    shown = theirs.replace(parameters=[*theirs.parameters.values(), *ours])
     method.__dict__['__signature__'] = shown
     return method
 
@@ -90,6 +95,7 @@ class Partitions(Sampling):
         num_rows: int,
         *args: object,
         seed: int | None = None,
+        missing: bool = True,
         **rest: Any,  # noqa: ANN401
     ) -> SDVData:
         """Sample rows, as every SDV synthesizer does.
@@ -99,15 +105,32 @@ class Partitions(Sampling):
             args: See SDV's ``sample``.
             seed: The same seed gives the same rows, whatever was sampled before; ``None``: rows
                 that go on where the last call ended.
+            missing: Whether cells may be missing, as in the training table. If not, rows are drawn
+                as they are where no cell is missing (not filled afterwards), keys and personal data
+                left aside: the condition ``(None, None)`` on each column with gaps.
             rest: See SDV's ``sample``.
 
         Raises:
             SamplingError: No row could be had.
+            ValueError: No cell is to be missing, and a column has no value in any training row.
         """
         if seed is not None:
-            return self.seeded(seed).sample(num_rows, *args, seed=None, **rest)
+            return self.seeded(seed).sample(num_rows, *args, seed=None, missing=missing, **rest)
+        if not missing and (known := self._known(num_rows)):
+            asked = inspect.signature(Sampling.sample).bind(self, num_rows, *args, **rest).arguments
+            told = {name: asked[name] for name in asked if name not in NOT_OF_CONDITIONS}
+            given: SDVData = self.sample_from_conditions([known], **told)
+            return given
         sampled: SDVData = super().sample(num_rows, *args, **rest)
         return sampled
+
+    def _known(self, num_rows: int) -> RangeCondition | None:
+        """The condition that no cell is missing; ``None``: none ever is."""
+        check_num_rows(num_rows, least=0)
+        self._validate_fit_before_sample()
+        schema = () if self._model is None else self.get_fitted_model().schema
+        gapped = {column.name: (None, None) for column in schema if column.nullable}
+        return RangeCondition(gapped, num_rows) if gapped and num_rows else None
 
     def draw(
         self,

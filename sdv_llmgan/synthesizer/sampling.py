@@ -132,22 +132,22 @@ class Sampling(Results):
     def _begin(self, wishes: pd.DataFrame) -> pd.DataFrame:
         """What conditions settle of the columns that the model sees, as ``Allowed`` by cell."""
         schema = self.get_fitted_model().schema
-        transformers = self._data_processor._hyper_transformer.field_transformers
-        changed = [
-            name
-            for name in wishes
-            if name in schema.names
-            and not isinstance(transformers.get(name), (NoneType, FloatFormatter))
-        ]
+        changed = self._changed([name for name in wishes if name in schema.names])
         if has_choices(wishes[changed]):
             raise ValueError(
                 f'{", ".join(map(quote, changed))}: a column that your own transformer changes '
                 'can be conditioned on single values only.'
             )
-        if changed:  # FloatFormatter leaves numbers as they are
+        if changed:
             seen = self._data_processor.transform(wishes[changed], is_condition=True)
             wishes = wishes.assign(**{name: seen[name].to_numpy() for name in changed})
         return to_allowed(wishes, schema, self.enforce_min_max_values)
+
+    def _changed(self, names: Sequence[str]) -> list[str]:
+        """Those of these columns that the user's own transformers change."""
+        found = self._data_processor._hyper_transformer.field_transformers
+        # FloatFormatter leaves numbers as they are.
+        return [n for n in names if not isinstance(found.get(n), (NoneType, FloatFormatter))]
 
     def _sample_with_conditions(
         self,

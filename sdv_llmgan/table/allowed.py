@@ -11,12 +11,13 @@ from sdv_llmgan.formats.saved_json import Json
 
 @dataclass(frozen=True)
 class Allowed:
-    """One of a few JSON values, or anything in a range.
+    """One of a few JSON values, or anything in a range, or any value at all: ``Allowed()``.
 
     Attributes:
         values: The values allowed, ``None`` among them where the cell may be missing; ``None``
             where a range is meant instead.
-        minimum: Lower end of the range, itself allowed: a number, or a date as ISO text.
+        minimum: Lower end of the range, itself allowed: a number, or a date as ISO text; ``None``
+            where it is open.
         maximum: Upper end, likewise.
     """
 
@@ -34,12 +35,17 @@ class Allowed:
         """Whether only one value is allowed."""
         return self.values is not None and len(self.values) == 1
 
+    @property
+    def is_any(self) -> bool:
+        """Whether every value is allowed, and no missing one."""
+        return self == Allowed()
+
     def least(self) -> Json:
-        """The smallest value allowed; ``None`` where the cell may or must be missing."""
+        """The smallest value allowed; ``None``: there is none, or the cell may be missing."""
         return self._extreme(min, self.minimum)
 
     def most(self) -> Json:
-        """The largest value allowed; ``None`` where the cell may or must be missing."""
+        """The largest value allowed; ``None``: there is none, or the cell may be missing."""
         return self._extreme(max, self.maximum)
 
     def _extreme(self, choose: Callable[..., Any], end: Json) -> Json:
@@ -51,10 +57,18 @@ class Allowed:
         """Whether a JSON value is allowed."""
         if self.values is not None:
             return value in self.values
-        return value is not None and self.minimum <= value <= self.maximum
+        return (
+            value is not None
+            and (self.minimum is None or self.minimum <= value)
+            and (self.maximum is None or value <= self.maximum)
+        )
 
     def both(self, other: Allowed) -> Allowed | None:
         """What this and another condition allow together; ``None`` where that is nothing."""
+        if self.is_any and None not in (other.values or ()):
+            return other
+        if other.is_any and None not in (self.values or ()):
+            return self
         if self.values is None and other.values is None:
             ends: Any = ((self.minimum, other.minimum), (self.maximum, other.maximum))
             low, high = max(ends[0]), min(ends[1])

@@ -182,6 +182,8 @@ class Column:
         """The column under a condition."""
         if allowed.values is not None:
             return replace(self, only=allowed.values)
+        if allowed.is_any:
+            return replace(self, nullable=False)
         return replace(
             self,
             minimum=allowed.minimum,

@@ -41,6 +41,10 @@ class Wanted:
         """The columns of which something is settled."""
         return [str(name) for name in self.cells.columns]
 
+    def is_any(self, name: str) -> bool:
+        """Whether all that is settled of a column is that it is not missing, in every row."""
+        return all(cell.is_any for cell in self.cells[name])
+
     @cached_property
     def kinds(self) -> np.ndarray:
         """Which wanted rows are alike, as numbers, shape (n_rows,)."""

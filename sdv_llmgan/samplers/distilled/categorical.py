@@ -18,7 +18,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
 )
 from sdv_llmgan.samplers.distilled.informed import leaning
 from sdv_llmgan.samplers.distilled.leaves import LeafShares, choose_leaf_size
-from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.uniforms import Uniforms, spread_uniforms
 
 #: Larger tables are left to forests alone: leaves of many rows say all that the others could.
 MANY_ROWS = 2_000
@@ -212,7 +212,19 @@ class LevelConditional(Conditional):
         shares /= shares.sum(1, keepdims=True)
         return shares if self.sharpened is None else self.sharpened(shares)
 
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+    def share(self, features: Floats, number: int) -> Floats:
+        """See ``Conditional``."""
+        shares: Floats = self.probabilities(features)[:, number]
+        return shares
+
+    def draw(
+        self,
+        features: Floats,
+        rng: np.random.Generator,
+        *,
+        uniforms: Uniforms = spread_uniforms,
+        barred: int | None = None,
+    ) -> Floats:
         """One code for each row; see ``Conditional``."""
         leaves = self.members[0] if self.members else None
         if isinstance(leaves, LeafShares):
@@ -221,8 +233,10 @@ class LevelConditional(Conditional):
             shares = self._of_a_member(features, rng)
         else:
             shares = self.probabilities(features)
-        uniforms = spread_uniforms(shares @ np.arange(shares.shape[1]), rng)
-        drawn = (np.cumsum(shares, axis=1)[:, :-1] <= uniforms[:, None]).sum(1)
+        if barred is not None:
+            shares = _without(shares, barred)
+        places = uniforms(shares @ np.arange(shares.shape[1]), rng)
+        drawn = (np.cumsum(shares, axis=1)[:, :-1] <= places[:, None]).sum(1)
         return drawn.astype(float)
 
     def _of_a_member(self, features: Floats, rng: np.random.Generator) -> Floats:
@@ -236,6 +250,13 @@ class LevelConditional(Conditional):
                 shares[rows] = member(features[rows])
         normed: Floats = shares / shares.sum(1, keepdims=True)
         return normed
+
+
+def _without(shares: Floats, level: int) -> Floats:
+    """Shares of the other levels, which add up to 1; where they have none, all have the same."""
+    kept = np.where(np.arange(shares.shape[1]) == level, 0.0, np.maximum(shares, 1e-300))
+    without: Floats = kept / kept.sum(1, keepdims=True)
+    return without
 
 
 def _marginal(evidence: Evidence, num_levels: int) -> Floats:

@@ -5,8 +5,9 @@ given columns -> first column's model -> ... -> last column's model -> rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.evidence import Conditional, Floats
 from sdv_llmgan.samplers.distilled.limits import MAX_REDRAWS, CodedLimit, keeps
+from sdv_llmgan.samplers.distilled.uniforms import Uniforms, spread_uniforms
 
 Codes = dict[str, Floats]
+#: Of so many rows one is chosen where some columns are not to be missing.
+CANDIDATES = 10
 
 
 @dataclass(frozen=True)
@@ -99,25 +103,78 @@ class Chain:
         first = {link.name: link.conditional for link in reversed(self.links)}
         return {name: first[name] for name in self.names}
 
-    def draw(self, given: Codes, num_rows: int, rng: np.random.Generator) -> Codes:
-        """Rows as floats, the given columns as they are."""
-        codes = dict(given)
+    def draw(
+        self,
+        given: Codes,
+        num_rows: int,
+        rng: np.random.Generator,
+        present: Collection[str] = (),
+    ) -> Codes:
+        """Rows as floats, the given columns as they are.
+
+        Args:
+            given: Codes of some columns, each of shape (num_rows,).
+            num_rows: How many, >= 0.
+            rng: All randomness comes from here.
+            present: Columns that are not to be missing. They are drawn without gaps, and of
+                ``CANDIDATES`` such rows for each one is chosen, by how likely a row so begun has
+                none: which rows have gaps may depend on their values. Exact as candidates grow.
+                Rubin, Using the SIR algorithm to simulate posterior distributions, 1988.
+        """
+        if not present:
+            return self._draw(given, num_rows, rng, present)[0]
+        tried = np.repeat(np.arange(num_rows), CANDIDATES)
+        begun = {name: values[tried] for name, values in given.items()}
+        codes, likely = self._draw(begun, len(tried), rng, present)
+        turns = (likely + rng.gumbel(size=len(tried))).reshape(num_rows, CANDIDATES)
+        chosen = turns.argmax(1) + CANDIDATES * np.arange(num_rows)
+        return {name: values[chosen] for name, values in codes.items()}
+
+    def _draw(
+        self, given: Codes, num_rows: int, rng: np.random.Generator, present: Collection[str]
+    ) -> tuple[Codes, Floats]:
+        """Rows, and the logarithm of how likely columns are as present as they are to be."""
+        codes, likely = dict(given), {name: np.zeros(num_rows) for name in present}
         blocks = {name: self.coding.codings[name].features(codes[name]) for name in codes}
         for link in self.links:
             before = [blocks[name] for name in link.predecessors]
             features = np.concatenate([np.zeros((num_rows, 0)), *before], axis=1)
-            drawn = self._within_limits(link, features, codes, rng)
+            coding = self.coding.codings[link.name]
+            barred = coding.missing if link.name in present else None
+            drawn = self.draw_one(link, features, codes, rng, barred=barred)
+            anew = np.ones(num_rows, dtype=bool)
             if link.name in codes:
-                drawn = np.where(rng.random(num_rows) < link.share, drawn, codes[link.name])
+                anew = rng.random(num_rows) < link.share
+                drawn = np.where(anew, drawn, codes[link.name])
+            if barred is not None:
+                there = np.log(np.maximum(1 - link.conditional.share(features, barred), 1e-12))
+                likely[link.name] = np.where(anew, there, likely[link.name])
             codes[link.name] = drawn
-            blocks[link.name] = self.coding.codings[link.name].features(codes[link.name])
-        return codes
+            blocks[link.name] = coding.features(codes[link.name])
+        return codes, sum(likely.values(), np.zeros(num_rows))
 
-    def _within_limits(
-        self, link: Link, features: Floats, before: Codes, rng: np.random.Generator
+    def draw_one(
+        self,
+        link: Link,
+        features: Floats,
+        before: Codes,
+        rng: np.random.Generator,
+        *,
+        uniforms: Uniforms = spread_uniforms,
+        barred: int | None = None,
     ) -> Floats:
-        """Values of a column, those that break a limit with columns before it drawn anew."""
-        drawn = link.conditional.draw(features, rng)
+        """Values of a column, those that break a limit with columns before it drawn anew.
+
+        Args:
+            link: The column.
+            features: Of its predecessors.
+            before: Codes of the columns that limits may hold it to.
+            rng: All randomness comes from here.
+            uniforms: See ``Conditional.draw``.
+            barred: Likewise.
+        """
+        draw = partial(link.conditional.draw, rng=rng, uniforms=uniforms, barred=barred)
+        drawn = draw(features)
         names = {*before, link.name}
         limits = [
             limit
@@ -132,5 +189,5 @@ class Chain:
             again = again[~keeps(limits, {**codes, link.name: drawn[again]}, rng)]
             if not len(again):
                 break
-            drawn[again] = link.conditional.draw(features[again], rng)
+            drawn[again] = draw(features[again])
         return drawn

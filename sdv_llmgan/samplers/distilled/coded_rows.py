@@ -52,6 +52,7 @@ class CodedRows:
         knowledge: What is known of the columns beforehand.
         counts: How much each training row counts where rows are real alone, shape (n_real,).
         told: By column how much of its shares these have from what is known.
+        predictive: See ``Evidence``.
     """
 
     coding: TableCoding
@@ -63,6 +64,7 @@ class CodedRows:
     knowledge: Knowledge
     counts: Floats
     told: Mapping[str, float]
+    predictive: bool = False
 
     @classmethod
     def of(cls, training: TrainingSet, knowledge: Knowledge) -> CodedRows:
@@ -99,6 +101,16 @@ class CodedRows:
                 np.arange(num_rows),
                 np.append(np.full(self.num_real, -1), nearest),
             ]),
+        )
+
+    def some(self, chosen: Booleans) -> CodedRows:
+        """Some of the rows, shape (n_rows,)."""
+        return replace(
+            self,
+            codes={name: values[chosen] for name, values in self.codes.items()},
+            is_real=self.is_real[chosen],
+            tells_of=self.tells_of[chosen],
+            counts=self.counts[chosen[self.is_real]],
         )
 
     @property
@@ -196,6 +208,7 @@ class CodedRows:
             quick,
             None if generated else Index.of(self.knowledge, self.coding, name, names),
             0.0 if generated else self.told.get(name, 0.0),
+            self.predictive,
         )
         place = (name, *names, quick, generated)
         made_of = (evidence, self.coding.codings[name], rng)

@@ -85,6 +85,11 @@ class LevelCoding:
         return (codes[:, None] == np.array(self.seen, dtype=float)).astype(float)
 
     @property
+    def missing(self) -> int | None:
+        """The number of the level "missing"; ``None``: there is none."""
+        return self.levels.index(None) if None in self.levels else None
+
+    @property
     def for_trees(self) -> list[bool]:
         """Which features trees look at."""
         return [True] * len(self.seen)
@@ -180,6 +185,11 @@ class NumberCoding:
         return np.column_stack([scores, standardized, *flags])
 
     @property
+    def missing(self) -> int | None:
+        """The number of "missing" among the special values; ``None``: it is none of them."""
+        return 0 if self.has_missing else None
+
+    @property
     def for_trees(self) -> list[bool]:
         """Which features trees look at."""
         return [True, False, *([False] * len(self.heaps)), *([True] * self.has_missing)]
@@ -201,11 +211,11 @@ class TableCoding:
     @classmethod
     def fit(
         cls,
-        training: pd.DataFrame,
+        training: pd.DataFrame | Mapping[str, pd.Series],
         schema: TableSchema,
         enforce_range: bool,
     ) -> TableCoding:
-        """Learn it from plain rows."""
+        """Learn it from plain columns of training rows, each by itself."""
         return cls({
             column.name: LevelCoding.fit(training[column.name], column)
             if column.kind in ('categorical', 'boolean')

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from sdv_llmgan.samplers.distilled.uniforms import Uniforms, spread_uniforms
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
@@ -39,6 +41,8 @@ class Evidence:
             tell, shape (n_rows, n_levels) from (n_rows, n_features); a number has one level.
             ``None``: nothing.
         told: How much of the column's shares the weights have from what is known, in [0, 1).
+        predictive: Whether what is drawn scatters as held-out rows do about their predictions:
+            the model's own error is drawn, too.
     """
 
     features: Floats
@@ -52,6 +56,7 @@ class Evidence:
     quick: bool = False
     known: Callable[[Floats], Floats] | None = None
     told: float = 0.0
+    predictive: bool = False
 
     @property
     def claimed(self) -> Floats:
@@ -134,5 +139,23 @@ class Conditional(ABC):
     gain: float
 
     @abstractmethod
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
-        """One value for each row of ``features`` (n_rows, n_features), shape (n_rows,)."""
+    def draw(
+        self,
+        features: Floats,
+        rng: np.random.Generator,
+        *,
+        uniforms: Uniforms = spread_uniforms,
+        barred: int | None = None,
+    ) -> Floats:
+        """One value for each row of ``features`` (n_rows, n_features), shape (n_rows,).
+
+        Args:
+            features: Predecessors, encoded.
+            rng: All randomness comes from here.
+            uniforms: Makes the numbers that say which value of its distribution a row gets.
+            barred: The level, or special value, that is not drawn, by its number.
+        """
+
+    @abstractmethod
+    def share(self, features: Floats, number: int) -> Floats:
+        """How likely a level, or special value, of this number is in each row, shape (n_rows,)."""

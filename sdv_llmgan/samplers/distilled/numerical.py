@@ -16,7 +16,7 @@ from sdv_llmgan.samplers.distilled.evidence import Conditional, Evidence, Floats
 from sdv_llmgan.samplers.distilled.leaves import LeafValues, choose_leaf_size
 from sdv_llmgan.samplers.distilled.marginal import Marginal
 from sdv_llmgan.samplers.distilled.stacking import LEVELS, AveragedQuantiles, crps, judge_of
-from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.uniforms import Uniforms, spread_uniforms
 
 #: Added to scores before they are added up: of how little a column leaves open there is no end.
 LEAST_SKILL = 0.1
@@ -38,10 +38,11 @@ class MovedLeaves:
         leaves = LeafValues.fit(evidence, marginal.scores(evidence.values), leaf_size, seed)
         return cls(marginal, leaves, MOVE / len(evidence.values))
 
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+    def draw(
+        self, features: Floats, rng: np.random.Generator, uniforms: Uniforms = spread_uniforms
+    ) -> Floats:
         """One value for each row."""
-        uniforms = spread_uniforms(np.zeros(len(features)), rng)
-        values = self.leaves.draw(features, uniforms, rng)
+        values = self.leaves.draw(features, uniforms(np.zeros(len(features)), rng), rng)
         ranks = self.marginal.ranks(values, rng.random(len(values)))
         moved = np.abs(ranks + self.move * rng.uniform(-1, 1, len(values)))
         return self.marginal.values(np.where(moved > 1, 2 - moved, moved))
@@ -53,9 +54,11 @@ class ByItself:
 
     marginal: Marginal
 
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+    def draw(
+        self, features: Floats, rng: np.random.Generator, uniforms: Uniforms = spread_uniforms
+    ) -> Floats:
         """One value for each row."""
-        return self.marginal.values(spread_uniforms(np.zeros(len(features)), rng))
+        return self.marginal.values(uniforms(np.zeros(len(features)), rng))
 
 
 @dataclass
@@ -154,16 +157,27 @@ class NumberConditional(Conditional):
         """See ``Conditional``."""
         return self.nats / 2
 
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+    def share(self, features: Floats, number: int) -> Floats:
+        """See ``Conditional``."""
+        return np.zeros(len(features)) if self.gate is None else self.gate.share(features, number)
+
+    def draw(
+        self,
+        features: Floats,
+        rng: np.random.Generator,
+        *,
+        uniforms: Uniforms = spread_uniforms,
+        barred: int | None = None,
+    ) -> Floats:
         """One value for each row; see ``Conditional``."""
         if self.gate is None:
             codes = np.full(len(features), len(self.special))
         else:
-            codes = self.gate.draw(features, rng).astype(int)
+            codes = self.gate.draw(features, rng, uniforms=uniforms, barred=barred).astype(int)
         values = np.append(self.special, np.nan)[codes]
         rest = codes == len(self.special)
         if self.model is not None and rest.any():
-            values[rest] = self.model.draw(features[rest], rng)
+            values[rest] = self.model.draw(features[rest], rng, uniforms)
         return values
 
 

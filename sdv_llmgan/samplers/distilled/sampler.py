@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -27,7 +27,7 @@ import pandas as pd
 from sdv_llmgan.process.causal_graph import CausalGraph
 from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS
-from sdv_llmgan.samplers.distilled.chain import Chain, Codes, Link
+from sdv_llmgan.samplers.distilled.chain import CANDIDATES, Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
 from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link, trust_in
@@ -173,17 +173,25 @@ class DistilledSampler:
         """The graph that is followed."""
         return self.chain.causal_graph
 
-    def sample(self, num_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    def sample(
+        self, num_rows: int, rng: np.random.Generator, present: Collection[str] = ()
+    ) -> pd.DataFrame:
         """Draw plain rows, shape (num_rows, n_columns).
 
         Args:
             num_rows: How many, >= 1.
             rng: All randomness comes from here.
+            present: Columns that are not to be missing; see ``Chain.draw``.
         """
-        return pd.concat(self.chunks(num_rows, rng), ignore_index=True)
+        chunk_rows = CHUNK_ROWS // CANDIDATES if present else CHUNK_ROWS
+        return pd.concat(self.chunks(num_rows, rng, chunk_rows, present), ignore_index=True)
 
     def chunks(
-        self, num_rows: int, rng: np.random.Generator, chunk_rows: int = CHUNK_ROWS
+        self,
+        num_rows: int,
+        rng: np.random.Generator,
+        chunk_rows: int = CHUNK_ROWS,
+        present: Collection[str] = (),
     ) -> Iterator[pd.DataFrame]:
         """Draw rows in pieces of at most ``chunk_rows``, so that memory stays bounded.
 
@@ -195,7 +203,7 @@ class DistilledSampler:
 
         def draw(number: int) -> pd.DataFrame:
             count, own = counts[number], generators[number]
-            return self._decode(self._balanced(count, own), {}, count, own)
+            return self._decode(self._balanced(count, own, present), {}, count, own, present)
 
         threads = num_threads()
         with ThreadPoolExecutor(threads) as pool:
@@ -206,7 +214,9 @@ class DistilledSampler:
                     started.append(pool.submit(draw, number + threads))
                 yield piece
 
-    def complete(self, known: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    def complete(
+        self, known: pd.DataFrame, rng: np.random.Generator, present: Collection[str] = ()
+    ) -> pd.DataFrame:
         """Draw what is unknown of rows of which some columns are known.
 
         Known columns come first in the order, then the others as in the causal graph. A column
@@ -217,6 +227,7 @@ class DistilledSampler:
         Args:
             known: Plain values of some columns, shape (n_rows, n_known); NaN: known to be missing.
             rng: All randomness comes from here.
+            present: Other columns that are not to be missing; see ``Chain.draw``.
 
         Returns:
             Plain rows with exactly these values, shape (n_rows, n_columns), in the same order.
@@ -233,8 +244,9 @@ class DistilledSampler:
         given = self.coding.encode(known)
         chain = self._chain_after(tuple(sorted(given)))
         known = known.reset_index(drop=True)
-        codes = self._new_rows(given, chain, len(known), rng)
-        return self._decode(codes, {str(name): known[name] for name in known}, len(known), rng)
+        codes = self._new_rows(given, chain, len(known), rng, present)
+        cells = {str(name): known[name] for name in known}
+        return self._decode(codes, cells, len(known), rng, present)
 
     @property
     def nats(self) -> float:
@@ -272,10 +284,15 @@ class DistilledSampler:
         return Chain(self.coding, self.causal_graph, links, self.chain.limits)
 
     def _new_rows(
-        self, given: Codes, chain: Chain, num_rows: int, rng: np.random.Generator
+        self,
+        given: Codes,
+        chain: Chain,
+        num_rows: int,
+        rng: np.random.Generator,
+        present: Collection[str],
     ) -> Codes:
         """Draw rows, and those that repeat a training row, or are too near to one, anew."""
-        codes = chain.draw(given, num_rows, rng)
+        codes = chain.draw(given, num_rows, rng, present)
         is_known = len(given) > MAX_SETTLED_SHARE * len(self.coding.codings)
         if is_known and not self.rows.has_many_values(chain.names):
             return codes
@@ -289,14 +306,14 @@ class DistilledSampler:
             if not len(again):
                 break
             begun = {name: values[again] for name, values in given.items()}
-            for name, values in chain.draw(begun, len(again), rng).items():
+            for name, values in chain.draw(begun, len(again), rng, present).items():
                 codes[name][again] = values
         return codes
 
-    def _balanced(self, num_rows: int, rng: np.random.Generator) -> Codes:
+    def _balanced(self, num_rows: int, rng: np.random.Generator, present: Collection[str]) -> Codes:
         """Rows picked from more, no worse than a large table, no nearer to the training rows."""
         halvings = max(0, min(MAX_HALVINGS, int(np.log2(MAX_TO_PICK_FROM / num_rows))))
-        codes = self._new_rows({}, self.chain, num_rows << halvings, rng)
+        codes = self._new_rows({}, self.chain, num_rows << halvings, rng, present)
         if not halvings or not codes:
             return codes
         features = self.coding.features(codes, list(codes), num_rows << halvings)
@@ -322,6 +339,7 @@ class DistilledSampler:
         known: Mapping[str, pd.Series],
         num_rows: int,
         rng: np.random.Generator,
+        present: Collection[str],
     ) -> pd.DataFrame:
         columns = {}
         for name in self.schema.names:
@@ -329,6 +347,7 @@ class DistilledSampler:
                 columns[name] = known[name]
             elif name in self.schema.texts:
                 texts = self.training.rows[name]
+                texts = texts.dropna() if name in present else texts
                 drawn = rng.integers(len(texts), size=num_rows)
                 columns[name] = texts.iloc[drawn].reset_index(drop=True)
             else:

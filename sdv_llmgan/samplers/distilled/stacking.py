@@ -26,7 +26,7 @@ from sdv_llmgan.samplers.distilled.evidence import (
 )
 from sdv_llmgan.samplers.distilled.informed import leaning
 from sdv_llmgan.samplers.distilled.marginal import Marginal
-from sdv_llmgan.samplers.distilled.uniforms import spread_uniforms
+from sdv_llmgan.samplers.distilled.uniforms import Uniforms, spread_uniforms
 
 #: Quantiles by which distributions are compared.
 LEVELS = (np.arange(10) + 0.5) / 10
@@ -135,9 +135,10 @@ class StackedMean:
         claimed = evidence.claimed[rows]
         open_ = np.average(left**2, weights=claimed)
         claim = float(1 - open_ / max(np.average((observed - plain) ** 2, weights=claimed), 1e-12))
-        left *= noise_share(
-            _root_mean_square((observed - fitted)[real]), _root_mean_square(left[real])
-        )
+        if not evidence.predictive:
+            left *= noise_share(
+                _root_mean_square((observed - fitted)[real]), _root_mean_square(left[real])
+            )
         again = _in_proportion(counted)
         residuals = LocalResiduals.fit(predicted[again], left[again])
         model = cls(marginal, by_scores, intercept, weights[kept], members, residuals, claim)
@@ -213,11 +214,13 @@ class AveragedQuantiles:
         """See ``Conditional``."""
         return float(self.weights @ [model.informed for model in self.models])
 
-    def draw(self, features: Floats, rng: np.random.Generator) -> Floats:
+    def draw(
+        self, features: Floats, rng: np.random.Generator, uniforms: Uniforms = spread_uniforms
+    ) -> Floats:
         """One value for each row."""
         means = [model.means(features) for model in self.models]
         medians = self._averaged(means, np.full(len(features), 0.5))
-        return self.marginal.finish(self._averaged(means, spread_uniforms(medians, rng)))
+        return self.marginal.finish(self._averaged(means, uniforms(medians, rng)))
 
     def quantiles(self, features: Floats, uniforms: Floats) -> Floats:
         """For each row the value at ``uniforms`` of its distribution, shape (n_rows,)."""

@@ -8,9 +8,21 @@ L'Ecuyer, Lecot, Tuffin, A randomized quasi-Monte Carlo simulation method for Ma
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
-from sdv_llmgan.samplers.distilled.evidence import Floats
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+#: Numbers in [0, 1) for rows with these keys, shape (n_rows,).
+Uniforms = Callable[[Floats, np.random.Generator], Floats]
+
+
+def plain_uniforms(key: Floats, rng: np.random.Generator) -> Floats:
+    """Independent uniforms, whatever the key: for draws whose scatter is to be told."""
+    uniforms: Floats = rng.random(len(key))
+    return uniforms
 
 
 def spread_uniforms(key: Floats, rng: np.random.Generator) -> Floats:
