@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from sdv_llmgan_cli.augmenting import augment
 from sdv_llmgan_cli.fitting import app, estimate, fit, preview
 from sdv_llmgan_cli.imputing import impute
 from sdv_llmgan_cli.options import (
@@ -29,6 +30,7 @@ from sdv_llmgan_cli.speech import Misused, answer, check_output, command, say, s
 
 __all__ = [
     'app',
+    'augment',
     'benchmark',
     'demo',
     'estimate',
@@ -107,7 +109,7 @@ def sample(
         return
     rows = work.sample(synthesizer, what)
     if output is not None:
-        tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
+        tables.save_table(rows, output, spreadsheet_safe=spreadsheet_safe)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
         tables.print_csv(rows, spreadsheet_safe=spreadsheet_safe)
@@ -267,7 +269,7 @@ def split(
     parts = work.split(data, share, form)
     for part, path in zip(parts, paths, strict=True):
         make_private(path)  # these are the rows themselves
-        tables.write_csv(part, path)
+        tables.save_table(part, path)
         say(f'Wrote {path}: {plural(len(part), "row")}.')
     if as_json:
         answer({

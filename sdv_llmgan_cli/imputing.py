@@ -40,13 +40,13 @@ def impute(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar='TABLE', help='CSV or Parquet; - reads CSV from stdin.', show_default=False
+            metavar='TABLE', help='A file of any kind; - reads CSV from stdin.', show_default=False
         ),
     ],
     form: ReadOptions,
     *,
     output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='A CSV file; default: stdout.')
+        Path | None, typer.Option('--output', '-o', help='A file; default: CSV to stdout.')
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help='Filled tables, each drawn anew.')] = 1,
     seed: Annotated[int, typer.Option(min=0, help='For other cells than the default ones.')] = 0,
@@ -68,7 +68,7 @@ def impute(
     gaps, filled = work.impute(work.load(model), data, draws, seed, form)
     for path, table in zip(paths, filled, strict=False):
         make_private(path)  # most of its cells are the real ones
-        tables.write_csv(table, path, spreadsheet_safe=spreadsheet_safe)
+        tables.save_table(table, path, spreadsheet_safe=spreadsheet_safe)
         left = int(table.isna().to_numpy().sum())
         say(f'Wrote {path}: {plural(len(table), "row")}, {plural(gaps - left, "cell")} filled.')
     if as_json:

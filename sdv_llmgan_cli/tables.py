@@ -27,7 +27,7 @@ MAX_ROWS = 1_000_000
 FORMULA = re.compile(r'\s*[=+\-@\t\r]')
 
 
-def read_csv(
+def load_table(
     path: Path, like: pd.DataFrame | None = None, form: ReadOptions = FOUND
 ) -> pd.DataFrame:
     """Read a table and say what was found; see ``table_files``.
@@ -69,7 +69,7 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
     if not (is_parquet(path) or path.is_dir()):
         if max_rows is not None:
             raise Misused('--max-fit-rows is of Parquet files; others are read whole.')
-        return read_csv(path, form=form)
+        return load_table(path, form=form)
     from sdv_llmgan.scale.sampled import read_sample
 
     if form != FOUND:
@@ -83,7 +83,7 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
     return table
 
 
-def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:
+def save_table(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:
     """Write a table; whole numbers without a point, also beside missing ones.
 
     Args:
@@ -109,7 +109,7 @@ def write_csv(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool
 def print_csv(table: pd.DataFrame, *, spreadsheet_safe: bool = False) -> None:
     """Write a table to stdout; a file or program gets the cells as they are."""
     pipe = io.StringIO()
-    write_csv(table, pipe, spreadsheet_safe=spreadsheet_safe)
+    save_table(table, pipe, spreadsheet_safe=spreadsheet_safe)
     text = pipe.getvalue()
     show(text.rstrip('\n')) if sys.stdout.isatty() else sys.stdout.write(text)
 

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 from sdv.utils import load_synthesizer
 
 from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan.augment.augmented import augmented
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.estimate import Estimate
 from sdv_llmgan.calls.preview import Preview
@@ -25,14 +26,13 @@ from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
-from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import DrawOptions, FitOptions, ReadOptions, ToOptions
 from sdv_llmgan_cli.speech import Misused, say
-from sdv_llmgan_cli.tables import FOUND, read_csv, read_table, write_csv
+from sdv_llmgan_cli.tables import FOUND, load_table, read_table, save_table
 from sdv_llmgan_cli.wishes import parse_wishes
 
 #: The demonstration's table: in an installed package, and in a checkout.
@@ -180,15 +180,43 @@ def impute(
     """
     schema = synthesizer.get_fitted_model().schema
     like = schema.from_plain(synthesizer.get_fitted_model().training)
-    table = read_table(data, form) if is_parquet(data) else read_csv(data, like, form)
+    table = load_table(data, like, form)
     filled = synthesizer.impute(table, draws, seed)
     tables = [filled] if isinstance(filled, pd.DataFrame) else filled
     return int(table.isna().to_numpy().sum()), [_whole(one, schema) for one in tables]
 
 
+def augment(
+    synthesizer: LLMGANSynthesizer,
+    data: Path,
+    column: str,
+    wanted: Mapping[Any, int],
+    marked: str | None,
+    form: ReadOptions,
+) -> tuple[int, pd.DataFrame]:
+    """How many rows a file has, and its table with drawn rows after them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not of the columns that were fitted on, or what is wanted does not fit.
+    """
+    schema = synthesizer.get_fitted_model().schema
+    table = load_table(data, schema.from_plain(synthesizer.get_fitted_model().training), form)
+    classes = {
+        f'{value:g}' if isinstance(value, float) else str(value): value
+        for value in (table[column].dropna().unique() if column in table else ())
+    }
+    strategy = {
+        kind if isinstance(kind, tuple) else classes.get(kind, kind): count
+        for kind, count in wanted.items()
+    }
+    made = augmented(synthesizer, table, column, strategy or 'auto', marked=marked)
+    return len(table), _whole(made, schema)
+
+
 def _known(synthesizer: LLMGANSynthesizer, path: Path) -> Known:
     """The known columns of a file; how a CSV file was read is said."""
-    known = synthesizer.read_known(read_csv(path) if str(path) == '-' else path)
+    known = synthesizer.read_known(load_table(path) if str(path) == '-' else path)
     for number, note in enumerate(known.notes):
         say(f'Note: {note}' if number else note)
     return known
@@ -290,10 +318,10 @@ def report(
     """
     *models, real_path, synthetic_path = files
     synthesizer = load(models[0]) if models else None
-    real = read_csv(real_path, form=form)
-    synthetic = read_csv(synthetic_path, like=real)
+    real = load_table(real_path, form=form)
+    synthetic = load_table(synthetic_path, like=real)
     options: dict[str, Any] = {
-        'holdout': None if holdout is None else read_csv(holdout, like=real, form=form),
+        'holdout': None if holdout is None else load_table(holdout, like=real, form=form),
         'target': target,
         'known_columns': known_columns or None,
         'sensitive_columns': sensitive_columns or None,
@@ -306,7 +334,7 @@ def report(
 
 def split(data: Path, share: float, form: ReadOptions = FOUND) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training and held-out rows of a CSV file; see ``table.split``."""
-    table = read_csv(data, form=form)
+    table = load_table(data, form=form)
     if len(table) < MIN_SPLIT:
         said = plural(len(table), 'row')
         raise ValueError(f'{data} has {said}; at least {MIN_SPLIT} can be split.')
@@ -333,6 +361,6 @@ def demo(llm: str | None, folder: Path) -> dict[str, Any]:
     for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
         if name != 'synthetic':
             make_private(files[name])
-        write_csv(rows, files[name])
+        save_table(rows, files[name])
     made = synthesizer.report(training, synthetic, held_out, files['report'])
     return {**done, 'files': {name: str(path) for name, path in files.items()}, 'report': str(made)}

@@ -28,7 +28,7 @@ from sdv_llmgan_cli import work
 from sdv_llmgan_cli.app import app
 from sdv_llmgan_cli.metadata import columns_of, read_metadata
 from sdv_llmgan_cli.options import FitOptions
-from sdv_llmgan_cli.tables import read_csv, records, write_csv
+from sdv_llmgan_cli.tables import load_table, records, save_table
 from sdv_llmgan_cli.wishes import parse_wishes
 
 # What SDV, SDMetrics and their libraries warn of is not this package's.
@@ -174,7 +174,7 @@ def test_help_names_every_choice():
 @pytest.mark.parametrize(
     'command',
     [
-        *('fit', 'preview', 'estimate', 'impute', 'sample', 'report', 'story', 'split'),
+        *('fit', 'preview', 'estimate', 'impute', 'augment', 'sample', 'report', 'story', 'split'),
         'providers',
         *('benchmark', 'demo'),
     ],
@@ -372,7 +372,7 @@ def test_a_seed_gives_other_rows_and_the_same_ones_again(desk):
 def test_any_common_csv_is_read_and_what_was_found_is_said(tmp_path, capsys, raw, notes, first):
     path = tmp_path / 'data.csv'
     path.write_bytes(raw)
-    table = read_csv(path)
+    table = load_table(path)
     assert list(table)[0] == 'age'
     assert table['age'][0] == first
     said = capsys.readouterr().err
@@ -485,7 +485,7 @@ def test_cells_that_a_spreadsheet_would_compute_are_written_as_text_if_asked(tmp
 
 def test_one_row_is_one_row(tmp_path, capsys):
     (tmp_path / 'data.csv').write_text('age\n41\n', encoding='utf-8')
-    assert list(read_csv(tmp_path / 'data.csv')['age']) == [41]
+    assert list(load_table(tmp_path / 'data.csv')['age']) == [41]
     assert capsys.readouterr().err.endswith('data.csv: 1 row, 1 column.\n')
 
 
@@ -542,13 +542,13 @@ def test_a_second_table_has_text_where_the_first_has(tmp_path):
     real, synthetic = tmp_path / 'real.csv', tmp_path / 'synthetic.csv'
     real.write_text('code,age\n007,41\n010,30\n', encoding='utf-8')
     synthetic.write_text('code,age\n110,41\n210,30\n', encoding='utf-8')
-    assert list(read_csv(synthetic, like=read_csv(real))['code']) == ['110', '210']
-    assert list(read_csv(synthetic)['code']) == [110, 210]
+    assert list(load_table(synthetic, like=load_table(real))['code']) == ['110', '210']
+    assert list(load_table(synthetic)['code']) == [110, 210]
 
 
 def test_whole_numbers_beside_missing_ones_are_written_without_a_point(tmp_path):
     table = pd.DataFrame({'visits': [7, None], 'weight': [7.5, None], 'big': [1e300, None]})
-    write_csv(table, tmp_path / 'out.csv')
+    save_table(table, tmp_path / 'out.csv')
     assert (tmp_path / 'out.csv').read_text() == 'visits,weight,big\n7,7.5,1e+300\n,,\n'
     assert records(table)[1] == {'visits': None, 'weight': None, 'big': None}
 
@@ -829,19 +829,19 @@ def test_files_of_every_kind_go_in_and_out(tmp_path, monkeypatch, suffix):
     monkeypatch.chdir(tmp_path)
     table = pd.read_csv(ROOT / 'examples' / 'adult_100.csv')[['age', 'workclass', 'Income']]
     table.loc[::7, 'age'] = None
-    write_csv(table, tmp_path / f'data{suffix}')
+    save_table(table, tmp_path / f'data{suffix}')
     assert run('split', f'data{suffix}').exit_code == 0
     fit = run('fit', f'data-train{suffix}', '--llm', 'scripted', '--sampler', 'distilled')
     assert fit.exit_code == 0, fit.stderr
     assert run('sample', 'model.pkl', '-n', '30', '-o', f'more{suffix}').exit_code == 0
     report = run('report', 'model.pkl', f'data-train{suffix}', f'more{suffix}')
     assert report.exit_code == 0, report.stderr
-    rows = read_csv(tmp_path / f'more{suffix}')
+    rows = load_table(tmp_path / f'more{suffix}')
     assert list(rows) == ['age', 'workclass', 'Income']
     assert len(rows) == 30
     assert rows['age'].dropna().mod(1).eq(0).all()
     known = rows[['Income']]
-    write_csv(known, tmp_path / f'known{suffix}')
+    save_table(known, tmp_path / f'known{suffix}')
     sample = run('sample', 'model.pkl', '--known', f'known{suffix}', '--json')
     assert sample.exit_code == 0, sample.stderr
     assert len(json.loads(sample.stdout)['data']) == 30
@@ -874,3 +874,30 @@ def test_gaps_are_filled_from_the_command_line(tmp_path):
     assert not one.equals(two)
     assert 'each draw is a file' in error_of(run('impute', model, gapped, '--draws', 2), 2)
     assert 'is there already' in error_of(run('impute', model, gapped, '-o', out))
+
+
+def test_rows_of_a_rare_class_are_added_from_the_command_line(tmp_path):
+    table = pd.DataFrame({
+        'age': [*range(20, 60), *range(70, 76)],
+        'ill': [*[0] * 40, *[1] * 6],
+    })
+    table.to_csv(tmp_path / 'data.csv', index=False)
+    model, out = tmp_path / 'm.pkl', tmp_path / 'more.xlsx'
+    free = ('--llm', 'scripted', '--max-batches', '1', '--sampler', 'distilled')
+    given = ('--type', 'ill=categorical', '--type', 'age=numerical')
+    fitted = run('fit', tmp_path / 'data.csv', '-o', model, *free, *given)
+    assert fitted.exit_code == 0, fitted.output
+    data = tmp_path / 'data.csv'
+    done = run('augment', model, data, '--column', 'ill', '--rows', '1=20', '-o', out)
+    assert done.exit_code == 0, done.output
+    assert f'Wrote {out}: 60 rows, 14 of them drawn.' in done.stderr
+    assert pd.read_excel(out)['ill'].value_counts().to_dict() == {0: 40, 1: 20}
+    ranged = run('augment', model, data, '--column', 'age', '--rows', '70..=10', '--json')
+    rows = json.loads(ranged.stdout)['data']
+    assert sum(row['age'] >= 70 for row in rows) == 10
+    balanced = pd.read_csv(io.StringIO(run('augment', model, data, '--column', 'ill').stdout))
+    assert balanced['ill'].value_counts().to_dict() == {0: 40, 1: 40}
+    assert 'VALUE=N' in error_of(run('augment', model, data, '--column', 'ill', '--rows', '1'), 2)
+    assert "no class '7'" in error_of(
+        run('augment', model, data, '--column', 'ill', '--rows', '7=9')
+    )
