@@ -373,3 +373,16 @@ def test_free_text_is_never_copied_from_training_rows_but_written_by_the_model()
     with pytest.raises(ValueError, match='cannot write free text .note'):
         fit(strict, table)
     assert calls(made) == before
+
+
+def test_rows_of_a_model_that_guesses_change_nothing_even_after_the_last_batch():
+    guessing = shuffled(beds(4_000, seed=7))
+
+    def shares(**options: object) -> list[float]:
+        made = learned(guessing, seed=1, max_batches=1, **options)
+        return [share['generated'] for share in made.get_info()['learned_from'].values()]
+
+    assert not any(shares())
+    assert any(shares(futility=False))
+    knowing = learned(beds(4_000, seed=7), seed=1, max_batches=1).get_info()['learned_from']
+    assert any(share['generated'] > 0 for share in knowing.values())

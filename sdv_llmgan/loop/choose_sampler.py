@@ -53,6 +53,12 @@ def with_sampler(
         training = training_set(view, settings, enforce_range=enforce_range)
         learned = replace(learned_by(fitted), on_model=on_model)
         distillation = Distillation(training, learned)
+        if settings.futility and not (is_futile or is_fitted_already):
+            is_futile = _is_futile(distillation)
+        if is_futile:
+            # What such rows change is scatter: rows of real ones alone cost nothing.
+            learned = replace(learned, generated=None)
+            distillation = Distillation(training, learned)
         if named == 'auto':
             comparison = _compared(distillation, fitted, is_futile=is_futile)
             fitted, named = replace(fitted, comparison=comparison), comparison.chosen
@@ -164,7 +170,7 @@ def _compared(distillation: Distillation, fitted: FittedModel, *, is_futile: boo
     """
     view, history = fitted.view, fitted.history
     comparison, is_random = NOT_COMPARED, fitted.writer.generator.provider.is_random
-    if not is_random and not is_futile and not _is_futile(distillation):
+    if not is_random and not is_futile:
         written = _written(history)
         if (generated := distillation.learned.generated) is not None:
             written = [replace(generated, rows=view.table(generated.rows))]
