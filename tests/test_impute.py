@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sdv.cag import FixedCombinations, Inequality
 from sdv.metadata import Metadata
-from sdv_lines import fit, given
+from sdv_lines import fit, given, taken
 from tables import bills, visits, visits_metadata
 
 from sdv_llmgan import EgressPolicy, LLMGANSynthesizer, ScriptedProvider
@@ -248,3 +248,10 @@ def test_under_an_egress_policy_the_sampler_that_completes_rows_fills_and_nothin
     assert_kept(filled, gapped)
     assert filled[['ward', 'age']].notna().all(axis=None)
     assert len(llm.requests) == asked
+
+
+def test_a_table_of_one_value_is_sampled_and_filled():
+    table = pd.DataFrame({'kind': ['only'] * 6})
+    made = fitted(metadata_of(kind='categorical'), table)
+    assert set(taken(made.sample(4))['kind']) == {'only'}
+    assert made.impute(table.assign(kind=[None, *['only'] * 5])).equals(table)

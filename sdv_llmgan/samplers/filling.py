@@ -7,8 +7,8 @@ rows with gaps -> local sampler -> rules -> the gaps of rows that break one draw
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from sdv_llmgan.rules.constraints import Rules
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.table.allowed import Allowed, alike
 from sdv_llmgan.table.rows import ParsedRows, plain_rows
+from sdv_llmgan.table.schema import TableSchema
 
 #: The gaps of a row that breaks a rule are drawn anew so often.
 MAX_TRIES = 20
@@ -74,31 +75,32 @@ class Filling:
 
     def _with_combinations(self, begun: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows with what goes together from training rows that have the cells that are there."""
-        tied = dict.fromkeys(name for one in self.rules.combinations for name in one.cells)
-        parts = [self._settled(part, rng) for part in self._alike(begun, list(tied))]
+        names = dict.fromkeys(str(n) for one in self.rules.combinations for n in one.cells)
+        tied = self.rules.schema.reordered([*names])
+        # Rows that have the same cells in these columns, missing ones among them, go together.
+        kinds = alike(map(tuple, tied.to_json_rows(begun))).items()
+        parts = [self._settled(begun.iloc[places], tied, kind, rng) for kind, places in kinds]
         return pd.concat(parts).loc[begun.index] if parts else begun
 
-    def _alike(self, begun: pd.DataFrame, names: list[str]) -> Iterator[pd.DataFrame]:
-        """Rows that have the same cells in these columns, missing ones among them."""
-        told = self.rules.schema.reordered(names).to_json_rows(begun)
-        for places in alike(map(tuple, told)).values():
-            yield begun.iloc[places]
-
-    def _settled(self, part: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-        tied = dict.fromkeys(name for one in self.rules.combinations for name in one.cells)
-        known = self.rules.schema.reordered([n for n in tied if part[n].notna().all()])
-        [cells] = known.to_json_rows(part.iloc[:1])
-        asked = {
-            name: [Allowed.exactly(cell)] * len(part)
-            for name, cell in zip(known.names, cells, strict=True)
+    def _settled(
+        self,
+        rows: pd.DataFrame,
+        tied: TableSchema,
+        cells: tuple[Any, ...],
+        rng: np.random.Generator,
+    ) -> pd.DataFrame:
+        """Rows that have these cells in columns that are tied, with the others of those drawn."""
+        there = {
+            name: [Allowed.exactly(cell)] * len(rows)
+            for name, cell in zip(tied.names, cells, strict=True)
+            if cell is not None
         }
-        wanted = pd.DataFrame(asked, index=part.index, dtype=object)
         try:
-            settled = self.rules.begin(wanted, rng)
+            settled = self.rules.begin(pd.DataFrame(there, rows.index, dtype=object), rng)
         except ValueError:  # no training row has what is there
-            return part
+            return rows
         values = plain_rows(settled, self.rules.schema)
-        return part.assign(**{str(name): values[name].to_numpy() for name in values})
+        return rows.assign(**{str(name): values[name].to_numpy() for name in values})
 
 
 def _replaced(filled: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -318,7 +318,7 @@ class DistilledSampler:
             return codes
         features = self.coding.features(codes, list(codes), num_rows << halvings)
         spread = features.std(0)
-        num_real = self.rows.num_real
+        num_real, target = self.rows.num_real, self.training.target
         near, tied = np.zeros(num_rows << halvings), 0.0
         if num_real <= MANY_ROWS:
             near, tied = nearness(self.coding, codes, self.rows.real)
@@ -328,7 +328,7 @@ class DistilledSampler:
             near,
             halvings,
             rng,
-            np.array([owner == self.training.target for owner in self.coding.owners(list(codes))]),
+            np.array([owner == target for owner in self.coding.owners(list(codes))], dtype=bool),
             aim(num_real, tied),
         )
         return {name: values[chosen] for name, values in codes.items()}
