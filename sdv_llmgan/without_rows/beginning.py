@@ -64,14 +64,16 @@ class Beginning:
         Raises:
             ValueError: Knowledge or statistics name a level that a column does not have.
         """
-        knowledge.check(schema_of(outlines))
+        schema = schema_of(outlines)
+        Knowledge(typical=knowledge.typical).check(schema)
+        typical = tuple(t for one in outlines.values() if (t := one.typical) is not None)
+        Knowledge(knowledge.effects, typical).check(schema)
         _check_groups(statistics, outlines)
         levels = {name: one.levels for name, one in outlines.items()}
         found, graph = influences(knowledge, statistics, levels)
         published = as_effects(found, statistics)
         settled = {frozenset(one.edge) for one in published}
         kept = (e for e in knowledge.effects if frozenset(e.edge) not in settled)
-        typical = tuple(t for one in outlines.values() if (t := one.typical) is not None)
         told = Knowledge((*published, *kept), typical, knowledge.rules)
         return cls(outlines, tuple(found), graph, told, sources)
 

@@ -189,7 +189,9 @@ def _column(saved: Json, declared: Mapping[str, Any], where: str) -> ColumnStati
     said = dict(saved)
     points = list(said.pop('quantiles', None) or [])
     if quartiles := said.pop('quartiles', None):
-        points += zip(QUARTILES, quartiles, strict=True) if len(quartiles) == 3 else [quartiles]
+        if not isinstance(quartiles, (list, tuple)) or len(quartiles) != len(QUARTILES):
+            raise ValueError(f'{where}: quartiles are three numbers, got {quartiles!r}.')
+        points += zip(QUARTILES, quartiles, strict=True)
     if (median := said.pop('median', None)) is not None:
         points.append((0.5, median))
     shares = said.pop('shares', ())
@@ -243,10 +245,7 @@ def _quantiles(
 ) -> tuple[tuple[float, float], ...]:
     read = _figure(declared)
     if not all(isinstance(one, (list, tuple)) and len(one) == 2 for one in points):
-        raise ValueError(
-            f'{where}: quartiles are three numbers, quantiles pairs of a share and a number, got '
-            f'{points!r}.'
-        )
+        raise ValueError(f'{where}: quantiles are pairs of a share and a number, got {points!r}.')
     pairs = {_share(share, where): read(value, where) for share, value in points}
     found = tuple(sorted(pairs.items()))
     values = [value for _, value in found]
