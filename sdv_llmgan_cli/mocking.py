@@ -52,12 +52,15 @@ class MockOptions:
     def arguments(self, metadata: Path) -> dict[str, Any]:
         """As arguments of ``LLMGANSynthesizer.from_knowledge``."""
         from sdv_llmgan import Budget
+        from sdv_llmgan.registry import providers
         from sdv_llmgan_cli import work
         from sdv_llmgan_cli.metadata import load_metadata
 
-        given = {name: getattr(self, name) for name in ('statistics', 'llm', 'target', 'seed')}
+        given = {name: getattr(self, name) for name in ('statistics', 'target', 'seed')}
+        nobody = None if 'local' in providers() else 'scripted'
         return {
             **given,
+            'llm': self.llm or nobody,
             'metadata': load_metadata(metadata),
             'context': self.context,
             'knowledge': work.read_knowledge(self.knowledge),

@@ -357,7 +357,7 @@ def test_free_text_is_refused():
         'tables': {'t': {'columns': {'note': {'sdtype': 'text', 'pii': False}}}}
     })
     with pytest.raises(ValueError, match='Free text .* cannot be made without rows'):
-        LLMGANSynthesizer.from_knowledge(metadata, '', Knowledge(), {})
+        LLMGANSynthesizer.from_knowledge(metadata, '', Knowledge(), {}, llm='scripted')
 
 
 def test_a_table_one_in_csv_and_json_says_the_same(tmp_path):
