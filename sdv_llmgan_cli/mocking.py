@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,7 +94,7 @@ def mock(
     *,
     num_rows: Annotated[int, typer.Option('--num-rows', '-n', min=1, help='Rows.')] = 100,
     output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='A CSV file; default: stdout.')
+        Path | None, typer.Option('--output', '-o', help='A table file; default: CSV to stdout.')
     ] = None,
     save: Annotated[Path | None, typer.Option(help='Where the model is saved, if it is.')] = None,
     preview: Annotated[
@@ -123,11 +121,9 @@ def mock(
         synthesizer.save(str(save))
     rows = work.drawn(synthesizer, num_rows)
     if output is not None:
-        tables.write_csv(rows, output, spreadsheet_safe=spreadsheet_safe)
+        tables.save_table(rows, output, spreadsheet_safe=spreadsheet_safe)
     elif not as_json:
-        pipe = io.StringIO()
-        tables.write_csv(rows, pipe, spreadsheet_safe=spreadsheet_safe)
-        sys.stdout.write(pipe.getvalue())
+        tables.print_csv(rows, spreadsheet_safe=spreadsheet_safe)
     _close(synthesizer, rows, output, save, as_json=as_json)
 
 

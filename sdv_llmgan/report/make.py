@@ -78,18 +78,12 @@ def make_report(
         ValueError: A table is empty or lacks a column, or a named column cannot be compared.
     """
     with repeatable():
-        inputs = Inputs.of(
-            synthetic if real is None else real, synthetic, holdout, metadata, target
-        )
-        sections = (
-            uncompared()
-            if real is None
-            else [
-                likeness(inputs),
-                usefulness(inputs),
-                privacy(inputs, known_columns, sensitive_columns),
-            ]
-        )
+        base = synthetic if real is None else real
+        inputs = Inputs.of(base, synthetic, holdout, metadata, target)
+        sections = uncompared()
+        if real is not None:
+            attacked = privacy(inputs, known_columns, sensitive_columns)
+            sections = [likeness(inputs), usefulness(inputs), attacked]
         sections.append(rules(inputs, constraints))
     for key, (heading, make) in OF_THE_FIT.items():
         if synthesizer is None:

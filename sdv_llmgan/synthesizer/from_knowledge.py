@@ -114,7 +114,7 @@ class FromKnowledge(Forecast):
         alone = {'budget': None, 'cache': False, 'audit_log': None}
         twin = cls._unbegun(metadata, context, knowledge, constraints, {**arguments, **alone})
         twin.__dict__.update(_stand_in=lambda provider: Unsent(provider, asked))
-        return first_requests(lambda: twin._known(statistics, Ledger(), strict=False), asked)
+        return first_requests(lambda: twin._beginning_of(statistics, Ledger(), strict=False), asked)
 
     @classmethod
     def _unbegun(
@@ -133,7 +133,7 @@ class FromKnowledge(Forecast):
 
     def _make(self, statistics: Mapping[str, Any] | str | Path | None) -> None:
         ledger = Ledger(self.budget)
-        beginning = self._known(statistics, ledger)
+        beginning = self._beginning_of(statistics, ledger)
         metadata = self._original_metadata
         name, table = next(iter(metadata.tables.items()))
         rules = [*self._chained_constraints, *self._reject_sampling_constraints]
@@ -145,7 +145,7 @@ class FromKnowledge(Forecast):
             self._beginning_with = None
         self.knowledge = beginning.knowledge
 
-    def _known(
+    def _beginning_of(
         self, given: Mapping[str, Any] | str | Path | None, ledger: Ledger, *, strict: bool = True
     ) -> Beginning:
         """What is known of the columns; see ``Inquiry.complete``."""

@@ -103,9 +103,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
         ``Comparison``; ``None`` where nothing was compared), ``made_without_data`` (whether there
-        was no row to learn from; ``llm`` is then the model that was asked, ``None``: none), ``order``
-        (in what order the distilled sampler draws columns, and whose causal graph that is; see
-        ``ColumnOrder``) and ``limits`` (that are known, and how far drawn rows are held to each, in (0, 1)). Of each column:
+        was no row to learn from; ``llm`` is then the model that was asked, if any), ``order`` (in
+        what order the distilled sampler draws columns, and whose causal graph that is; see
+        ``ColumnOrder``) and ``limits`` (that are known, and how far drawn rows are held to each, in
+        (0, 1)). Of each column:
 
         - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
           and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
