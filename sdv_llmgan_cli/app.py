@@ -13,6 +13,7 @@ import typer
 from sdv_llmgan_cli.augmenting import augment
 from sdv_llmgan_cli.fitting import app, estimate, fit, preview
 from sdv_llmgan_cli.imputing import impute
+from sdv_llmgan_cli.mocking import mock
 from sdv_llmgan_cli.options import (
     Csv,
     DrawOptions,
@@ -36,6 +37,7 @@ __all__ = [
     'estimate',
     'fit',
     'impute',
+    'mock',
     'preview',
     'providers',
     'report',
@@ -127,10 +129,10 @@ def sample(
   sdv-llmgan report model.pkl train.csv synthetic.csv --holdout holdout.csv --target income
   sdv-llmgan report data.csv synthetic.csv --metadata metadata.json
 
-REAL are the rows that the model was fitted on. With a MODEL the report also tells how the rows were
-made, what that cost and what left the machine. --holdout takes real rows that were set aside before
-the fit (`sdv-llmgan split`): most of what can be said on privacy needs them. Options on how a file
-is read are of REAL and --holdout.
+REAL are the rows that the model was fitted on; one that `mock` made takes none. With a MODEL the
+report also tells how the rows were made, what that cost and what left the machine. --holdout takes
+real rows that were set aside before the fit (`sdv-llmgan split`): most of what can be said on
+privacy needs them. Options on how a file is read are of REAL and --holdout.
 """
 )
 @takes(form=ReadOptions)

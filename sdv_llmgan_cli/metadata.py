@@ -51,6 +51,20 @@ def read_metadata(
         for note in _notes(columns_of(metadata), table, types):
             say(f'Note: {note}')
         return metadata
+    return with_types(load_metadata(path, name), types)
+
+
+def load_metadata(path: Path, name: str = 'table') -> Metadata:
+    """SDV's metadata from a file.
+
+    Args:
+        path: The file.
+        name: The table's, where the file names none.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not SDV's metadata of one table.
+    """
     if not path.is_file():
         raise FileNotFoundError(f'There is no file {path}.')
     try:
@@ -61,7 +75,7 @@ def read_metadata(
         raise ValueError(f'{path} is not SDV metadata of a table: {error}') from error
     if len(metadata.tables) != 1:
         raise ValueError(f'{path} has {len(metadata.tables)} tables; one is needed.')
-    return with_types(metadata, types)
+    return metadata
 
 
 def _missed(metadata: Metadata, table: pd.DataFrame) -> list[str]:

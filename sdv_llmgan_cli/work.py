@@ -228,6 +228,16 @@ def _whole(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(names, 'Int64'))
 
 
+def drawn(synthesizer: LLMGANSynthesizer, num_rows: int) -> pd.DataFrame:
+    """So many synthetic rows, as they are written."""
+    return sample(synthesizer, DrawOptions(num_rows))
+
+
+def read_knowledge(path: Path | None) -> Any:  # noqa: ANN401 - JSON
+    """Knowledge in its JSON form; ``None`` where there is no file."""
+    return None if path is None else _read_json('knowledge', 'left out', 'of effects', path)
+
+
 def list_plugins() -> dict[str, list[dict[str, str]]]:
     """What is installed, by kind: name, what it is, and where it comes from."""
     return {
@@ -257,7 +267,7 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     for name in ('preset', 'column_types', 'max_fit_rows'):
         chosen.pop(name, None)
     if described := chosen.pop('describe', None):
-        chosen['column_descriptions'] = dict(map(_description, described))
+        chosen['column_descriptions'] = dict(map(description, described))
     if chosen.get('max_batches') == 0:
         chosen['max_batches'] = None
     bounds = {name: chosen.pop(name) for name in ('max_usd', 'max_tokens') if name in chosen}
@@ -284,7 +294,8 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     return {'verbose': sys.stderr.isatty(), **chosen}
 
 
-def _description(text: str) -> tuple[str, str]:
+def description(text: str) -> tuple[str, str]:
+    """A column and what it means, from COLUMN=MEANING."""
     name, equals, meaning = text.partition('=')
     if not equals:
         raise Misused(f'--describe must be COLUMN=MEANING, got {text!r}.')
@@ -316,8 +327,13 @@ def report(
         FileNotFoundError: A file is not there.
         ValueError: A file cannot be used, or a column is unknown.
     """
-    *models, real_path, synthetic_path = files
-    synthesizer = load(models[0]) if models else None
+    synthesizer = load(files[0]) if len(files) == 3 or files[0].suffix == '.pkl' else None
+    *_, real_path, synthetic_path = files
+    if synthesizer is not None and len(files) == 2:
+        if not synthesizer.get_fitted_model().made_without_data:
+            raise Misused(f'{files[0]} was fitted: the rows that it was fitted on are needed too.')
+        synthetic = load_table(synthetic_path)
+        return synthesizer.report(None, synthetic, path=None, target=target)
     real = load_table(real_path, form=form)
     synthetic = load_table(synthetic_path, like=real)
     options: dict[str, Any] = {

@@ -26,6 +26,7 @@ ROOMS = {
     'calls': 'errors formats table providers',
     'roles': 'errors formats table process rules providers',
     'discriminators': 'errors formats table analysis providers roles',
+    'without_rows': 'errors formats table process providers roles',
     'samplers.distilled': 'table process',
     'samplers': 'errors table process rules egress calls roles samplers.distilled',
     'scale': 'errors formats table',
@@ -35,7 +36,7 @@ ROOMS = {
     'samplers registry',
     'report': 'formats table process rules egress analysis metrics loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
-    'samplers scale registry loop report',
+    'samplers scale registry loop report without_rows',
     'plots': 'table process rules analysis metrics loop',
     'augment': 'formats rules synthesizer',
     'benchmark': 'formats table metrics synthesizer',

@@ -61,6 +61,7 @@ class FittedModel:
             one was asked for.
         first_graph: The causal graph that the loop began with, learned from rows or given.
         known: What the user knows of the whole table; see ``Learned``.
+        made_without_data: Whether the training rows were made of what is known, and are nobody's.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
     """
 
@@ -75,6 +76,7 @@ class FittedModel:
     comparison: Comparison | None = None
     first_graph: CausalGraph = CausalGraph()
     known: Knowledge = NOTHING_KNOWN
+    made_without_data: bool = False
     progress_of: Ledger | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
@@ -123,7 +125,10 @@ class FittedModel:
 
         ``None`` where rows are not drawn by the distilled sampler.
         """
-        return self.chosen.learned_from if isinstance(self.chosen, LocalSampler) else None
+        found = self.chosen.learned_from if isinstance(self.chosen, LocalSampler) else None
+        if found is None or not self.made_without_data:
+            return found
+        return {name: {'real': 0.0, 'knowledge': 1.0, 'generated': 0.0} for name in found}
 
     @property
     def gain(self) -> dict[str, float] | None:

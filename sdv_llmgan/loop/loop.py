@@ -203,6 +203,10 @@ class LLMGAN:
         """Have the language model write rows as a process says; see ``FittedModel.following``."""
         self.fitted = self.fitted.following(process)
 
+    def take(self, fitted: FittedModel) -> None:
+        """Sample by what was learned without this loop."""
+        self.fitted = fitted
+
     def _try_process(self, step: Step, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Generate a batch, and teach the discriminator with the part that is not held out."""
         pieces = self.writer.examples.pieces(rows, rng)

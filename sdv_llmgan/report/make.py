@@ -27,10 +27,13 @@ from sdv_llmgan.report.origin import (
 from sdv_llmgan.report.privacy import privacy
 from sdv_llmgan.report.result import Report
 from sdv_llmgan.report.usefulness import usefulness
+from sdv_llmgan.report.without_rows import MADE_WITHOUT_DATA, uncompared
 from sdv_llmgan.table.types import SDVData, SDVMetadata
 
 #: Rows of few categories repeat each other by chance.
 MAX_OVERLAP = 0.5
+#: By whether there were none to learn from.
+_REAL = {False: 'Real rows, learned from', True: 'Real rows, compared with'}
 OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
     'process': ('How were the rows made?', process),
     'story': ('How did the fit go?', story),
@@ -40,7 +43,7 @@ OF_THE_FIT: dict[str, tuple[str, Callable[[Any], Section]]] = {
 
 
 def make_report(
-    real: SDVData,
+    real: SDVData | None,
     synthetic: SDVData,
     metadata: SDVMetadata,
     *,
@@ -57,7 +60,8 @@ def make_report(
     What cannot be computed says why. The same tables always get the same figures.
 
     Args:
-        real: The rows that were learned from: a DataFrame, or ``{name: DataFrame}``.
+        real: The rows that were learned from: a DataFrame, or ``{name: DataFrame}``; ``None``:
+            the synthetic ones were made without data, and nothing is compared.
         synthetic: The synthetic rows, likewise.
         metadata: SDV's metadata of the table, or its dictionary.
         holdout: Real rows that were not learned from; without them, what privacy and usefulness
@@ -74,13 +78,13 @@ def make_report(
         ValueError: A table is empty or lacks a column, or a named column cannot be compared.
     """
     with repeatable():
-        inputs = Inputs.of(real, synthetic, holdout, metadata, target)
-        sections = [
-            likeness(inputs),
-            usefulness(inputs),
-            privacy(inputs, known_columns, sensitive_columns),
-            rules(inputs, constraints),
-        ]
+        base = synthetic if real is None else real
+        inputs = Inputs.of(base, synthetic, holdout, metadata, target)
+        sections = uncompared()
+        if real is not None:
+            attacked = privacy(inputs, known_columns, sensitive_columns)
+            sections = [likeness(inputs), usefulness(inputs), attacked]
+        sections.append(rules(inputs, constraints))
     for key, (heading, make) in OF_THE_FIT.items():
         if synthesizer is None:
             sections.append(Section(key, heading, notes=(NO_SYNTHESIZER,)))
@@ -89,9 +93,7 @@ def make_report(
     return Report(
         title=title or _title(inputs),
         created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        facts=_facts(
-            inputs, None if synthesizer is None else synthesizer.get_fitted_model().training
-        ),
+        facts=_facts(inputs, synthesizer, is_compared=real is not None),
         sections=tuple(sections),
         sources=None if synthesizer is None else sources(synthesizer),
     )
@@ -141,11 +143,17 @@ def _title(inputs: Inputs) -> str:
     return 'A synthetic table' if name == 'table' else f'Synthetic rows for “{name}”'
 
 
-def _facts(inputs: Inputs, fitted: pd.DataFrame | None) -> dict[str, str]:
+def _facts(
+    inputs: Inputs, synthesizer: FittedSynthesizer | None, *, is_compared: bool
+) -> dict[str, str]:
+    model = None if synthesizer is None else synthesizer.get_fitted_model()
+    without = not is_compared or (model is not None and model.made_without_data)
+    fitted = None if model is None or without else model.training
     held_out = len(inputs.holdout) if inputs.holdout is not None else 0
     sizes = [len(inputs.real), len(inputs.synthetic), held_out]
     return {
-        'Real rows, learned from': f'{sizes[0]:,}',
+        **({'Made without data': MADE_WITHOUT_DATA} if without else {}),
+        **({_REAL[without]: f'{sizes[0]:,}'} if is_compared else {}),
         'Synthetic rows': f'{sizes[1]:,}',
         'Real rows, held out': f'{held_out:,}' if held_out else 'none given',
         **_cautions(inputs, fitted),

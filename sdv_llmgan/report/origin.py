@@ -21,6 +21,8 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
+from sdv_llmgan.report.without_rows import DRAWN
+from sdv_llmgan.report.without_rows import SENT as SENT_WITHOUT_ROWS
 from sdv_llmgan.rules.words import rule_words
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
@@ -160,7 +162,7 @@ def process(synthesizer: FittedSynthesizer) -> Section:
         f'at the end; it draws the columns in the order of the graph below. {told}',
     }
     of_a_plugin = f'The rows were drawn by the sampler {info["sampler"]}, fitted at the end. {told}'
-    lead = leads.get(info['sampler'], of_a_plugin)
+    lead = DRAWN if info['made_without_data'] else leads.get(info['sampler'], of_a_plugin)
     edges = found.causal_graph.edges
     linked = [name for name in found.schema.names if any(name in edge for edge in edges)]
     alone = [name for name in found.schema.names if name not in linked]
@@ -270,6 +272,8 @@ def egress(synthesizer: FittedSynthesizer) -> Section:
     info = synthesizer.get_info()
     usage: pd.DataFrame = synthesizer.get_usage()
     title = 'What left the machine?'
+    if info['llm'] is None:
+        return Section('egress', title, 'Nothing: no model was asked.')
     if not info['remote']:
         lead = (
             f'Nothing. Every model that was asked ran on the machine that fitted ({info["llm"]}).'
@@ -281,8 +285,9 @@ def egress(synthesizer: FittedSynthesizer) -> Section:
         f'A model outside was asked: at least one role has one ({info["llm"]} writes rows). '
         f'{plural(calls, "request")} were made in all, fitting and sampling together.'
     )
-    notes = [_rows_sent(policy)]
-    if policy.is_open:
+    without = info['made_without_data']
+    notes = [SENT_WITHOUT_ROWS if without else _rows_sent(policy)]
+    if policy.is_open and not without:
         notes.append(f'Of the columns: {SENT[synthesizer.metadata_detail]}.')
     notes.append(
         'With them: your context and descriptions, each constraint in words, and the values that '

@@ -45,6 +45,7 @@ from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.schema import TableSchema, check_descriptions, declared_names
 
 if TYPE_CHECKING:
+    from sdv_llmgan.synthesizer.forecast import Forecast
     from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
 
 LOGGER = logging.getLogger(__name__)
@@ -60,12 +61,15 @@ ROWS_PER_EXAMPLE = 4
 LARGE_CONTEXT = 16_000
 
 
-def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
+def make_loop(
+    given: LLMGANSynthesizer, table: pd.DataFrame, ledger: Ledger | None = None
+) -> LLMGAN:
     """The adversarial loop for a table, ready to be fitted.
 
     Args:
         given: Its arguments, metadata and constraints.
         table: What SDV hands over, shape (n_rows, n_columns).
+        ledger: Where calls are counted; ``None``: a new one.
 
     Raises:
         EgressError: The egress policy and the table contradict each other.
@@ -90,8 +94,8 @@ def make_loop(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
     _warn_of_texts(schema, len(training))
     rules = Rules(given._reject_sampling_constraints, training, schema)
     view = _view(given, training, rules.stepped(schema), rules)
-    ledger = Ledger(given.budget)
-    provider = _providers(given, ledger)
+    ledger = ledger or Ledger(given.budget)
+    provider = providers_of(given, ledger)
     metered = provider(given.generator_llm)
     settings = _settings(given, metered)
     generator = Generator(
@@ -135,7 +139,7 @@ def _view(
     )
 
 
-def _providers(given: LLMGANSynthesizer, ledger: Ledger) -> Callable[[LLM], MeteredProvider]:
+def providers_of(given: Forecast, ledger: Ledger) -> Callable[[LLM], MeteredProvider]:
     """What gives each role its model; roles that name the same one share it, and so its limits."""
     made: dict[Any, MeteredProvider] = {}
     cache, audit = to_cache(given.cache), given.audit_log
@@ -191,7 +195,10 @@ def _expert(given: LLMGANSynthesizer, provider: Callable[[LLM], Provider], view:
     known = given.knowledge
     if not isinstance(known, str):
         knowledge = known if isinstance(known, Knowledge) else Knowledge.from_dict(known)
-        knowledge.check(view.whole)
+        if given._beginning is None:
+            knowledge.check(view.whole)
+        else:  # few rows need not have all levels that were known before there were any
+            knowledge = knowledge.within(view.whole)
         return Expert(None, knowledge, given.target, with_graph)
     if known == 'none' or (given.generation_process and given.generation_process.knowledge):
         return Expert(with_graph=with_graph)

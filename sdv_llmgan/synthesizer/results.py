@@ -102,9 +102,11 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         role's model is not on this machine),
         ``steps``, ``stopped`` (why the fit ended), ``score`` and ``accuracy`` (of the best step),
         ``sampler`` (where rows come from), ``comparison`` (what that was decided by; see
-        ``Comparison``; ``None`` where nothing was compared), ``order`` (in what order the distilled
-        sampler draws columns, and whose causal graph that is; see ``ColumnOrder``) and ``limits``
-        (that are known, and how far drawn rows are held to each, in (0, 1)). Of each column:
+        ``Comparison``; ``None`` where nothing was compared), ``made_without_data`` (whether there
+        was no row to learn from; ``llm`` is then the model that was asked, if any), ``order`` (in
+        what order the distilled sampler draws columns, and whose causal graph that is; see
+        ``ColumnOrder``) and ``limits`` (that are known, and how far drawn rows are held to each, in
+        (0, 1)). Of each column:
 
         - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
           and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
@@ -123,9 +125,11 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         best = self._model.history.best()
         verdict = best.verdict if best else None
         comparison, origin = self._model.fitted.comparison, self._model.fitted.origin
+        without = self._model.fitted.made_without_data
+        asked = not without or bool(self._model.ledger.bill.used)
         return {
             **info,
-            'llm': self._model.generator.provider.name,
+            'llm': self._model.generator.provider.name if asked else None,
             'remote': any(provider.remote for provider in self._model.providers()),
             'steps': len(self._model.history),
             'stopped': self._model.history.stopped,
@@ -138,6 +142,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'learned_from': self._model.fitted.learned_from,
             'gain': self._model.fitted.gain,
             'gain_error': {name: origin.error(name) for name in origin.gain} or None,
+            'made_without_data': without,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:
@@ -152,7 +157,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
 
     def report(
         self,
-        real: SDVData,
+        real: SDVData | None,
         synthetic: SDVData,
         holdout: SDVData | None = None,
         path: str | Path | None = 'report.html',
@@ -168,7 +173,8 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         meaning, or with the reason why there is none.
 
         Args:
-            real: The rows that were fitted on: a DataFrame, or ``{name: DataFrame}``.
+            real: The rows that were fitted on: a DataFrame, or ``{name: DataFrame}``; ``None``
+                after ``from_knowledge``, where there are none.
             synthetic: The synthetic rows, likewise.
             holdout: Real rows that were not fitted on. Without them the report says what it
                 cannot say.
@@ -185,7 +191,8 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         """
         from sdv_llmgan.report import check_path, make_report  # it brings SDMetrics and Jinja
 
-        self.get_fitted_model()
+        if real is None and not self.get_fitted_model().made_without_data:
+            raise ValueError('Give the rows that were fitted on: they are what is compared with.')
         if path is not None:
             check_path(path)
         made = make_report(

@@ -1,8 +1,9 @@
 """The class that SDV's users see: its arguments, and what SDV's ``fit`` does here.
 
-Its other methods stand by what they do in the classes below it: ``Forecast``, ``Sampling``,
-``Results``. They inherit, for SDV calls them on the synthesizer itself, and ``super()`` has to
-reach SDV's own; what needs no SDV is composed (``LLMGAN``, ``FittedModel``, ``Rounds``).
+Its other methods stand by what they do in the classes below it: ``FromKnowledge``, ``Forecast``,
+``Sampling``, ``Results``. They inherit, for SDV calls them on the synthesizer itself, and
+``super()`` has to reach SDV's own; what needs no SDV is composed (``LLMGAN``, ``FittedModel``,
+``Rounds``).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from sdv_llmgan.rules.constraints import check_constraints
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
-from sdv_llmgan.synthesizer.forecast import Forecast
+from sdv_llmgan.synthesizer.from_knowledge import FromKnowledge
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
@@ -40,7 +41,7 @@ from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
 from sdv_llmgan.table.types import SDVMetadata
 
 
-class LLMGANSynthesizer(Forecast):
+class LLMGANSynthesizer(FromKnowledge):
     """Synthesizer that learns how to have a language model write rows.
 
     It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
@@ -324,6 +325,9 @@ class LLMGANSynthesizer(Forecast):
         super().save(filepath)
 
     def _fit(self, table: pd.DataFrame) -> None:
+        if self._beginning_with is not None:
+            self._model = self._begun(table)
+            return
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = make_loop(self, table)
         self._model.fit(self.callbacks)
@@ -346,6 +350,8 @@ class LLMGANSynthesizer(Forecast):
                 'replies in the cache are not paid for twice.'
             )
         model = self._loop()
+        if model.fitted.made_without_data:
+            raise NotFittedError('It was made without data: there are no rows to go on with. fit.')
         model.ledger.guard.allow(self.budget)
         model.go_on(self.callbacks)
         self.reset_sampling()
