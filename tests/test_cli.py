@@ -806,7 +806,7 @@ def test_a_folder_of_parquet_files_is_fitted_by_a_sample_of_its_rows(tmp_path):
     assert run('sample', model, '-n', 3).exit_code == 0
     bare = run('fit', ROOT / 'examples' / 'adult_100.csv', '--max-fit-rows', 60)
     assert bare.exit_code == 2
-    assert 'a CSV file is read whole' in bare.stderr
+    assert 'others are read whole' in bare.stderr
     assert run('fit', tmp_path / 'rows', '--separator', ';').exit_code == 2
     (tmp_path / 'none').mkdir()
     assert 'none in such a folder' in run('fit', tmp_path / 'none').stderr

@@ -97,6 +97,9 @@ def test_a_wrong_limit_changes_nothing_that_real_rows_contradict():
         (10, 1, 0.5, 0.9),
         (10, 3, 0, 0.05),
         (40, 1, 0.9, 1),
+        (5_000, 0, 0.99, 1),
+        (5_000, 20, 0.99, 1),
+        (5_000, 500, 0, 1e-9),
     ],
 )
 def test_trust_in_a_limit_grows_with_rows_that_keep_it_and_falls_with_those_that_break_it(

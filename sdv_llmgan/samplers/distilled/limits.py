@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln
+from scipy.special import betaln, expit, xlog1py, xlogy
 
 from sdv_llmgan.process.knowledge import Knowledge
 from sdv_llmgan.process.limits import Bound, Limit
@@ -24,7 +24,7 @@ from sdv_llmgan.table.column import to_json
 
 #: Before rows are looked at, a limit holds with this probability;
 HOLDS = 0.7
-#: one that holds is broken by such a share of rows.
+#: one that holds is broken by such a share of rows at most.
 EXCEPTIONS = 0.01
 #: A value is drawn anew so often.
 MAX_REDRAWS = 20
@@ -69,10 +69,11 @@ class CodedLimit:
     def trust(self) -> float:
         """Probability that it holds, in (0, 1)."""
         broken, kept = self.num_broken, self.num_real - self.num_broken
-        holds = broken * np.log(EXCEPTIONS) + kept * np.log1p(-EXCEPTIONS)
+        rate = min(EXCEPTIONS, broken / max(self.num_real, 1))  # of a limit that holds
+        holds = xlogy(broken, rate) + xlog1py(kept, -rate)
         says_nothing = betaln(broken + 1, kept + 1)
         odds = np.log(HOLDS / (1 - HOLDS)) + holds - says_nothing
-        return float(1 / (1 + np.exp(-odds)))
+        return float(expit(odds))
 
     def applies(self, codes: Mapping[str, Floats]) -> Booleans:
         """Which rows it speaks of: those whose value is not missing among them."""
