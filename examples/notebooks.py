@@ -9,7 +9,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / 'docs'
-PAGES = ('tutorial', 'heart')
+PAGES = ('tutorial', 'heart', 'forty-patients')
 CODE = re.compile(r'^```python\n(.*?)\n```\n', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\((?!https?:|#)([^)]+)\)')
 #: What only the page can say: that there is a notebook, and what its code prints.

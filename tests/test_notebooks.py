@@ -42,7 +42,7 @@ def test_a_notebook_is_written_from_its_page(page):
 @pytest.mark.timeout(MAX_SECONDS)
 @pytest.mark.parametrize('page', NOTEBOOKS.PAGES)
 def test_a_notebook_runs(page, tmp_path):
-    for table in EXAMPLES.glob('*.csv'):
+    for table in (*EXAMPLES.glob('*.csv'), *EXAMPLES.glob('pneumonia*.json')):
         shutil.copy(table, tmp_path)
     book = nbformat.read(EXAMPLES / f'{page}.ipynb', as_version=4)
     if os.environ.get('NOTEBOOKS') != 'full':
