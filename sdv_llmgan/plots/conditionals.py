@@ -239,6 +239,7 @@ def _line(kind: str, x: Sequence[object], y: Sequence[object], told: Sequence[st
         x=x,
         y=y,
         mode='lines+markers',
+        cliponaxis=False,
         line={'color': COLORS[kind], 'width': 3},
         marker={'size': 9, 'symbol': 'circle' if kind == 'real' else 'diamond'},
         customdata=told,

@@ -148,6 +148,8 @@ def _draw_edges(figure: go.Figure, known: KnownGraph, standing: Mapping[str, Pla
     for sign in SIGNS.values():
         name, color = NAMES.get(sign, OTHER_NAME), COLORS.get(sign, OTHER_COLOR)
         edges = [edge for edge in known.effects if known.sign(edge) == sign]
+        if not edges:
+            continue
         for size, width in WIDTHS.items():
             curves = [between(edge) for edge in edges if known.size(edge) == size]
             line = {'color': color, 'dash': 'solid', 'width': width}
