@@ -26,13 +26,13 @@ from sdv_llmgan.table.wanted import Wanted
 
 #: In pixels: above the graph; of its legend, which a telephone shows in several lines; of a panel,
 #: above it, and below for ticks and title.
-HEAD, GRAPH_LEGEND, PANEL, PANEL_HEAD, PANEL_FOOT = 96, 100, 250, 70, 84
+HEAD, GRAPH_LEGEND, PANEL, PANEL_HEAD, PANEL_FOOT = 96, 116, 250, 84, 84
 #: Between two panels that stand side by side, as a share of the width.
-BETWEEN = 0.16
+BETWEEN = 0.2
 #: Columns that are drawn where none are named.
 MOST_DRAWN = 2
 #: Letters of a line above a panel, and how many lines there are.
-WORDS, LINES = 46, 2
+WORDS, LINES = 42, 3
 SEED = 0
 
 
@@ -48,11 +48,11 @@ def get_knowledge_plot(
 ) -> go.Figure:
     """What a fit knows: the causal graph, and columns given a cause, drawn against the data.
 
-    In the graph each known effect has a sign and a color, and a width by its size; dotted edges
-    are in the causal graph with no effect known. The areas of the disks of a node are what the
-    column was learned from: training rows outside, then what was known before, the model's rows
-    innermost. Pointing at a sign or a node shows the rest: how sure effects are, shares, gain,
-    limits and how far they are trusted.
+    In the graph each known effect has a sign and a color, a width by its size, and a question mark
+    where it is unsure; dotted edges are in the causal graph with no effect known. The areas of the
+    disks of a node are what the column was learned from: training rows outside, then what was known
+    before, the model's rows innermost. Pointing at a sign or a node shows the rest: how sure
+    effects are, shares, gain, limits and how far they are trusted.
 
     Below, columns are shown given their strongest known cause, else the cause in the graph that
     goes with them most, else by themselves: training rows against drawn ones. The figure holds
@@ -81,8 +81,8 @@ def get_knowledge_plot(
     panels = chosen if rows else []
     figure = go.Figure()
     standing = draw_known_graph(figure, fitted)
-    counts = f'{sum(map(len, known.effects.values()))} known effects, wide: strong'
-    note = '<br>'.join(filter(None, [f'{counts}; {len(known.unknown)} other edges', note]))
+    counts = f'known effects: {sum(map(len, known.effects.values()))} (wide: strong, ?: unsure)'
+    note = '<br>'.join(filter(None, [f'{counts}, other edges: {len(known.unknown)}', note]))
     _lay_out(figure, graph_height(standing), len(panels), note)
     for number, name in enumerate(panels, start=2):
         _draw_panel(figure, number, _Panel.of(fitted, known, name), rows)

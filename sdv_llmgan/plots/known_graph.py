@@ -101,6 +101,10 @@ class KnownGraph:
         directions = {effect.direction for effect in self.effects[edge]}
         return SIGNS[directions.pop() if len(directions) == 1 else 'mixed']
 
+    def is_unsure(self, edge: Edge) -> bool:
+        """Whether none of an edge's effects is likely."""
+        return all(effect.sure == 'unsure' for effect in self.effects[edge])
+
     def size(self, edge: Edge) -> Size:
         """The size of an edge's largest effect."""
         return max((effect.size for effect in self.effects[edge]), key=SIZES.__getitem__)
@@ -159,7 +163,7 @@ def _draw_edges(figure: go.Figure, known: KnownGraph, standing: Mapping[str, Pla
         figure.add_scatter(
             **split(_place_of_sign(between(edge), ranks[edge]) for edge in edges),
             mode='markers+text',
-            text=sign,
+            text=[sign + '?' * known.is_unsure(edge) for edge in edges],
             textfont={'size': 13, 'color': color, 'weight': 'bold'},
             marker={'size': SIGN_SIZE, 'color': 'white', 'line': {'color': color, 'width': 1}},
             customdata=[known.words(edge) for edge in edges],
@@ -169,12 +173,15 @@ def _draw_edges(figure: go.Figure, known: KnownGraph, standing: Mapping[str, Pla
         )
 
 
-def _place_of_sign(points: list[Place], number: int) -> Place:
-    """A place on an edge, another one for the next: edges of one effect lie side by side."""
-    shift = number % 3 - 1
+def _place_of_sign(points: list[Place], turn: int) -> Place:
+    """A place on an edge, nearer to its end: so that two that are each other's reverse part.
+
+    Edges of one column lie side by side, so the next one's place is another.
+    """
+    shift = turn % 3 - 1
     if len(points) > 2:
         return points[len(points) // 2 + 2 * shift]
-    share = 0.55 + 0.1 * shift
+    share = 0.6 + 0.06 * shift
     (x0, y0), (x1, y1) = points
     return (1 - share) * x0 + share * x1, (1 - share) * y0 + share * y1
 
