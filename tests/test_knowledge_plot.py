@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -305,6 +306,33 @@ def test_under_a_model_the_local_sampler_that_completes_its_rows_draws(synthesiz
     assert not any(one.name and one.name.startswith('from ') for one in drawn.data)
 
 
+def test_panels_stand_under_each_other_and_their_words_fit_a_telephone(figure):
+    assert figure.layout.width is None
+    assert figure.layout.xaxis2.domain == figure.layout.xaxis3.domain == (0, 1)
+    assert figure.layout.yaxis2.domain[0] > figure.layout.yaxis3.domain[1]
+    told = [note.text for note in figure.layout.annotations if '<b>' in note.text]
+    assert max(len(re.sub('<.*?>', '', line)) for one in told for line in one.split('<br>')) <= 48
+
+
+def test_rows_made_without_data_are_never_called_real():
+    typical = {
+        'age': {'minimum': 18, 'maximum': 65, 'mean': 40, 'sd': 12},
+        'smoker': {'shares': {'yes': 0.2, 'no': 0.8}},
+        'ward': {'shares': {'A': 0.5, 'B': 0.5}},
+        'charges': {'minimum': 500, 'maximum': 50_000, 'mean': 12_000, 'sd': 9_000},
+    }
+    made = LLMGANSynthesizer.from_knowledge(
+        METADATA, knowledge=KNOWLEDGE, statistics={'columns': typical}, cache=False
+    )
+    drawn = plots.get_knowledge_plot(made, ['charges', 'smoker'], 50)
+    assert 'rows made without data, 50 drawn' in drawn.layout.title.subtitle.text
+    assert 'real rows' not in drawn.to_json()
+    assert {one.name for one in drawn.data if one.type == 'box'} == {
+        'made without data',
+        'drawn rows',
+    }
+
+
 @pytest.mark.parametrize('columns', ['age', ['agee'], ['age', None]])
 def test_columns_that_there_are_not_are_an_error(synthesizer, columns):
     with pytest.raises(ValueError, match='There are: age, smoker, ward, charges'):
@@ -318,7 +346,7 @@ def test_a_picture_needs_a_fit_and_rows(synthesizer):
         plots.get_knowledge_plot(synthesizer, num_rows=0)
 
 
-def test_a_table_with_dates_gaps_and_keys_is_drawn_column_by_column():
+def test_a_table_with_dates_gaps_and_keys_is_drawn_and_two_panels_stand_under_a_wide_graph():
     table = visits(40).assign(weight=7.0)
     made = LLMGANSynthesizer(
         visits_metadata(),
@@ -341,6 +369,9 @@ def test_a_table_with_dates_gaps_and_keys_is_drawn_column_by_column():
     drawn = plots.get_knowledge_plot(made, names, 60)
     assert len(panels(drawn)) == len(names) == 7
     assert drawn.to_json()
+    assert drawn.layout.width > 500
+    assert drawn.layout.xaxis2.domain[1] < drawn.layout.xaxis3.domain[0]
+    assert drawn.layout.yaxis2.domain == drawn.layout.yaxis3.domain
     assert any('missing: ' in note.text for note in drawn.layout.annotations)
 
 

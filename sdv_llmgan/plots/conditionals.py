@@ -116,7 +116,12 @@ def level_name(value: object) -> str:
 
 
 def draw_conditional(
-    figure: go.Figure, number: int, given: Side, drawn: Side, level: object = None
+    figure: go.Figure,
+    number: int,
+    given: Side,
+    drawn: Side,
+    level: object = None,
+    names: Mapping[str, str] = NAMES,
 ) -> None:
     """Draw how one column goes with another, in real rows and in drawn ones.
 
@@ -126,6 +131,7 @@ def draw_conditional(
         given: What is given.
         drawn: What is drawn given that.
         level: Whose share is shown; see ``Side.level``.
+        names: What the legend calls each kind of rows.
     """
     x, title = given, drawn.title
     if not drawn.names:
@@ -141,22 +147,20 @@ def draw_conditional(
     axes = {'xaxis': f'x{number}', 'yaxis': f'y{number}', 'legend': 'legend2'}
     for kind, trace in traces:
         named = number == 2 and trace.showlegend is None
-        figure.add_trace(
-            trace.update(axes, name=NAMES[kind], legendgroup=NAMES[kind], showlegend=named)
-        )
+        figure.add_trace(trace.update(axes, name=names[kind], legendgroup=kind, showlegend=named))
     figure.update_layout({
         f'xaxis{number}': {'title': {'text': x.title}, 'anchor': f'y{number}', **x.axis},
         f'yaxis{number}': {'title': {'text': title}, 'anchor': f'x{number}', **percent},
     })
 
 
-def missing_words(drawn: Side) -> str:
+def missing_words(drawn: Side, names: Mapping[str, str] = NAMES) -> str:
     """How many rows of either kind have no value; empty: all have one."""
     shares = {
         kind: float((cells.isna() | (cells == MISSING)).mean())
         for kind, cells in drawn.values.items()
     }
-    told = ', '.join(f'{share:.0%} of {NAMES[kind]}' for kind, share in shares.items())
+    told = ', '.join(f'{share:.0%} of {names[kind]}' for kind, share in shares.items())
     return f'missing: {told}' if any(shares.values()) else ''
 
 

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from sdv_llmgan.analysis.coded import code_tables
 from sdv_llmgan.analysis.pairs import compare_pairs
 from sdv_llmgan.loop.fitted_model import FittedModel
-from sdv_llmgan.plots.conditionals import Rows, Side, draw_conditional, missing_words
+from sdv_llmgan.plots.conditionals import NAMES, Rows, Side, draw_conditional, missing_words
 from sdv_llmgan.plots.graphs import graph_height
 from sdv_llmgan.plots.known_graph import KnownGraph, draw_known_graph
 from sdv_llmgan.plots.look import LEGEND_LINE, PALE, dress, label, wrapped
@@ -34,6 +34,8 @@ MOST_DRAWN = 2
 #: Letters of a line above a panel, and how many lines there are.
 WORDS, LINES = 42, 3
 SEED = 0
+#: What rows are called that stand for real ones where there are none.
+MADE = 'made without data'
 
 
 class FittedSynthesizer(Protocol):
@@ -56,7 +58,8 @@ def get_knowledge_plot(
 
     Below, columns are shown given their strongest known cause, else the cause in the graph that
     goes with them most, else by themselves: training rows against drawn ones. The figure holds
-    values of training rows; keep it as you keep them.
+    values of training rows; keep it as you keep them. After ``from_knowledge`` there are none: the
+    rows that were made without data stand in their place, and are called that.
 
     No model is asked, and what ``sample`` gives next stays the same. Where a model writes the
     rows, the local sampler that completes them draws, if there is one; else the graph stands
@@ -119,7 +122,8 @@ def _rows(fitted: FittedModel, num_rows: int) -> tuple[Rows, str]:
         words = ' by the local sampler, not the model'
     rng = np.random.default_rng(SEED)
     drawn = fitted.sampler.sample(Wanted.unconditioned(num_rows), rng)
-    note = f'{len(fitted.training):,} real rows, {len(drawn):,} drawn{words}'
+    kind = 'rows made without data' if fitted.made_without_data else 'real rows'
+    note = f'{len(fitted.training):,} {kind}, {len(drawn):,} drawn{words}'
     return {'real': fitted.training, 'drawn': drawn}, note
 
 
@@ -190,8 +194,9 @@ def _draw_panel(figure: go.Figure, number: int, panel: _Panel, rows: Rows) -> No
     """A conditional, and what it is above it."""
     given, drawn = panel.side(panel.cause, rows), panel.side(panel.name, rows)
     level = None if panel.effect is None else panel.effect.effect_level
-    draw_conditional(figure, number, given, drawn, level)
-    lines = [panel.words, missing_words(drawn)]
+    names = NAMES if not panel.fitted.made_without_data else {**NAMES, 'real': MADE}
+    draw_conditional(figure, number, given, drawn, level, names)
+    lines = [panel.words, missing_words(drawn, names)]
     small = f'<span style="font-size:12px;color:{PALE}">{"<br>".join(filter(None, lines))}</span>'
     figure.add_annotation(
         x=figure.layout[f'xaxis{number}'].domain[0],
