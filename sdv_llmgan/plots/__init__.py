@@ -5,6 +5,7 @@ from sdv_llmgan import plots
 plots.get_steps_plot(synthesizer.history)
 plots.get_diagnostics_plot(synthesizer.history)
 plots.get_causal_graph_plot(synthesizer.get_causal_graph())
+plots.get_knowledge_plot(synthesizer)
 plots.get_dcr_plot(train, synthetic, held_out, metadata)
 plots.get_map_plot(train, synthetic, metadata)
 
@@ -16,6 +17,7 @@ from sdv_llmgan.plots.graphs import (
     get_causal_graph_plot,
     visualize_causal_graph,
 )
+from sdv_llmgan.plots.knowledge import get_knowledge_plot
 from sdv_llmgan.plots.steps import (
     get_diagnostics_plot,
     get_graph_distance_plot,
@@ -29,6 +31,7 @@ __all__ = [
     'get_dcr_plot',
     'get_diagnostics_plot',
     'get_graph_distance_plot',
+    'get_knowledge_plot',
     'get_map_plot',
     'get_steps_plot',
     'visualize_causal_graph',

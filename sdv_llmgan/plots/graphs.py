@@ -8,7 +8,7 @@ each generation of the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -108,25 +108,55 @@ def get_causal_graph_plot(graph: nx.DiGraph) -> go.Figure:
     Args:
         graph: Such as ``synthesizer.get_causal_graph()`` or what ``compare_causal_graphs`` gives.
     """
-    places = _places(graph)
-    rows = [row for _, row in places.values()] or [0.0]
+    current = nx.DiGraph(
+        (cause, effect)
+        for cause, effect, change in graph.edges(data='change', default='kept')
+        if change != 'removed'
+    )
+    standing = places(graph, current)
     edges: dict[str, list[list[Place]]] = {change: [] for change in STYLES}
     for cause, effect, change in graph.edges(data='change', default='kept'):
-        edges[change].append(_curve(places[cause], places[effect]))
+        edges[change].append(curve(standing[cause], standing[effect]))
     figure = go.Figure()
     for change, curves in edges.items():
-        _add_edges(figure, change, curves)
+        style = STYLES[change]
+        line = {'color': style['color'], 'dash': style['dash'], 'width': 1.5}
+        add_edges(figure, curves, line, name=f'{change} edge', group=change)
     figure.add_scatter(
-        x=[column for column, _ in places.values()],
-        y=[row for _, row in places.values()],
+        **split(standing.values()),
         mode='markers',
         marker={'size': NODE_SIZE, 'color': NODE_COLOR, 'line': {'color': REAL, 'width': 1}},
-        customdata=[_neighbours(graph, name) for name in places],
+        customdata=[neighbours(graph, name) for name in standing],
         hovertemplate='%{customdata}<extra></extra>',
         showlegend=False,
         cliponaxis=False,
     )
-    for name, (column, row) in places.items():
+    counts = {change: len(curves) for change, curves in edges.items()}
+    changes = f', {counts["added"]} added, {counts["removed"]} removed'
+    note = f'{counts["kept"] + counts["added"]} edges' + changes * any(
+        counts[change] for change in ('added', 'removed')
+    )
+    height = 140 + LEGEND_LINE + graph_height(standing)
+    dress(figure, 'Causal graph', note=note, height=height)
+    figure.update_layout(margin_b=LEGEND_LINE + 8)
+    return frame(figure, standing)
+
+
+def graph_height(standing: Mapping[str, Place]) -> int:
+    """In pixels, of nodes that stand there."""
+    rows = [row for _, row in standing.values()] or [0.0]
+    return round(ROW * (max(rows) - min(rows) + 1))
+
+
+def frame(figure: go.Figure, standing: Mapping[str, Place], size: float = NODE_SIZE) -> go.Figure:
+    """Name the nodes, and give the figure's first axes the range that they need.
+
+    Args:
+        figure: Changed in place; wide graphs give it a width.
+        standing: Where nodes stand.
+        size: Of a node, in pixels; its name stands so far above it.
+    """
+    for name, (column, row) in standing.items():
         figure.add_annotation(
             x=column,
             y=row,
@@ -135,88 +165,103 @@ def get_causal_graph_plot(graph: nx.DiGraph) -> go.Figure:
             bgcolor='rgba(245, 245, 248, 0.7)',
             borderpad=0,
             showarrow=False,
-            yshift=NODE_SIZE,
+            yshift=size,
         )
-    counts = {change: len(curves) for change, curves in edges.items()}
-    changes = f', {counts["added"]} added, {counts["removed"]} removed'
-    note = f'{counts["kept"] + counts["added"]} edges' + changes * any(
-        counts[change] for change in ('added', 'removed')
-    )
-    height = 140 + LEGEND_LINE + round(ROW * (max(rows) - min(rows) + 1))
-    dress(figure, 'Causal graph', note=note, height=height)
-    last = max((column for column, _ in places.values()), default=0.0)
-    figure.update_layout(margin_b=LEGEND_LINE + 8)
+    rows = [row for _, row in standing.values()] or [0.0]
+    last = max((column for column, _ in standing.values()), default=0.0)
     if last >= WIDE:
         figure.update_layout(width=round(COLUMN * (last + 1.2)))
-    figure.update_xaxes(visible=False, range=[-0.6, last + 0.6])
-    figure.update_yaxes(visible=False, range=[min(rows) - 0.5, max(rows) + 0.9])
+    figure.update_layout(
+        xaxis={'visible': False, 'range': [-0.6, last + 0.6]},
+        yaxis={'visible': False, 'range': [min(rows) - 0.5, max(rows) + 0.9]},
+    )
     return figure
 
 
-def _add_edges(figure: go.Figure, change: str, curves: list[list[Place]]) -> None:
-    """Curves with an arrow at their end, one entry in the legend for all of them."""
+def add_edges(
+    figure: go.Figure,
+    curves: Sequence[Sequence[Place]],
+    line: Mapping[str, object],
+    *,
+    name: str,
+    group: str,
+    legend: bool = True,
+    size: float = NODE_SIZE,
+) -> None:
+    """Curves with an arrow at their end, one entry in the legend for all of them.
+
+    Args:
+        figure: Changed in place.
+        curves: Points of each; none: nothing is added.
+        line: Color, dash and width, as plotly takes them.
+        name: What the legend calls them.
+        group: Of the legend: its edges are hidden and shown together.
+        legend: Whether there is an entry; one is enough for a group.
+        size: Of the node that an arrow ends at, in pixels.
+    """
     if not curves:
         return
-    style, gap = STYLES[change], (None, None)
-    lines = [point for curve in curves for point in (*curve, gap)]
+    gap = (None, None)
     figure.add_scatter(
-        **_split(lines),
+        **split(point for points in curves for point in (*points, gap)),
         mode='lines',
-        name=f'{change} edge',
-        legendgroup=change,
-        line={'color': style['color'], 'dash': style['dash'], 'width': 1.5},
+        name=name,
+        legendgroup=group,
+        showlegend=legend,
+        line=line,
         hoverinfo='skip',
     )
     # An arrow points away from the point before it, which itself has no size.
-    ends = [point for curve in curves for point in (*curve[-2:], gap)]
     figure.add_scatter(
-        **_split(ends),
+        **split(point for points in curves for point in (*points[-2:], gap)),
         mode='markers',
-        legendgroup=change,
+        legendgroup=group,
         showlegend=False,
         marker={
             'symbol': 'arrow',
             'angleref': 'previous',
             'size': [0, ARROW_SIZE, 0] * len(curves),
-            'standoff': [0, NODE_SIZE / 2, 0] * len(curves),
-            'color': style['color'],
+            'standoff': [0, size / 2, 0] * len(curves),
+            'color': line['color'],
             'opacity': 1,
         },
         hoverinfo='skip',
     )
 
 
-def _split(points: Iterable[tuple[float | None, float | None]]) -> dict[str, list[float | None]]:
-    xs, ys = zip(*points, strict=True)
-    return {'x': list(xs), 'y': list(ys)}
+def split(points: Iterable[tuple[float | None, float | None]]) -> dict[str, list[float | None]]:
+    """Points as plotly takes them: ``x`` and ``y``."""
+    pairs = list(points)
+    return {'x': [x for x, _ in pairs], 'y': [y for _, y in pairs]}
 
 
-def _places(graph: nx.DiGraph) -> dict[str, Place]:
-    """Where nodes stand: generation by generation from left to right, the untouched at the foot."""
-    current = nx.DiGraph(
-        (cause, effect)
-        for cause, effect, change in graph.edges(data='change', default='kept')
-        if change != 'removed'
-    )
+def places(graph: nx.DiGraph, current: nx.DiGraph) -> dict[str, Place]:
+    """Where nodes stand: generation by generation from left to right, the untouched at the foot.
+
+    Args:
+        graph: Every node, and every edge that is drawn.
+        current: The edges that lead from left to right; without a cycle.
+    """
     touched = {name for edge in graph.edges for name in edge}
-    current.add_nodes_from(name for name in graph.nodes if name in touched)
-    generations = [list(names) for names in nx.topological_generations(current)]
+    ordered = nx.DiGraph(current.edges)
+    ordered.add_nodes_from(name for name in graph.nodes if name in touched)
+    generations = [list(names) for names in nx.topological_generations(ordered)]
     for _ in range(SWEEPS):
         _sweep(graph, generations)
         _sweep(graph, generations[::-1])
-    places: dict[str, Place] = {}
+    standing: dict[str, Place] = {}
     # Every second generation stands half a row lower, so that labels have room on both sides.
     for column, (names, shift) in enumerate(zip(generations, cycle((0.0, 0.5)))):
         top = (len(names) - 1) // 2
-        places |= {name: (column, top - row - shift) for row, name in enumerate(names)}
+        standing |= {name: (column, top - row - shift) for row, name in enumerate(names)}
     alone = [name for name in graph.nodes if name not in touched]
     per_row = max(len(generations), 4)
-    foot = min((row for _, row in places.values()), default=0.0) - 1.5
+    foot = min((row for _, row in standing.values()), default=0.0) - 1.5
     for number, name in enumerate(alone):
         row, column = divmod(number, per_row)
         width = max(len(generations) - 1, 3) / max(per_row - 1, 1)
-        places[name] = (column * width, foot - row - 0.5 * (column % 2))
-    return places
+        standing[name] = (column * width, foot - row - 0.5 * (column % 2))
+    return standing
 
 
 def _sweep(graph: nx.DiGraph, generations: Iterable[list[str]]) -> None:
@@ -233,7 +278,7 @@ def _sweep(graph: nx.DiGraph, generations: Iterable[list[str]]) -> None:
         names.sort(key=lambda name: (sum(near[name]) / len(near[name]), own[name]))
 
 
-def _curve(start: Place, end: Place) -> list[Place]:
+def curve(start: Place, end: Place) -> list[Place]:
     """Points from one node to another: straight to the next generation, else bent round nodes."""
     (x0, y0), (x1, y1) = start, end
     length = abs(x1 - x0)
@@ -251,7 +296,7 @@ def _curve(start: Place, end: Place) -> list[Place]:
     ]
 
 
-def _neighbours(graph: nx.DiGraph, name: str) -> str:
+def neighbours(graph: nx.DiGraph, name: str) -> str:
     """A node's name, causes and effects, for pointing at it."""
     lines = [f'<b>{label(name, 80)}</b>']
     for words, others in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 
 import plotly.graph_objects as go
 from sdmetrics.visualization import PlotConfig
@@ -35,6 +36,12 @@ def label(name: object, most: int = LABEL_LENGTH) -> str:
         tail = most // 3
         text = f'{text[: most - tail - 1]}…{text[-tail:]}'
     return html.escape(text, quote=False)
+
+
+def wrapped(text: str, width: int = 48, lines: int | None = None) -> str:
+    """A sentence as text in a figure: in lines of so many letters, at most so many of them."""
+    cut = textwrap.wrap(text, width, max_lines=lines, placeholder=' …')
+    return '<br>'.join(html.escape(line, quote=False) for line in cut)
 
 
 def dress(
