@@ -166,3 +166,13 @@ def test_it_works_in_pipelines_and_with_ranges_for_regression():
     assert len(drawn) == len(age)
     with pytest.raises(ValueError, match='ranges must say'):
         LLMGANRangeOverSampler().fit_resample(table[['dose']], table['age'])
+
+
+def test_drawn_rows_have_gaps_only_where_the_table_has_some():
+    table = bills()
+    made = fitted(table)
+    whole = table.assign(dose=table['dose'].fillna(5.0))
+    more = augmented(made, whole, 'ill')
+    assert more.notna().all(axis=None)
+    assert more['dose'][len(table) :].nunique() > 5
+    assert augmented(made, table, 'ill')['dose'][len(table) :].isna().any()

@@ -225,3 +225,26 @@ def test_limits_on_ranges_that_stand_for_numbers_are_no_limits_on_the_numbers():
     fit(made, bikes(40))
     assert not made.get_generation_process().knowledge
     assert len(made.get_info()['limits']) == 1  # drawn here, of the real column
+
+
+@pytest.mark.parametrize(
+    ('make', 'needed'),
+    [
+        (lambda: Bound('kind', 'bike'), 'a tuple of levels'),
+        (lambda: Bound('sold', at_least='2024-01-01'), 'limits are of no dates'),
+        (lambda: Limit(Bound('weight', at_least=1), Bound('kind', ('bike',))), 'a tuple of Bound'),
+    ],
+)
+def test_a_limit_of_the_wrong_kind_is_refused_in_words(make, needed):
+    with pytest.raises(ValueError, match=needed):
+        make()
+
+
+def test_plain_rows_are_held_against_a_limit_as_coded_ones_are():
+    table = bikes(40, exceptions=3)
+    table.loc[0, 'weight'] = np.nan
+    plain = SCHEMA.to_plain(table)
+    sampler = distilled(table, HEAVY)
+    coded = sampler.chain.limits[0].breaks(sampler.coding.encode(plain))
+    assert HEAVY.breaks(plain).tolist() == coded.tolist()
+    assert coded.sum() == 2

@@ -157,3 +157,15 @@ def test_read_table_takes_tables_of_other_libraries():
     assert table['a'].tolist() == [1, 2]
     with pytest.raises(TypeError):
         read_table(3)
+
+
+def test_json_lines_keep_digits_and_write_dates_as_csv_does(tmp_path):
+    path = tmp_path / 'a.jsonl'
+    numbers = np.random.default_rng(0).normal(size=1_000)
+    days = pd.to_datetime(['2024-01-05'] * 1_000)
+    whole = pd.array([2**60 + 1, *[None] * 999], dtype='Int64')
+    write_file(pd.DataFrame({'x': numbers, 'day': days, 'n': whole}), path)
+    assert path.read_text(encoding='utf-8').startswith(
+        f'{{"x": {float(numbers[0])!r}, "day": "2024-01-05", "n": {2**60 + 1}}}'
+    )
+    assert (read_file(path)[0]['x'].to_numpy() == numbers).all()

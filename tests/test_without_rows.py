@@ -13,7 +13,16 @@ from sdv.metadata import Metadata
 from sdv.sampling import Condition
 from typer.testing import CliRunner
 
-from sdv_llmgan import Budget, Effect, EgressPolicy, Knowledge, LLMGANSynthesizer, Typical
+from sdv_llmgan import (
+    Bound,
+    Budget,
+    Effect,
+    EgressPolicy,
+    Knowledge,
+    Limit,
+    LLMGANSynthesizer,
+    Typical,
+)
 from sdv_llmgan.errors import BudgetError, ReplyError
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.without_rows.marginal import quantile
@@ -439,3 +448,22 @@ def test_mock_writes_rows_and_says_that_there_was_no_data(tmp_path):
         .stderr.splitlines()[-1]
         .startswith('Error: Nothing is known of "age"')
     )
+
+
+def test_known_limits_are_kept_by_rows_made_without_data_and_by_a_later_fit():
+    declared = {'sex': {'sdtype': 'categorical'}, 'pregnant': {'sdtype': 'categorical'}}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': declared}}})
+    limit = Limit(Bound('pregnant', ('no',)), (Bound('sex', ('male',)),))
+    shares = {
+        'sex': {'shares': {'female': 0.5, 'male': 0.5}},
+        'pregnant': {'shares': {'yes': 0.2, 'no': 0.8}},
+    }
+    made = LLMGANSynthesizer.from_knowledge(
+        metadata, 'Patients.', Knowledge(limits=(limit,)), {'columns': shares}, llm='scripted'
+    )
+    rows = sdv_lines.sample(made, 500)
+    assert (rows.loc[rows['sex'] == 'male', 'pregnant'] == 'yes').mean() < 0.01
+    assert (rows.loc[rows['sex'] == 'female', 'pregnant'] == 'yes').mean() > 0.1
+    assert made.get_info()['limits'] == {str(limit): pytest.approx(1, abs=0.01)}
+    sdv_lines.fit(made, rows)
+    assert str(limit) in made.get_info()['limits']

@@ -31,7 +31,8 @@ def augmented(
         marked: Name of a column to be added: whether a row was drawn; ``None``: none.
 
     Returns:
-        The table as it is, then the drawn rows, numbered on from 0.
+        The table as it is, then the drawn rows, numbered on from 0. Columns that have no gap in the
+        table have none in drawn rows.
 
     Raises:
         SamplingError: Not all rows could be had.
@@ -43,9 +44,17 @@ def augmented(
     if marked in table:
         raise ValueError(f'{marked!r} is a column of the table already.')
     wanted = rows_wanted(table[column], strategy)
+    # Gaps in drawn rows alone would tell them from the others.
+    schema = synthesizer.get_fitted_model().schema
+    known = {
+        one.name: (None, None)
+        for one in schema
+        if one.nullable and one.name in table and table[one.name].notna().all()
+    }
     parts = [table]
     for kind, count in wanted.items():
-        condition = RangeCondition({column: kind if isinstance(kind, tuple) else [kind]}, count)
+        of_kind = kind if isinstance(kind, tuple) else [kind]
+        condition = RangeCondition({**known, column: of_kind}, count)
         drawn = synthesizer.sample_from_conditions([condition])
         rows = next(iter(drawn.values())) if isinstance(drawn, dict) else drawn
         if len(rows) < count:

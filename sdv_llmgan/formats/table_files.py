@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 import os
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import pandas as pd
@@ -147,8 +148,7 @@ def write_file(table: pd.DataFrame, path: Path) -> None:
     elif kind == 'Feather':
         table.to_feather(path)
     elif kind == 'JSON lines':
-        lines: dict[str, Any] = {'orient': 'records', 'lines': True, 'date_format': 'iso'}
-        table.to_json(path, **lines, force_ascii=False, double_precision=15)
+        _write_lines(table, path)
     else:
         raise ValueError(f'{path} is a CSV file; needed one of {", ".join(KINDS)}.')
 
@@ -157,7 +157,9 @@ def _read_typed(path: Path, kind: str) -> pd.DataFrame:
     """A table of a file that says the types of its columns."""
     try:
         if kind == 'JSON lines':
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+            table = pd.read_json(
+                path, lines=True, dtype=False, convert_dates=False, precise_float=True
+            )
         else:
             table = pd.read_parquet(path) if kind == 'Parquet' else pd.read_feather(path)
     except (ValueError, OSError) as error:  # pyarrow's errors are of these
@@ -235,6 +237,25 @@ def _is_nested(cell: Json) -> bool:
     return (
         isinstance(cell, (list, dict, tuple, set)) or hasattr(cell, '__array__') and cell.ndim > 0
     )
+
+
+def _write_lines(table: pd.DataFrame, path: Path) -> None:
+    """Each number with all of its digits, and dates as a CSV file has them."""
+    texts = {
+        name: values.astype(str)
+        for name, values in table.items()
+        if pd.api.types.is_datetime64_any_dtype(values)
+    }
+    written = table.assign(**{str(name): values for name, values in texts.items()})
+    written = written.astype(object).where(table.notna(), None)
+    with path.open('w', encoding='utf-8') as file:
+        for row in written.to_dict('records'):
+            file.write(json.dumps(row, ensure_ascii=False, default=_plain) + '\n')
+
+
+def _plain(cell: Json) -> Json:
+    """A value of numpy as Python's own; another one as text."""
+    return cell.item() if hasattr(cell, 'item') else str(cell)
 
 
 def _write_excel(table: pd.DataFrame, path: Path) -> None:

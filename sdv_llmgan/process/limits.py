@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
+
+import pandas as pd
 
 from sdv_llmgan.formats.saved_json import Json, a_list, number, optional, read_object, scalar, text
 from sdv_llmgan.table.column import Column, quote, to_json
@@ -41,6 +44,11 @@ class Bound:
             ValueError: There are neither levels nor ends of a range, both, or the ends are crossed.
         """
         ends = [end for end in (self.at_least, self.at_most) if end is not None]
+        if isinstance(self.one_of, str) or not all(isinstance(end, Real) for end in ends):
+            raise ValueError(
+                f'{quote(self.column)}: "one_of" is a tuple of levels, "at_least" and "at_most" '
+                f'are numbers (limits are of no dates); got {self!r}.'
+            )
         if bool(self.one_of) == bool(ends) or ends != sorted(ends):
             raise ValueError(
                 f'{quote(self.column)}: a limit needs either "one_of" with levels, or "at_least", '
@@ -54,6 +62,14 @@ class Bound:
         ends = {'at least': self.at_least, 'at most': self.at_most}
         said = (f'{words} {end:g}' for words, end in ends.items() if end is not None)
         return f'{column} is {" and ".join(said)}'
+
+    def meets(self, values: pd.Series) -> pd.Series:
+        """Which plain values are in it, shape (n_rows,); a missing one is not."""
+        if self.one_of:
+            return values.isin(self.one_of)
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return values.between(low, high)
 
     def within(self, schema: TableSchema) -> Bound | None:
         """The part that a column and its levels can be told by; ``None``: nothing."""
@@ -81,8 +97,18 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Refuse a limit of a column by itself; raises ``ValueError``."""
+        if not isinstance(self.when, tuple):
+            raise ValueError(f'"when" is a tuple of Bound, got {self.when!r}.')
         if len({*self.columns}) < len(self.columns):
             raise ValueError(f'A limit names each column once; this one does not: {self}.')
+
+    def breaks(self, rows: pd.DataFrame) -> pd.Series:
+        """Which plain rows break it, shape (n_rows,); a missing value breaks nothing."""
+        values = rows[self.then.column]
+        broken = values.notna() & ~self.then.meets(values)
+        for bound in self.when:
+            broken &= bound.meets(rows[bound.column])
+        return broken
 
     @property
     def columns(self) -> list[str]:

@@ -74,7 +74,8 @@ class Beginning:
         published = as_effects(found, statistics)
         settled = {frozenset(one.edge) for one in published}
         kept = (e for e in knowledge.effects if frozenset(e.edge) not in settled)
-        told = Knowledge((*published, *kept), typical, knowledge.rules)
+        Knowledge(limits=knowledge.limits).check(schema)
+        told = Knowledge((*published, *kept), typical, knowledge.rules, knowledge.limits)
         return cls(outlines, tuple(found), graph, told, sources)
 
     @property
@@ -101,7 +102,7 @@ class Beginning:
             seed: Makes them repeatable.
 
         Raises:
-            ValueError: Hardly any row keeps the constraints.
+            ValueError: Hardly any row keeps the constraints and known limits.
         """
         rng = np.random.default_rng(seed)
         parts, count = [], 0
@@ -113,6 +114,8 @@ class Beginning:
             })
             whole = _with_keys(stored, declared, count)
             kept = np.ones(len(whole), dtype=bool)
+            for limit in self.knowledge.limits:
+                kept &= ~limit.breaks(plain).to_numpy(dtype=bool)
             for rule in constraints:
                 kept &= np.asarray(rule.is_valid(whole, metadata), dtype=bool)
             parts.append(stored[kept])
@@ -122,7 +125,8 @@ class Beginning:
         else:
             raise ValueError(
                 f'Of {ROUNDS * MADE_ROWS:,} rows made of what is known {count:,} keep all '
-                f'constraints, and {MADE_ROWS:,} are needed: what is known contradicts them.'
+                f'constraints and limits, and {MADE_ROWS:,} are needed: what is known contradicts '
+                'them.'
             )
         rows = pd.concat(parts, ignore_index=True).head(MADE_ROWS)
         return _with_keys(rows, declared, 0)
