@@ -4,7 +4,7 @@ python experiments/without_rows.py --data ../shared/data --seeds 3
 
 ML efficacy on real test rows (weighted F1, R² for charges; means of seeds) of 300 rows: of
 ``from_knowledge`` with what ``without_rows/TABLE.json`` says (written from memory of what is
-published of each table, before its rows were looked at), of the same with distributions of columns
+published of each table), of the same with distributions of columns
 alone, and of the distilled sampler of 50 real rows that is told nothing. ``Kept`` is the share of
 the last one's figure that the first one has. The tables are famous: who knows a table of their own
 less well gets less.
