@@ -467,3 +467,12 @@ def test_known_limits_are_kept_by_rows_made_without_data_and_by_a_later_fit():
     assert made.get_info()['limits'] == {str(limit): pytest.approx(1, abs=0.01)}
     sdv_lines.fit(made, rows)
     assert str(limit) in made.get_info()['limits']
+
+
+@pytest.mark.parametrize('yes', [True, 'True', 'true', 1])
+def test_truths_may_be_keys_of_shares_in_every_form(yes):
+    declared = {'died': {'sdtype': 'boolean'}}
+    metadata = Metadata.load_from_dict({'tables': {'t': {'columns': declared}}})
+    shares = {'columns': {'died': {'shares': {yes: 0.2}}}}
+    made = LLMGANSynthesizer.from_knowledge(metadata, statistics=shares, llm='scripted')
+    assert sdv_lines.sample(made, 1_000)['died'].mean() == pytest.approx(0.2, abs=0.05)

@@ -235,8 +235,9 @@ def _share(saved: Json, where: str) -> float:
 
 def _level(level: Json, declared: Mapping[str, Any]) -> Json:
     """A level as the table has it: keys of JSON objects and cells of CSV files are text."""
-    if declared['sdtype'] == 'boolean' and isinstance(level, str):
-        return {'true': True, 'false': False}.get(level.lower(), level)
+    if declared['sdtype'] == 'boolean':
+        truths = {'true': True, 'false': False, '1': True, '0': False}
+        level = truths.get(str(level).lower(), level)
     return scalar(level, 'a level')
 
 
