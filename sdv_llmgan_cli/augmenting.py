@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +11,10 @@ from sdv_llmgan_cli.options import (
     Force,
     Json,
     Model,
+    Output,
     ReadOptions,
     SpreadsheetSafe,
+    Table,
     Verbose,
     takes,
 )
@@ -37,12 +38,7 @@ frequent one. Drawn rows come from where `sample` has them: those of a hosted mo
 @command
 def augment(
     model: Model,
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar='TABLE', help='A file of any kind; - reads CSV from stdin.', show_default=False
-        ),
-    ],
+    data: Table,
     form: ReadOptions,
     *,
     column: Annotated[str, typer.Option(help='The column that is unbalanced.')],
@@ -58,9 +54,7 @@ def augment(
         str | None,
         typer.Option(metavar='NAME', help='A column to be added: whether a row was drawn.'),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='A file; default: CSV to stdout.')
-    ] = None,
+    output: Output = None,
     spreadsheet_safe: SpreadsheetSafe = False,
     force: Force = False,
     as_json: Json = False,

@@ -12,8 +12,10 @@ from sdv_llmgan_cli.options import (
     Force,
     Json,
     Model,
+    Output,
     ReadOptions,
     SpreadsheetSafe,
+    Table,
     Verbose,
     takes,
 )
@@ -37,17 +39,10 @@ stay as they are. Several draws show how sure a cell is.
 @command
 def impute(
     model: Model,
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar='TABLE', help='A file of any kind; - reads CSV from stdin.', show_default=False
-        ),
-    ],
+    data: Table,
     form: ReadOptions,
     *,
-    output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='A file; default: CSV to stdout.')
-    ] = None,
+    output: Output = None,
     draws: Annotated[int, typer.Option(min=1, help='Filled tables, each drawn anew.')] = 1,
     seed: Annotated[int, typer.Option(min=0, help='For other cells than the default ones.')] = 0,
     spreadsheet_safe: SpreadsheetSafe = False,

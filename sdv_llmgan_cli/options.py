@@ -57,6 +57,16 @@ Data = Annotated[
     ),
 ]
 
+Table = Annotated[
+    Path,
+    typer.Argument(
+        metavar='TABLE', help='A file of any kind; - reads CSV from stdin.', show_default=False
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option('--output', '-o', help='A file; default: CSV to stdout.')
+]
+
 
 @dataclass(frozen=True)
 class ReadOptions:

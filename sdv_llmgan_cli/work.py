@@ -178,9 +178,7 @@ def impute(
         FileNotFoundError: There is no such file.
         ValueError: It is not of the columns that were fitted on, or there is no local sampler.
     """
-    schema = synthesizer.get_fitted_model().schema
-    like = schema.from_plain(synthesizer.get_fitted_model().training)
-    table = load_table(data, like, form)
+    schema, table = _of_fit(synthesizer, data, form)
     filled = synthesizer.impute(table, draws, seed)
     tables = [filled] if isinstance(filled, pd.DataFrame) else filled
     return int(table.isna().to_numpy().sum()), [_whole(one, schema) for one in tables]
@@ -200,8 +198,7 @@ def augment(
         FileNotFoundError: There is no such file.
         ValueError: It is not of the columns that were fitted on, or what is wanted does not fit.
     """
-    schema = synthesizer.get_fitted_model().schema
-    table = load_table(data, schema.from_plain(synthesizer.get_fitted_model().training), form)
+    schema, table = _of_fit(synthesizer, data, form)
     classes = {
         f'{value:g}' if isinstance(value, float) else str(value): value
         for value in (table[column].dropna().unique() if column in table else ())
@@ -212,6 +209,14 @@ def augment(
     }
     made = augmented(synthesizer, table, column, strategy or 'auto', marked=marked)
     return len(table), _whole(made, schema)
+
+
+def _of_fit(
+    synthesizer: LLMGANSynthesizer, data: Path, form: ReadOptions
+) -> tuple[TableSchema, pd.DataFrame]:
+    """What was fitted on, and a file whose columns of text are those of the fit."""
+    fitted = synthesizer.get_fitted_model()
+    return fitted.schema, load_table(data, fitted.schema.from_plain(fitted.training), form)
 
 
 def _known(synthesizer: LLMGANSynthesizer, path: Path) -> Known:

@@ -101,7 +101,7 @@ class FittedModel:
     @property
     def order(self) -> ColumnOrder | None:
         """The order of columns; ``None`` where rows are not drawn by the distilled sampler."""
-        chain = self.chosen.chain if isinstance(self.chosen, LocalSampler) else None
+        chain = self._drawn_by.chain if self._drawn_by else None
         if chain is None:
             return None
         known = self.process.knowledge
@@ -116,7 +116,7 @@ class FittedModel:
 
         ``None`` where rows are not drawn by the distilled sampler.
         """
-        chain = self.chosen.chain if isinstance(self.chosen, LocalSampler) else None
+        chain = self._drawn_by.chain if self._drawn_by else None
         return None if chain is None else {str(one.limit): one.trust for one in chain.limits}
 
     @property
@@ -136,7 +136,7 @@ class FittedModel:
 
         ``None`` where rows are not drawn by the distilled sampler, or it was fitted without any.
         """
-        return self.chosen.gain if isinstance(self.chosen, LocalSampler) else None
+        return self._drawn_by.gain if self._drawn_by else None
 
     @property
     def origin(self) -> Origin:
@@ -145,6 +145,11 @@ class FittedModel:
         why = compared.reason if compared and compared.chosen == self.source else ''
         sources, gain = self.learned_from or {}, self.gain or {}
         return Origin(self.source, why, sources, gain, len(self.training))
+
+    @property
+    def _drawn_by(self) -> LocalSampler | None:
+        """The distilled sampler, where rows are drawn by it."""
+        return self.chosen if isinstance(self.chosen, LocalSampler) else None
 
     @property
     def schema(self) -> TableSchema:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from sdv_llmgan.formats.table_files import kind_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = ('.parquet', '.pq')
 #: How every Parquet file begins.
 MAGIC = b'PAR1'
 
 
-def need_pyarrow() -> None:
-    """Say what to install before any work is done.
-
-    Raises:
-        ImportError: pyarrow is not installed.
-    """
-    if find_spec('pyarrow') is None:
-        raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'sdv-llmgan[parquet]'."
-        )
-
-
 def is_parquet(path: Path) -> bool:
     """Whether a file is one by its name or its first bytes."""
-    if path.suffix.lower() in SUFFIXES:
+    if kind_of(path) == 'Parquet':
         return True
     if not path.is_file():
         return False

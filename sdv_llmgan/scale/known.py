@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.formats.table_files import read_file
-from sdv_llmgan.scale.arrow import is_parquet, need_pyarrow, to_frame
+from sdv_llmgan.formats.table_files import need_reader, read_file
+from sdv_llmgan.scale.arrow import is_parquet, to_frame
 from sdv_llmgan.table.column import quote
 
 
@@ -165,7 +165,7 @@ def _of_file(path: Path, like: pd.DataFrame | None) -> Known:
 
 
 def _of_parquet(path: Path) -> Known:
-    need_pyarrow()
+    need_reader('Parquet')
     import pyarrow as pa
     import pyarrow.parquet as pq
 

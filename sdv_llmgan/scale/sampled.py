@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.scale.arrow import need_pyarrow, to_frame
+from sdv_llmgan.formats.table_files import need_reader
+from sdv_llmgan.scale.arrow import to_frame
 from sdv_llmgan.table.column import quote
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def read_sample(path: Path, max_rows: int, seed: int = 0) -> tuple[pd.DataFrame,
         FileNotFoundError: There is no such file, or no Parquet file in the folder.
         ValueError: A file is not a Parquet file, or its columns are not those of the others.
     """
-    need_pyarrow()
+    need_reader('Parquet')
     import pyarrow as pa
     import pyarrow.dataset as ds
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.formats.table_files import need_reader
 from sdv_llmgan.rules.conditions import RangeCondition, check_num_rows
-from sdv_llmgan.scale.arrow import need_pyarrow, schema_of
+from sdv_llmgan.scale.arrow import schema_of
 from sdv_llmgan.scale.by_row import Cycled, altered
 from sdv_llmgan.scale.engines import find_engine
 from sdv_llmgan.scale.folder import Folder
@@ -212,7 +213,7 @@ class Partitions(Sampling):
             ValueError: An argument is out of range, a known row cannot be, or the folder holds
                 other rows.
         """
-        need_pyarrow()
+        need_reader('Parquet')
         asks_model = self._asks_model(engine)
         run = find_engine(engine, workers, scheduler)
         check_num_rows(rows_per_file, 'rows_per_file')

@@ -99,11 +99,7 @@ class CodedLimit:
         if isinstance(coding, LevelCoding):
             levels = [None if level is None else to_json(level) for level in coding.levels]
             return np.isin(codes, [at for at, one in enumerate(levels) if one in bound.one_of])
-        values = coding.decode(codes).to_numpy(float)
-        low = -np.inf if bound.at_least is None else bound.at_least
-        high = np.inf if bound.at_most is None else bound.at_most
-        met: Booleans = (values >= low) & (values <= high)
-        return met
+        return bound.meets(coding.decode(codes)).to_numpy(bool)
 
 
 def _is_of(bound: Bound, coding: TableCoding) -> bool:
