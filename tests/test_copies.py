@@ -165,3 +165,73 @@ def test_rows_that_are_missing_but_for_one_value_copy_nobody():
     assert left.rows.index.tolist() == list(range(10))
     # Rows of nothing that repeat each other are no reason to let copies of others in.
     assert check.possible
+
+
+def a_step_off(table: pd.DataFrame, seed: int, step: float = 0.1) -> pd.DataFrame:
+    """Each row with all of its numbers up to ``step`` standard deviations off."""
+    rng = np.random.default_rng(seed)
+    numbers = table.select_dtypes('number')
+    moved = numbers + rng.uniform(-step, step, numbers.shape) * numbers.std().to_numpy()
+    return table.assign(**moved.round({'age': 0, 'bmi': 1, 'charges': 2}))
+
+
+def test_rows_a_small_step_from_a_training_row_are_rejected_and_fresh_rows_are_not():
+    training, fresh = charged(200, 0), charged(200, 1)
+    check = CopyCheck(training, CHARGES)
+    left = check.reject(ParsedRows(a_step_off(training, 2)))
+    assert len(left.rows) < 30  # in charges, far from normal, some steps are no small ones
+    assert set(left.rejected) == {'near copy of a training row'}
+    assert len(check.reject(ParsedRows(fresh)).rows) >= 195
+    assert len(check.reject(ParsedRows(a_step_off(training, 2, step=2.0))).rows) > 190
+
+
+def test_where_fresh_rows_lie_a_small_step_from_others_no_more_than_that_are_let_in():
+    schema = TableSchema(tuple(Column(name, 'number', decimals=4) for name in 'xyz'))
+    training, fresh = (
+        pd.DataFrame(np.random.default_rng(seed).normal(size=(100, 3)), columns=[*'xyz'])
+        for seed in (0, 1)
+    )
+    check = CopyCheck(training, schema)
+    assert 0.05 < check.repeats.close.by_chance < 0.5
+    assert len(check.reject(ParsedRows(fresh)).rows) >= 90
+    copies = training + np.random.default_rng(2).uniform(-0.01, 0.01, training.shape)
+    expected = check.repeats.close.expected(100)
+    assert len(check.reject(ParsedRows(copies)).rows) <= 100 * expected + 1
+
+
+def test_rows_far_out_a_small_part_of_their_distance_off_are_near_copies():
+    training = charged(200, 0)
+    training.loc[:19, 'charges'] = np.linspace(1e6, 9e6, 20)
+    check = CopyCheck(training, CHARGES)
+    moved = training[:20].assign(charges=training['charges'][:20] * 1.05)
+    assert check.repeats.close.find(check.cells(moved))[0].all()
+    further = training[:20].assign(charges=training['charges'][:20] * 1.6)
+    assert not check.repeats.close.find(check.cells(further))[0].any()
+
+
+def test_records_that_stand_there_twice_are_no_reason_to_let_in_rows_a_step_off():
+    twice = pd.concat([charged(100, 0)] * 2, ignore_index=True)
+    check = CopyCheck(twice, CHARGES)
+    assert check.repeats.close.by_chance < 0.2
+    assert len(check.reject(ParsedRows(a_step_off(twice, 2))).rows) < 60
+
+
+def test_dates_and_gaps_count_in_rows_a_step_off():
+    schema = TableSchema((
+        Column('x', 'number', decimals=2, nullable=True),
+        Column('on', 'datetime', nullable=True),
+        Column('y', 'number', decimals=2),
+    ))
+    rng = np.random.default_rng(0)
+    days = pd.to_timedelta(rng.integers(0, 3_650, 60), unit='D')
+    training = pd.DataFrame({
+        'x': rng.normal(0, 100, 60).round(2),
+        'on': (pd.Timestamp('2015-01-01') + days).astype('datetime64[ns]'),
+        'y': rng.normal(0, 100, 60).round(2),
+    })
+    training.loc[:9, 'x'], training.loc[10:14, 'on'] = np.nan, pd.NaT
+    check = CopyCheck(training, schema)
+    moved = training.assign(on=training['on'] + pd.Timedelta('3D'), y=training['y'] + 1)
+    assert check.repeats.close.find(check.cells(moved))[0].all()
+    filled = moved[:5].assign(x=0.0)
+    assert not check.repeats.close.find(check.cells(filled))[0].any()

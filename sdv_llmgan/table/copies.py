@@ -1,4 +1,4 @@
-"""Rejects a model's rows that repeat a training row, whole or in all cells but one.
+"""Rejects a model's rows that repeat a training row: whole, but for a cell, or for small steps.
 
 The distilled sampler asks ``Repeats`` itself, and draws such rows anew.
 """
@@ -11,7 +11,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.table.column import dump
+from sdv_llmgan.table.cells import Cells
+from sdv_llmgan.table.column import Column, dump
 from sdv_llmgan.table.repeats import Repeats
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
@@ -39,7 +40,7 @@ class CopyCheck:
     def __init__(self, training: pd.DataFrame, schema: TableSchema) -> None:
         self.schema = schema
         present = training[list(schema.names)].notna().to_numpy()
-        self.repeats = Repeats.of(self._cells(training), present, list(schema))
+        self.repeats = Repeats.of(self.cells(training), present, list(schema))
         if not self.possible:
             LOGGER.info(
                 'Copies of %s training rows are rejected: chance repeats others.',
@@ -55,10 +56,11 @@ class CopyCheck:
         """
         if parsed.rows.empty:
             return parsed
-        cells = self._cells(parsed.rows)
+        cells = self.cells(parsed.rows)
         left, rejected = np.ones(len(cells), dtype=bool), Counter(parsed.rejected)
         found = self.repeats.find(cells, num_settled)
-        for reason, (likeness, equal, avoided) in zip((COPY, NEAR_COPY), found, strict=False):
+        for likeness, equal, avoided in found:
+            reason = COPY if likeness is self.repeats.whole else NEAR_COPY
             may_stay = np.flatnonzero(equal & ~avoided & left)
             avoided[may_stay[likeness.most(len(may_stay), int((left & ~equal).sum())) :]] = True
             rejected[reason] += int((avoided & left).sum())
@@ -71,9 +73,23 @@ class CopyCheck:
         known = self.repeats.whole.known
         return bool(known) and all(rows.avoided.all() for rows in known)
 
-    def _cells(self, table: pd.DataFrame) -> np.ndarray:
+    def cells(self, table: pd.DataFrame) -> Cells:
+        """Plain rows as they are compared, at the precision that a model writes."""
         rows = self.schema.to_json_rows(table)
-        return np.column_stack([
+        hashes = [
             pd.util.hash_array(np.array([dump(value) for value in column], dtype=object))
             for column in zip(*rows, strict=True)
-        ])
+        ]
+        numbers = [_numbers(table[column.name], column) for column in self.schema]
+        return Cells(np.column_stack(hashes), np.column_stack(numbers))
+
+
+def _numbers(values: pd.Series, column: Column) -> np.ndarray:
+    """Plain numbers and datetimes as floats; NaN: it is neither, or missing."""
+    if column.kind == 'datetime':
+        return values.astype('int64').to_numpy(float, copy=True) * np.where(
+            values.isna(), np.nan, 1
+        )
+    if column.kind in ('integer', 'number'):
+        return values.to_numpy(float)
+    return np.full(len(values), np.nan)

@@ -1,7 +1,7 @@
-"""Which rows repeat a training row, whole or in all cells but one, and how many do by chance.
+"""Which rows repeat a training row, whole or nearly, and how many do by chance.
 
-cells as hashes -> fingerprints of rows, whole and without each column in turn
-    -> equal to a training row that is to be avoided | equal, as fresh rows may be | new
+cells -> fingerprints of rows, whole and without each column in turn; numbers a small step off
+    -> like a training row that is to be avoided | like one, as fresh rows may be | new
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.table.cells import Cells, Hashes, count_equal, share_alike
 from sdv_llmgan.table.column import Column
+from sdv_llmgan.table.steps import Booleans, Scale, Surroundings, has_neighbour
 
 #: Share of training rows that repeat each other by chance up to which all copies are rejected.
 MAX_REPEATED = 0.01
@@ -45,12 +47,12 @@ class Known:
     """
 
     left_out: int | None
-    prints: np.ndarray
-    avoided: np.ndarray
+    prints: Hashes
+    avoided: Booleans
 
-    def find(self, cells: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def find(self, cells: Cells, whole: Hashes) -> tuple[Booleans, Booleans]:
         """See ``Likeness.find``; ``whole`` has the rows' fingerprints."""
-        prints = _prints(cells, whole, self.left_out)
+        prints = cells.without(self.left_out, whole)
         place = np.minimum(np.searchsorted(self.prints, prints), len(self.prints) - 1)
         equal = self.prints[place] == prints
         return equal, equal & self.avoided[place]
@@ -58,24 +60,24 @@ class Known:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Training rows that generated rows may equal, in all cells or in all but one.
+    """Training rows that generated rows may be like: in all cells, all but one, or a step off.
 
     Attributes:
         known: The training rows, once for each comparison; none: there is nothing to find.
-        by_chance: Share of the training rows that equal another one which is not to be avoided, in
-            [0, 1]: about as many fresh rows of the source would (Good, 1953).
+        by_chance: Share of the training rows that are like another one which is not to be avoided,
+            in [0, 1]: about as many fresh rows of the source would be (Good, 1953).
         num_training: How many training rows that was told from.
-        keep: Chance to be kept of a row that equals one which is not to be avoided, in [0, 1].
+        keep: Chance to be kept of a row that is like one which is not to be avoided, in [0, 1].
     """
 
-    known: Sequence[Known] = ()
+    known: Sequence[Known | Surroundings] = ()
     by_chance: float = 1.0
     num_training: int = 1
     keep: float = 1.0
 
-    def find(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which rows equal a training row, and which one that is to be avoided; (n_rows,) each."""
-        whole = fingerprints(cells)
+    def find(self, cells: Cells) -> tuple[Booleans, Booleans]:
+        """Which rows are like a training row, and which like one to be avoided; (n_rows,) each."""
+        whole = cells.fingerprints
         found = [known.find(cells, whole) for known in self.known]
         equal, avoided = np.zeros((2, len(cells)), dtype=bool)
         for is_equal, is_avoided in found:
@@ -114,27 +116,32 @@ class Repeats:
     fill more than ``MAX_FILLED`` of all rows that there can be, as those of a designed experiment
     do. Rows that are missing but for a value repeat nobody: every pattern of gaps can come.
 
-    The same holds for rows that equal a training row in all cells but one.
+    The same holds for *near copies*: rows that equal a training row in all cells but one, and rows
+    whose numbers are all a small step from those of a training row, the other cells being equal. Of
+    the latter none is a record: next to any amount there may be another.
 
     Attributes:
         whole: Rows that equal a training row.
         near: Rows that equal one in all cells but one.
+        close: Rows a small step from one; see ``Surroundings``.
         num_columns: How many cells a row has.
     """
 
     whole: Likeness = field(default_factory=Likeness)
     near: Likeness = field(default_factory=Likeness)
+    close: Likeness = field(default_factory=Likeness)
     num_columns: int = 0
 
     @property
     def is_by_chance(self) -> bool:
         """Whether some training rows may be repeated, and others not."""
-        return any(likeness.known and likeness.by_chance for likeness in (self.whole, self.near))
+        every = (self.whole, self.near, self.close)
+        return any(likeness.known and likeness.by_chance for likeness in every)
 
     @classmethod
     def of(
         cls,
-        cells: np.ndarray,
+        cells: Cells,
         present: np.ndarray,
         columns: Sequence[Column],
         max_repeated: float = MAX_REPEATED,
@@ -142,22 +149,22 @@ class Repeats:
         """Learn it from the training rows.
 
         Args:
-            cells: Each cell as a hash, shape (n_rows, n_columns).
-            present: Which cells have a value, same shape.
+            cells: The rows.
+            present: Which cells have a value, shape (n_rows, n_columns).
             columns: The columns of ``cells``.
             max_repeated: For copies, in [0, 1]; for near copies it is ``MAX_REPEATED``.
         """
-        whole = fingerprints(cells)
+        whole = cells.fingerprints
         first = ~pd.Series(whole).duplicated().to_numpy()
         own: np.ndarray = np.column_stack([
             _own(values, there, first, column)
-            for values, there, column in zip(cells.T, present.T, columns, strict=True)
+            for values, there, column in zip(cells.hashes.T, present.T, columns, strict=True)
         ])
         sizes = np.array([_count_values(column) + column.nullable for column in columns])
         if first.sum() > MAX_FILLED * sizes.prod():
             return cls(num_columns=len(columns))
 
-        alike = np.array([_alike(column) for column in cells.T])
+        alike = np.array([share_alike(column) for column in cells.hashes.T])
 
         def likeness(
             left_out: Sequence[int | None], least_equal: int, max_repeated: float
@@ -165,12 +172,12 @@ class Repeats:
             compared, repeated, unrelated = [], np.zeros(len(cells), dtype=bool), 0.0
             for column in left_out:
                 rest = [place for place in range(len(columns)) if place != column]
-                prints = _prints(cells, whole, column)
+                prints = cells.without(column, whole)
                 told = np.asarray(present[:, rest].sum(1) >= least_equal)
                 is_record = np.asarray(own[:, rest].any(1))
                 if told.any():
                     compared.append((column, prints[told], is_record[told]))
-                repeated |= (_counts(prints) > 1) & told & ~is_record
+                repeated |= (count_equal(prints) > 1) & told & ~is_record
                 unrelated += len(cells) * alike[rest].prod()
             # Few rows may have no pair by luck; columns that do not go together have least.
             share, known = min(1.0, max(float(repeated.mean()), unrelated)), []
@@ -179,40 +186,45 @@ class Repeats:
                 known.append(Known(column, different, is_record[places] | (share <= max_repeated)))
             return Likeness(known, share, len(cells))
 
-        is_enough = FEWEST_ROWS <= len(cells) <= MOST_ROWS
+        least_equal = min(LEAST_EQUAL, len(columns))
+        copies = likeness([None], least_equal, max_repeated)
+        if not FEWEST_ROWS <= len(cells) <= MOST_ROWS:
+            return cls(copies, num_columns=len(columns))
+        told = (present.sum(1) >= least_equal) & (first | ~own.any(1))
         return cls(
-            likeness([None], min(LEAST_EQUAL, len(columns)), max_repeated),
-            likeness(range(len(columns)), LEAST_EQUAL, MAX_REPEATED) if is_enough else Likeness(),
+            copies,
+            likeness(range(len(columns)), LEAST_EQUAL, MAX_REPEATED),
+            _close(cells.at(told), alike),
             len(columns),
         )
 
     def find(
-        self, cells: np.ndarray, num_settled: int = 0
-    ) -> Iterator[tuple[Likeness, np.ndarray, np.ndarray]]:
-        """Copies, then near copies, copies among them; see ``Likeness.find``.
+        self, cells: Cells, num_settled: int = 0
+    ) -> Iterator[tuple[Likeness, Booleans, Booleans]]:
+        """Copies, then near copies of either kind, copies among them; see ``Likeness.find``.
 
         Args:
-            cells: Rows, each cell as a hash, shape (n_rows, n_columns).
+            cells: Rows.
             num_settled: How many of the columns conditions settle. Their cells are equal for no
                 fault of the row, so it is a near copy only if ``LEAST_EQUAL`` others are, too.
         """
         yield self.whole, *self.whole.find(cells)
-        if self.num_columns - 1 - num_settled >= LEAST_EQUAL:
-            yield self.near, *self.near.find(cells)
+        others = self.num_columns - num_settled
+        for likeness, compared in ((self.near, others - 1), (self.close, others)):
+            if compared >= LEAST_EQUAL:
+                yield likeness, *likeness.find(cells)
 
-    def held_to_chance(self, trial: np.ndarray) -> Repeats:
-        """Such that as many rows are kept as expected, of rows drawn like these.
+    def held_to_chance(self, trial: Cells) -> Repeats:
+        """Such that as many rows are kept as expected, of rows drawn like these."""
 
-        Args:
-            trial: Their cells, each as a hash, shape (n_rows, n_columns).
-        """
-        held = [
-            likeness.held_to(float((equal & ~avoided).sum() / max(1, (~avoided).sum())))
-            for likeness, equal, avoided in self.find(trial)
-        ]
-        return Repeats(held[0], held[1] if len(held) > 1 else self.near, self.num_columns)
+        def held(likeness: Likeness) -> Likeness:
+            equal, avoided = likeness.find(trial)
+            return likeness.held_to(float((equal & ~avoided).sum() / max(1, (~avoided).sum())))
 
-    def keeps(self, cells: np.ndarray, num_settled: int, rng: np.random.Generator) -> np.ndarray:
+        every = held(self.whole), held(self.near), held(self.close)
+        return Repeats(*every, self.num_columns)
+
+    def keeps(self, cells: Cells, num_settled: int, rng: np.random.Generator) -> Booleans:
         """Which rows to keep, those that chance repeats at random, shape (n_rows,)."""
         kept = np.ones(len(cells), dtype=bool)
         for likeness, equal, avoided in self.find(cells, num_settled):
@@ -222,37 +234,16 @@ class Repeats:
         return kept
 
 
-def fingerprints(cells: np.ndarray) -> np.ndarray:
-    """A number for each row of hashed cells that only equal rows share, shape (n_rows,)."""
-    total: np.ndarray = (cells * _factors(cells.shape[1])).sum(1, dtype=np.uint64)
-    return total
-
-
-def _prints(cells: np.ndarray, whole: np.ndarray, left_out: int | None) -> np.ndarray:
-    """Fingerprints, those of whole rows given, without a column."""
-    if left_out is None:
-        return whole
-    without: np.ndarray = whole - cells[:, left_out] * _factors(cells.shape[1])[left_out]
-    return without
-
-
-def _factors(count: int) -> np.ndarray:
-    powers = [pow(1_000_003, place, 2**64) for place in range(count)]
-    return np.array(powers, dtype=np.uint64)
-
-
-def _alike(values: np.ndarray) -> float:
-    """Share of pairs of rows that have the same value, in [0, 1]."""
-    counts = np.unique(values, return_counts=True)[1]
-    pairs = len(values) * (len(values) - 1)
-    return float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0
-
-
-def _counts(hashes: np.ndarray) -> np.ndarray:
-    """How many rows have each row's hash, shape (n_rows,)."""
-    _, places, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    found: np.ndarray = counts[places]
-    return found
+def _close(training: Cells, alike: np.ndarray) -> Likeness:
+    """What lies a small step from training rows, none of which stands there twice as a record."""
+    if not len(training) or np.isnan(training.numbers).all():
+        return Likeness()
+    scale = Scale.fit(training.numbers)
+    steps = scale.alike(training.numbers)
+    unrelated = len(training) * float(np.where(np.isnan(steps), alike, steps).prod())
+    share = min(1.0, max(float(has_neighbour(training, scale).mean()), unrelated))
+    known = Surroundings.of(training, scale, are_avoided=share <= MAX_REPEATED)
+    return Likeness([known], share, len(training))
 
 
 def _own(values: np.ndarray, present: np.ndarray, first: np.ndarray, column: Column) -> np.ndarray:
@@ -260,7 +251,7 @@ def _own(values: np.ndarray, present: np.ndarray, first: np.ndarray, column: Col
     none = np.zeros(len(values), dtype=bool)
     if column.kind in ('categorical', 'boolean'):
         return none
-    off: np.ndarray = present & (_counts(values) <= max(MAX_HEAP, MAX_HEAP_SHARE * len(values)))
+    off: np.ndarray = present & (count_equal(values) <= max(MAX_HEAP, MAX_HEAP_SHARE * len(values)))
     different = values[off & first]
     if len(different) < FEWEST_ROWS or len(np.unique(different)) < OWN_VALUES * len(different):
         return none

@@ -29,11 +29,12 @@ from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.samplers.distilled.categorical import MANY_ROWS
 from sdv_llmgan.samplers.distilled.chain import CANDIDATES, Chain, Codes, Link
 from sdv_llmgan.samplers.distilled.coded_rows import CodedRows
-from sdv_llmgan.samplers.distilled.coding import TableCoding
+from sdv_llmgan.samplers.distilled.coding import LevelCoding, TableCoding
 from sdv_llmgan.samplers.distilled.fusion import Trust, fuse, fused_link, trust_in
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.similarity_filter import SimilarityFilter
 from sdv_llmgan.samplers.distilled.thinning import aim, thin
+from sdv_llmgan.table.cells import Cells
 from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
@@ -384,8 +385,9 @@ def _similarity_filter(rows: CodedRows, chain: Chain) -> SimilarityFilter:
     return SimilarityFilter.fit(rows.coding, rows.real, generated, trial)
 
 
-def _cells(coding: TableCoding, codes: Codes) -> np.ndarray:
-    """Each cell as a hash, shape (n_rows, n_modelled_columns)."""
-    return np.column_stack([
-        pd.util.hash_array(np.nan_to_num(codes[name], nan=-1e300)) for name in coding.codings
-    ])
+def _cells(coding: TableCoding, codes: Codes) -> Cells:
+    """The modelled columns, numbers as counts of steps."""
+    every = [codes[name] for name in coding.codings]
+    levels = [isinstance(one, LevelCoding) for one in coding.codings.values()]
+    hashes = [pd.util.hash_array(np.nan_to_num(values, nan=-1e300)) for values in every]
+    return Cells(np.column_stack(hashes), np.where(levels, np.nan, np.column_stack(every)))
