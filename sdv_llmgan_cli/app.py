@@ -111,7 +111,8 @@ def sample(
         return
     rows = work.sample(synthesizer, what)
     if output is not None:
-        tables.save_table(rows, output, spreadsheet_safe=spreadsheet_safe)
+        safe, is_private = spreadsheet_safe, what.known is not None
+        tables.save_table(rows, output, spreadsheet_safe=safe, private=is_private)
         say(f'Wrote {output}: {plural(len(rows), "row")}.')
     elif not as_json:
         tables.print_csv(rows, spreadsheet_safe=spreadsheet_safe)
@@ -264,14 +265,12 @@ def split(
     paths = [data.with_name(f'{data.stem}-{part}{suffix}') for part in ('train', 'holdout')]
     for path in paths:
         check_output(path, force)
-    from sdv_llmgan.formats.private_files import make_private
     from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
     parts = work.split(data, share, form)
     for part, path in zip(parts, paths, strict=True):
-        make_private(path)  # these are the rows themselves
-        tables.save_table(part, path)
+        tables.save_table(part, path, private=True)
         say(f'Wrote {path}: {plural(len(part), "row")}.')
     if as_json:
         answer({

@@ -63,14 +63,12 @@ def augment(
     """Add drawn rows of rare values."""
     check_output(output, force)
     wanted = dict(map(_wanted, rows or []))
-    from sdv_llmgan.formats.private_files import make_private
     from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
     before, table = work.augment(work.load(model), data, column, wanted, marked, form)
     if output is not None:
-        make_private(output)  # the real rows are in it
-        tables.save_table(table, output, spreadsheet_safe=spreadsheet_safe)
+        tables.save_table(table, output, spreadsheet_safe=spreadsheet_safe, private=True)
         say(f'Wrote {output}: {plural(len(table), "row")}, {len(table) - before} of them drawn.')
     if as_json:
         shown = {} if output is not None else {'data': tables.records(table)}

@@ -56,14 +56,12 @@ def impute(
     paths = [] if output is None else _paths(output, draws)
     for path in paths:
         check_output(path, force)
-    from sdv_llmgan.formats.private_files import make_private
     from sdv_llmgan.formats.words import plural
     from sdv_llmgan_cli import tables, work
 
     gaps, filled = work.impute(work.load(model), data, draws, seed, form)
     for path, table in zip(paths, filled, strict=False):
-        make_private(path)  # most of its cells are the real ones
-        tables.save_table(table, path, spreadsheet_safe=spreadsheet_safe)
+        tables.save_table(table, path, spreadsheet_safe=spreadsheet_safe, private=True)
         left = int(table.isna().to_numpy().sum())
         say(f'Wrote {path}: {plural(len(table), "row")}, {plural(gaps - left, "cell")} filled.')
     if as_json:

@@ -12,6 +12,7 @@ from typing import IO, Any
 import pandas as pd
 
 from sdv_llmgan.formats.csv_files import CsvForm, parse_csv
+from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.table_files import kind_of, read_file, write_file
 from sdv_llmgan.scale.arrow import is_parquet
 from sdv_llmgan.table.types import Cell
@@ -83,7 +84,13 @@ def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd
     return table
 
 
-def save_table(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: bool = False) -> None:
+def save_table(
+    table: pd.DataFrame,
+    to: Path | IO[str],
+    *,
+    spreadsheet_safe: bool = False,
+    private: bool = False,
+) -> None:
     """Write a table; whole numbers without a point, also beside missing ones.
 
     Args:
@@ -91,7 +98,10 @@ def save_table(table: pd.DataFrame, to: Path | IO[str], *, spreadsheet_safe: boo
         to: A file, of the kind that its suffix says.
         spreadsheet_safe: Put an apostrophe before text that a spreadsheet would compute, in cells
             and names.
+        private: Whether real rows are in it: a file is readable by its owner only.
     """
+    if private and isinstance(to, Path):
+        make_private(to)
     with_gaps = {
         name: 'Int64'
         for name, column in table.items()

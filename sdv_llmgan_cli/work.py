@@ -21,7 +21,6 @@ from sdv_llmgan.calls.estimate import Estimate
 from sdv_llmgan.calls.preview import Preview
 from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
-from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
@@ -380,8 +379,6 @@ def demo(llm: str | None, folder: Path) -> dict[str, Any]:
     say('Drawing as many synthetic rows, and comparing them with the real ones.')
     synthetic = taken(synthesizer.sample(len(training)))
     for name, rows in (('train', training), ('holdout', held_out), ('synthetic', synthetic)):
-        if name != 'synthetic':
-            make_private(files[name])
-        save_table(rows, files[name])
+        save_table(rows, files[name], private=name != 'synthetic')
     made = synthesizer.report(training, synthetic, held_out, files['report'])
     return {**done, 'files': {name: str(path) for name, path in files.items()}, 'report': str(made)}

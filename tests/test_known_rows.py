@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ def test_a_file_of_known_columns_is_read_by_its_form_and_codes_stay_text(fitted,
     known = pd.DataFrame({'ward': ['00', '01', '02', '01'], 'age': [30, 40, 50, 60]})
     path = written(tmp_path / name, known)
     fitted.sample_to(tmp_path / 'rows', known=path, rows_per_file=3, workers=1)
+    if os.name != 'nt':
+        assert (tmp_path / 'rows').stat().st_mode & 0o077 == 0  # known cells are real ones
     rows = pd.read_parquet(tmp_path / 'rows')
     assert rows[['ward', 'age']].equals(known)
 

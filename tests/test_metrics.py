@@ -9,7 +9,14 @@ from sdmetrics.single_table.base import SingleTableMetric
 from tables import visits, visits_metadata
 
 from sdv_llmgan import metrics
-from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, CopiedRows, DCRShare, MLEfficacy
+from sdv_llmgan.metrics import (
+    AlphaPrecision,
+    BetaRecall,
+    CopiedRows,
+    DCRShare,
+    MLEfficacy,
+    NearCopies,
+)
 from sdv_llmgan.metrics.encoding import encode
 
 #: What ``AlphaPrecision`` of synthcity 0.2.12 answers on the arrays below:
@@ -61,7 +68,7 @@ def test_every_metric_is_one_of_sdmetrics(name):
     assert metric.min_value < metric.max_value
 
 
-@pytest.mark.parametrize('name', ['AlphaPrecision', 'BetaRecall', 'CopiedRows'])
+@pytest.mark.parametrize('name', ['AlphaPrecision', 'BetaRecall', 'CopiedRows', 'NearCopies'])
 @pytest.mark.parametrize('form', ['object', 'dict', 'table'])
 def test_metadata_of_any_form_serves_and_keys_take_no_part(name, form):
     real, metadata = visits(60), visits_metadata()
@@ -178,6 +185,40 @@ def test_exact_copies_are_counted():
         'job': ['clerk', 'clerk', None, 'x'],
     })
     assert CopiedRows.compute_breakdown(real, synthetic) == {'score': 0.5, 'copies': 2}
+
+
+def test_rows_that_differ_in_a_cell_or_by_small_steps_are_near_copies_and_fresh_rows_are_not():
+    real, fresh, metadata = visits(150), visits(150, seed=1), visits_metadata()
+    one_cell = real.assign(weight=fresh['weight'])
+    stepped = real.assign(age=real['age'] + 1, weight=real['weight'] * 1.01)
+    for rows in (real, one_cell, stepped):
+        assert NearCopies.compute(real, rows, metadata) > 0.9
+    assert CopiedRows.compute(real, one_cell, metadata) < 0.1
+    found = NearCopies.compute_breakdown(real, fresh, metadata)
+    assert found['score'] == found['copies'] / 150 < 0.1
+
+
+def test_a_table_among_itself_tells_what_chance_does():
+    real = visits(150)
+    assert CopiedRows.among(real, visits_metadata()) == 0
+    assert NearCopies.among(real, visits_metadata()) < 0.1
+    twice = pd.concat([real, real[:75]], ignore_index=True)
+    assert CopiedRows.among(twice, visits_metadata()) == 150 / 225
+    assert NearCopies.among(twice, visits_metadata()) >= 150 / 225
+    with pytest.raises(ValueError, match='at least one row'):
+        NearCopies.among(real[:0], visits_metadata())
+
+
+def test_hardly_any_row_is_a_near_copy_where_many_levels_are_drawn_at_random():
+    rng = np.random.default_rng(0)
+    real, other = (pd.DataFrame(rng.integers(0, 10, (500, 8)).astype(str)) for _ in range(2))
+    assert NearCopies.compute(real, other) < 0.02
+
+
+def test_in_two_columns_only_copies_are_near():
+    real = pd.DataFrame({'age': [41, 52], 'job': ['clerk', 'nurse']})
+    synthetic = pd.DataFrame({'age': [41, 41], 'job': ['clerk', 'nurse']})
+    assert NearCopies.compute_breakdown(real, synthetic) == {'score': 0.5, 'copies': 1}
 
 
 def rule(num_rows: int, seed: int) -> pd.DataFrame:

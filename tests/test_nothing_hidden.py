@@ -277,3 +277,11 @@ def test_files_that_hold_rows_are_their_owners_alone(tmp_path):
     done = CliRunner().invoke(app, ['split', str(tmp_path / 'data.csv')])
     assert done.exit_code == 0
     assert rights('data-train.csv') == rights('data-holdout.csv') == 0o600
+    (tmp_path / 'known.csv').write_text('age\n41\n52\n')
+    asked = ['sample', str(tmp_path / 'model.pkl'), '-o']
+    known = ['--known', str(tmp_path / 'known.csv')]
+    for name, options in (('drawn.csv', ['-n', '2']), ('completed.csv', known)):
+        done = CliRunner().invoke(app, [*asked, str(tmp_path / name), *options])
+        assert done.exit_code == 0
+    assert rights('completed.csv') == 0o600
+    assert rights('drawn.csv') & 0o044  # synthetic rows are there to be handed over

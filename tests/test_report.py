@@ -163,6 +163,8 @@ def test_copies_are_found_and_honest_rows_are_not():
     assert copied['copied_rows'].value == 1
     assert copied['dcr_share'].value > 0.9
     assert copied['copied_rows'].look
+    assert copied['near_copies'].look
+    assert not fresh['near_copies'].look
     assert copied['dcr_share'].look
     assert copied['c2st_forest'].look
     assert fresh['copied_rows'].value == 0
@@ -170,6 +172,18 @@ def test_copies_are_found_and_honest_rows_are_not():
     assert not fresh['dcr_share'].look
     assert not fresh['c2st_forest'].look
     assert 'Worth a look' in copied.to_html()
+
+
+def test_rows_with_one_cell_changed_are_near_copies_and_no_copies():
+    real, other = visits(100), visits(100, seed=1)
+    changed = real.assign(weight=other['weight'])
+    for holdout in (other, None):
+        made = make_report(real, changed, visits_metadata(), holdout=holdout)
+        assert made['copied_rows'].value < 0.05
+        assert made['near_copies'].look
+        assert '100 of 100 synthetic rows come that close to a real one' in (
+            made['near_copies'].reading
+        )
 
 
 def test_without_held_out_rows_it_says_what_it_cannot_say():

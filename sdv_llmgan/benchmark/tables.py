@@ -13,8 +13,8 @@ from sdv.metadata import Metadata
 from sdv.metadata.errors import InvalidMetadataError
 
 from sdv_llmgan.formats.csv_files import FOUND, CsvForm, parse_csv
+from sdv_llmgan.metrics import CopiedRows
 from sdv_llmgan.metrics.encoding import column_sdtypes
-from sdv_llmgan.metrics.privacy import CopiedRows
 from sdv_llmgan.table.split import split
 
 LOGGER = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from scipy.special import gammaln
 from sdmetrics.goal import Goal
 from sdmetrics.single_table.base import SingleTableMetric
 
-from sdv_llmgan.metrics.base import TableMetric
 from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, check_rows, encode
 from sdv_llmgan.table.types import SDVMetadata
 
@@ -115,25 +114,6 @@ class DCRShare(SingleTableMetric):
         return min(1.0, 2 * nearer)
 
 
-class CopiedRows(TableMetric):
-    """Share of synthetic rows that equal a row of the real table in every column.
-
-    In [0, 1], lower is better. Read it beside the same figure for held-out rows in place of the
-    synthetic ones: in a table of few categories, honest rows repeat real ones by chance. Keys and
-    personal data take no part; numbers are compared as they stand. ``compute_breakdown`` also has
-    ``copies``, how many synthetic rows are copies.
-    """
-
-    name = 'Copied rows'
-    goal = Goal.MINIMIZE
-
-    @classmethod
-    def _breakdown(cls, real: EncodedTable, synthetic: EncodedTable) -> dict[str, float]:
-        known = set(_keys(real))
-        copies = sum(key in known for key in _keys(synthetic))
-        return {'score': copies / len(synthetic.numbers), 'copies': copies}
-
-
 def _share_nearer(
     nearest: Numbers, synthetic: EncodedTable, others: EncodedTable, draw: int
 ) -> float:
@@ -190,8 +170,3 @@ def _distance_blocks(
             differing = cdist(queries.codes[rows], table.codes, 'hamming')
             distances += 2 * np.rint(differing * num_categorical)
         yield rows, distances
-
-
-def _keys(table: EncodedTable) -> list[bytes]:
-    # Adding zero makes 0.0 of -0.0: they are equal, their bytes are not.
-    return [row.tobytes() for row in np.hstack([table.numbers, table.codes]) + 0.0]

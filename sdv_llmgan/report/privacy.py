@@ -11,7 +11,7 @@ from scipy.stats import fisher_exact
 from sklearn.neighbors import NearestNeighbors
 
 from sdv_llmgan.formats.words import plural
-from sdv_llmgan.metrics import CopiedRows, DCRShare
+from sdv_llmgan.metrics import CopiedRows, DCRShare, NearCopies
 from sdv_llmgan.metrics.encoding import Numbers, encode
 from sdv_llmgan.report.attacks import choose_attacks, disclosure
 from sdv_llmgan.report.content import Figure, Line, Lines, Score, Section
@@ -29,6 +29,13 @@ COPIED_ROWS = Score(
     'Copied rows',
     'lower is better',
     'Share of synthetic rows that equal a real row in every column but keys and personal data.',
+)
+NEAR_COPIES = Score(
+    'near_copies',
+    'Near copies',
+    'lower is better',
+    'Share of synthetic rows that equal a real row but for one column, or whose numbers and dates '
+    'are all a small step from those of one, copies among them.',
 )
 #: A chance below which a difference is not put down to chance.
 UNLIKELY = 0.01
@@ -64,7 +71,12 @@ def privacy(
         key='privacy',
         title='Does it give people away?',
         lead=lead,
-        scores=(_dcr_share(inputs), _copies(inputs), protection),
+        scores=(
+            _dcr_share(inputs),
+            _copies(COPIED_ROWS, CopiedRows, 'equal a real one', inputs),
+            _copies(NEAR_COPIES, NearCopies, 'come that close to a real one', inputs),
+            protection,
+        ),
         notes=(
             'None of these figures is a guarantee: they show leaks of the kinds looked for, in '
             'these rows. A guarantee needs a method such as differential privacy, which this is '
@@ -99,35 +111,27 @@ def _dcr_share(inputs: Inputs) -> Score:
     return replace(score, reading=reading, look=score.value > 0.5 + margin)
 
 
-def _copies(inputs: Inputs) -> Score:
+def _copies(score: Score, metric: type[CopiedRows | NearCopies], do: str, inputs: Inputs) -> Score:
     """Copies of real rows, held against those that chance makes."""
-    sizes: dict[str, float] = {}
     compared = list(inputs.sdtypes)
     real, synthetic = inputs.real[compared], inputs.synthetic[compared]
-
-    def compute() -> float:
-        sizes.update(CopiedRows.compute_breakdown(real, synthetic, inputs.declared))
-        return sizes['score']
-
-    score = measure(COPIED_ROWS, compute)
+    score = measure(score, lambda: metric.compute(real, synthetic, inputs.declared))
     if score.value is None:
         return score
-    copies = int(sizes['copies'])
+    copies = round(score.value * len(synthetic))
     if inputs.holdout is not None:
-        by_chance = attempt(
-            lambda: CopiedRows.compute(real, inputs.holdout[compared], inputs.declared)  # type: ignore[index]
-        )
-        others, what = len(inputs.holdout), 'held-out real rows do so by chance'
+        others, what = inputs.holdout[compared], 'held-out real rows do so by chance'
+        by_chance = attempt(lambda: metric.compute(real, others, inputs.declared))
     else:
-        by_chance, others = float(real.duplicated(keep=False).mean()), len(real)
-        what = 'real rows equal another real one'
-    reading = f'{copies:,} of {plural(len(synthetic), "synthetic row")} equal a real one'
+        others, what = real, 'real rows do so to another one'
+        by_chance = attempt(lambda: metric.among(real, inputs.declared))
+    reading = f'{copies:,} of {plural(len(synthetic), "synthetic row")} {do}'
     if by_chance is None:
         return replace(score, reading=f'{reading}.')
-    alike = round(by_chance * others)
-    table = [[copies, len(synthetic) - copies], [alike, others - alike]]
+    alike = round(by_chance * len(others))
+    table = [[copies, len(synthetic) - copies], [alike, len(others) - alike]]
     unlikely = fisher_exact(table, alternative='greater').pvalue < UNLIKELY
-    reading += f'; {alike:,} of {others:,} {what}.'
+    reading += f'; {alike:,} of {len(others):,} {what}.'
     reading += ' That is more than chance explains.' if unlikely else ''
     reference = by_chance if inputs.holdout is not None else None
     return replace(score, reading=reading, reference=reference, look=bool(unlikely))

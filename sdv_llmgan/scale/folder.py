@@ -63,7 +63,8 @@ class Folder:
                 f'{self.path} holds Parquet files already and no {MANIFEST}: name another folder, '
                 'so that rows of two origins are not mixed.'
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+        # Known columns are real cells: who may read them is the owner's to say.
+        self.path.mkdir(mode=0o700 if manifest.known else 0o777, parents=True, exist_ok=True)
         self._write(there, manifest)
 
     def is_written(self, number: int, num_rows: int) -> bool:
