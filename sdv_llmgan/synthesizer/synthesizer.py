@@ -102,8 +102,9 @@ class LLMGANSynthesizer(FromKnowledge):
         top_k: How many of the best processes the optimizer is shown, >= 1.
         row_format: ``'arrays'``, ``'short_keys'`` or ``'objects'`` (as in the paper); ``None``:
             what the provider handles best.
-        reject_copies: Whether rows that repeat a training row, in all columns or in all but one,
-            are rejected, as far as chance does not explain them (see ``repeats.Repeats``).
+        reject_copies: Whether rows that repeat a training row, in all columns, in all but one or
+            a small step off, are rejected, as far as chance does not explain them (see
+            ``repeats.Repeats``).
         sampler: Where rows come from after the fit: ``'llm'`` (the model, each row is paid for),
             ``'distilled'`` (a local sampler fitted on the training rows and, where they help, the
             generated ones; no calls) or ``'auto'`` (the one from whose rows held-out real ones
