@@ -15,6 +15,7 @@ they help on held-out rows.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ from sdv_llmgan.table.cells import Cells
 from sdv_llmgan.table.repeats import MAX_SETTLED_SHARE, Repeats
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+
+LOGGER = logging.getLogger(__name__)
 
 CHUNK_ROWS = 50_000
 #: Pieces that are drawn at a time; fewer where OMP_NUM_THREADS says so, as engines have it.
@@ -297,18 +300,20 @@ class DistilledSampler:
         is_known = len(given) > MAX_SETTLED_SHARE * len(self.coding.codings)
         if is_known and not self.rows.has_many_values(chain.names):
             return codes
-        again = np.arange(num_rows if chain.links else 0)
+        again, redrawn = np.arange(num_rows if chain.links else 0), 0
         for _ in range(MAX_REDRAWS):
             drawn = {name: values[again] for name, values in codes.items()}
             kept = self.repeats.keeps(_cells(self.coding, drawn), len(given), rng)
             if self.similarity_filter is not None:
                 kept &= self.similarity_filter.keeps(drawn, rng)
             again = again[~kept]
+            redrawn += len(again)
             if not len(again):
                 break
             begun = {name: values[again] for name, values in given.items()}
             for name, values in chain.draw(begun, len(again), rng, present).items():
                 codes[name][again] = values
+        LOGGER.info('Drawn anew, too near to a training row: %d of %d rows.', redrawn, num_rows)
         return codes
 
     def _balanced(self, num_rows: int, rng: np.random.Generator, present: Collection[str]) -> Codes:
