@@ -241,7 +241,7 @@ def _told(column: Column, coding: Coding) -> Column:
         return replace(plain, categories=levels)
     bins = coding.grid
     assert isinstance(bins, BinnedGrid)
-    first, last = bins.grid.decode(np.array([bins.low[0], bins.high[-1]]))
+    first, last = bins.grid.decode(np.array([bins.low[0], bins.ends[-1] - 1]))
     return replace(plain, minimum=column.to_json_value(first), maximum=column.to_json_value(last))
 
 

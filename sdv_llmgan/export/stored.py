@@ -120,7 +120,7 @@ def _coding_to(coding: Coding, codes: Floats) -> dict[str, Any]:
             'step': bins.grid.step,
             'decimals': bins.grid.decimals,
             'low': [int(one) for one in bins.low],
-            'high': [int(one) for one in bins.high],
+            'ends': [int(one) for one in bins.ends],
             'rows': times.tolist(),
             'missing': int(missing.sum()),
         }
@@ -166,14 +166,14 @@ def _bins_from(saved: Json, where: str) -> tuple[BinnedGrid, Floats]:
             'step': count,
             'decimals': optional(number(0, MOST_DECIMALS)),
             'low': a_list(edge),
-            'high': a_list(edge),
+            'ends': a_list(edge),
             'rows': a_list(count),
             'missing': count,
         },
     )
-    low, high = np.array(read['low'], dtype=float), np.array(read['high'], dtype=float)
-    is_whole = 1 <= len(low) == len(high) == len(read['rows']) <= MOST_CODES
-    if not is_whole or (low > high).any() or (low[1:] <= high[:-1]).any():
+    low, ends = np.array(read['low'], dtype=float), np.array(read['ends'], dtype=float)
+    is_whole = 1 <= len(low) == len(ends) == len(read['rows']) <= MOST_CODES
+    if not is_whole or (low >= ends).any() or (low[1:] < ends[:-1]).any():
         raise ValueError(f'{where}: needs bins in ascending order, apart from each other.')
     total = sum(read['rows']) + read['missing']
     if not 1 <= total <= MOST_ROWS or not read['step']:
@@ -182,7 +182,7 @@ def _bins_from(saved: Json, where: str) -> tuple[BinnedGrid, Floats]:
         number(-MOST_COUNT, MOST_COUNT)(read['origin'], f'{where}, origin')
     grid = Grid(read['origin'], read['step'], read['decimals'])
     codes = np.repeat(np.arange(len(low), dtype=float), read['rows'])
-    return BinnedGrid(grid, low, high), np.append(codes, np.full(read['missing'], np.nan))
+    return BinnedGrid(grid, low, ends), np.append(codes, np.full(read['missing'], np.nan))
 
 
 def _link_to(link: Link, features: Floats, codes: Floats, prefix: str) -> Arrays:

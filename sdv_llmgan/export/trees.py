@@ -165,24 +165,27 @@ class StoredForest:
         ]
         return Trees([ArrayTree(*some) for some in zip(*parts, strict=True)], used)
 
-    def _fallen(self) -> tuple[list[Integers], list[np.ndarray], Floats]:
-        """For each tree the leaf of each row, and its code; and what each row counts."""
-        counts = np.split(self.rows.astype(np.int64), np.cumsum(self.nodes)[:-1])
-        leaves = [np.repeat(np.arange(len(some)), some) for some in counts]
-        return leaves, np.split(self.codes, len(self.nodes)), np.ones(len(leaves[0]))
-
     def shares(self, used: Booleans, num_levels: int) -> LeafShares:
         """As shares of levels."""
-        leaves, codes, weights = self._fallen()
-        levels = [some.astype(np.int64) for some in codes]
+        leaves = [np.repeat(np.arange(len(some)), some) for some in self._rows_by_tree]
+        levels = [some.astype(np.int64) for some in self._codes_by_tree]
+        weights = np.ones(len(leaves[0]))
         return LeafShares.of(self.trees(used), leaves, levels, weights, num_levels)
 
     def values(self, used: Booleans) -> LeafValues:
         """As values."""
-        leaves, codes, weights = self._fallen()
-        return LeafValues.of(
-            self.trees(used), leaves, [some.astype(float) for some in codes], weights
-        )
+        values = [some.astype(float) for some in self._codes_by_tree]
+        starts = [np.append(0.0, np.cumsum(some)) for some in self._rows_by_tree]
+        above = [np.arange(1.0, len(some) + 1) for some in values]
+        return LeafValues(self.trees(used), values, above, starts)
+
+    @property
+    def _rows_by_tree(self) -> list[Integers]:
+        return np.split(self.rows.astype(np.int64), np.cumsum(self.nodes)[:-1])
+
+    @property
+    def _codes_by_tree(self) -> list[np.ndarray]:
+        return np.split(self.codes, len(self.nodes))
 
 
 def _short(values: np.ndarray) -> np.ndarray:

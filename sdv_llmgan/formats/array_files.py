@@ -50,9 +50,7 @@ def write_arrays(
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    member = zipfile.ZipInfo(name, BEGIN)
-    member.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(member, data)
+    archive.writestr(zipfile.ZipInfo(name, BEGIN), data, zipfile.ZIP_DEFLATED)
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:

@@ -25,7 +25,6 @@ from sdv_llmgan.export.file import Exported
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.loop import LLMGAN
 from sdv_llmgan.loop.step import Step
-from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
 from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.from_knowledge import NO_MODEL, FromKnowledge
@@ -101,7 +100,9 @@ class Exporting(FromKnowledge):
         _check_whole('min_rows', min_rows, 2)
         _check_whole('num_rows', num_rows, 5_000)
         self._validate_fit_before_sample()
-        coarse = coarsened(self._to_export(), min_rows=min_rows, num_rows=num_rows)
+        distilled = self._to_export().distilled
+        assert distilled is not None
+        coarse = coarsened(distilled, min_rows=min_rows, num_rows=num_rows)
         modelled = set(coarse.columns.names)
         dtypes = self._data_processor._dtypes
         exported = Exported(
@@ -115,10 +116,10 @@ class Exporting(FromKnowledge):
         exported.write(path)
         return ExportSummary(os.fspath(path), min_rows, num_rows, coarse.left_out)
 
-    def _to_export(self) -> DistilledSampler:
+    def _to_export(self) -> LocalSampler:
         """The sampler that rows are drawn by, if a file can hold all of it."""
         model = self.get_fitted_model()
-        if not isinstance(model.chosen, LocalSampler) or model.chosen.distilled is None:
+        if not isinstance(model.chosen, LocalSampler):
             drawn = 'a language model' if model.source == 'llm' else f'the sampler {model.source}'
             raise ValueError(
                 f'Rows are drawn by {drawn}, which no exported file can hold. Fit with '
@@ -144,7 +145,7 @@ class Exporting(FromKnowledge):
                 f'{", ".join(map(quote, strange))}: a transformer of your own changes the column, '
                 'and no exported file can hold it. Fit without it.'
             )
-        return model.chosen.distilled
+        return model.chosen
 
     @classmethod
     def _from_export(cls: type[ExportingT], path: str | os.PathLike[str]) -> ExportingT:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ import pandas as pd
 from sdv_llmgan.samplers.distilled.evidence import Floats, Integers
 from sdv_llmgan.samplers.distilled.grid import Grid
 from sdv_llmgan.table.rounding import around, nearest
+from sdv_llmgan.table.types import Cell
 
 #: About so many bins are made of a column that has more different values.
 MOST_BINS = 200
@@ -35,12 +35,12 @@ class BinnedGrid:
     Attributes:
         grid: What is counted, from the lower end of the first bin.
         low: First count of each bin, in ascending order, whole, shape (n_bins,).
-        high: Last count of each, at least the first one and below the next bin's.
+        ends: First count after each, above its first one and no greater than the next bin's.
     """
 
     grid: Grid
     low: Floats
-    high: Floats
+    ends: Floats
 
     @classmethod
     def fit(cls, values: pd.Series, grid: Grid, min_rows: int) -> BinnedGrid | None:
@@ -70,7 +70,7 @@ class BinnedGrid:
         counts = np.where(missing, 0.0, counts)
         below = np.clip(np.searchsorted(self.low, counts, side='right') - 1, 0, None)
         above = np.minimum(below + 1, len(self.low) - 1)
-        nearer = self.low[above] - counts < counts - self.high[below]
+        nearer = self.low[above] - counts < counts - (self.ends[below] - 1)
         return np.where(missing, np.nan, np.where(nearer, above, below))
 
     def decode(self, codes: Floats, rng: np.random.Generator | None = None) -> pd.Series:
@@ -78,7 +78,7 @@ class BinnedGrid:
         missing = np.isnan(codes)
         places = np.where(missing, 0, codes).astype(int)
         at = 0.5 if rng is None else rng.random(len(codes))
-        widths = self.high[places] - self.low[places] + 1
+        widths = self.ends[places] - self.low[places]
         counts = self.low[places] + np.minimum(np.floor(at * widths), widths - 1)
         return self.grid.decode(np.where(missing, np.nan, counts))
 
@@ -86,7 +86,7 @@ class BinnedGrid:
 def _bins(
     levels: Floats, times: Integers, grid: Grid, min_rows: int
 ) -> Iterator[tuple[float, float]]:
-    """First and last count of each bin, in ascending order.
+    """First count of each bin and that after it, in ascending order.
 
     Args:
         levels: Different counts in ascending order.
@@ -99,12 +99,12 @@ def _bins(
     least, start = -np.inf, 0
     for heap in [*heaps, None]:
         some = slice(start, heap)
-        most = np.inf if heap is None else levels[heap] - 1
-        for low, high in _between(levels[some], times[some], grid, min_rows, wanted):
-            yield max(low, least), min(high, most)
+        most = np.inf if heap is None else levels[heap]
+        for low, end in _between(levels[some], times[some], grid, min_rows, wanted):
+            yield max(low, least), min(end, most)
         if heap is not None:
-            yield levels[heap], levels[heap]
-            least, start = levels[heap] + 1, heap + 1
+            least, start = _next(levels[heap]), heap + 1
+            yield levels[heap], least
 
 
 def _between(
@@ -122,7 +122,7 @@ def _between(
             mass = 0
         mass += rows
     lows = levels[starts]
-    ends = [*lows[1:], levels[-1] + 1]
+    ends = [*lows[1:], _next(levels[-1])]
     widths = np.diff([lows[0], *ends])
     edges = [
         _rounded(grid, low, min(pair) / 2)
@@ -135,21 +135,26 @@ def _between(
         inside = times[(levels >= kept[-1]) & (levels < edge)].sum()
         if min(inside, times[levels >= edge].sum()) >= min_rows:
             kept.append(edge)
-    return [(low, high - 1) for low, high in zip(kept, [*kept[1:], last + 1], strict=True)]
+    return [*zip(kept, [*kept[1:], last], strict=True)]
 
 
-def _value(grid: Grid, count: float) -> Any:  # noqa: ANN401 - a number or a date
+def _next(count: float) -> float:
+    """The count after one, as far as floats tell them apart."""
+    return max(count + 1, float(np.nextafter(count, np.inf)))
+
+
+def _value(grid: Grid, count: float) -> Cell:
     return grid.decode(np.array([count]))[0]
 
 
-def _gap(grid: Grid, counts: float) -> Any:  # noqa: ANN401 - of numbers or dates
+def _gap(grid: Grid, counts: float) -> Cell:
     """So many counts in the column's own values."""
     if grid.decimals is None:
         return pd.Timedelta(max(counts, 1.0) * grid.step, 'ns')
     return max(counts, 1.0) * grid.step * float(f'1e-{grid.decimals}')
 
 
-def _count(grid: Grid, value: Any) -> float:  # noqa: ANN401 - a number or a date
+def _count(grid: Grid, value: Cell) -> float:
     if grid.decimals is None:
         value = pd.Timestamp(value).as_unit('ns')
     return float(grid.encode(pd.Series([value]))[0])
@@ -161,13 +166,13 @@ def _rounded(grid: Grid, count: float, width: float) -> float:
 
 
 def _outward(grid: Grid, count: float, width: float) -> tuple[float, float]:
-    """The counts of round values below and above one's own, or one's own where it is ``NATURAL``.
+    """The counts of round values below and above one's own; nothing is beyond one in ``NATURAL``.
 
     Rounded to itself, an end would be the value of a row.
     """
     value, gap = _value(grid, count), _gap(grid, width)
     if grid.decimals is not None and value in NATURAL:
-        return count, count
+        return count, _next(count)
     below, above = around(value, gap)
     if below == value:
         below = around(value - (above - below) / 2, gap)[0]

@@ -178,20 +178,12 @@ class LeafValues:
             evidence.with_values(target),
             seed,
         )
-        leaves = grown.leaves(evidence.features)
-        return cls.of(grown, leaves, [evidence.values] * len(leaves), evidence.weights)
-
-    @classmethod
-    def of(
-        cls, grown: Trees, leaves: Sequence[Integers], found: Sequence[Floats], weights: Floats
-    ) -> LeafValues:
-        """Sort values by leaf; arguments are those of ``LeafShares.of``."""
         values, above, starts = [], [], []
-        for tree, fallen, numbers in zip(grown.trees, leaves, found, strict=True):
-            order = np.lexsort([numbers, fallen])
-            values.append(numbers[order])
-            above.append(np.cumsum(weights[order]))
-            mass = np.bincount(fallen, weights, tree.node_count)
+        for tree, leaves in zip(grown.trees, grown.leaves(evidence.features), strict=True):
+            order = np.lexsort([evidence.values, leaves])
+            values.append(evidence.values[order])
+            above.append(np.cumsum(evidence.weights[order]))
+            mass = np.bincount(leaves, evidence.weights, tree.node_count)
             starts.append(np.concatenate([[0.0], np.cumsum(mass)]))
         return cls(grown, values, above, starts)
 
