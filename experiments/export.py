@@ -6,7 +6,8 @@ ML efficacy on real test rows (weighted F1, R² for charges) of as many rows as 
 of 300; seconds to write and to load; bytes; and how many of at most 1,000 training cells, whose
 values no other training row has, stand in the file or in the pickle. Cells are sought that are no
 coincidence: text, and numbers of five digits or more. The distilled sampler is fitted without a
-model.
+model. ``--attacks`` measures in their place what attacks gain by rows of each, against rows that
+were held out: each risk with half of its interval.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import pandas as pd
 import sdv
 from sdv.metadata import Metadata
 
-from sdv_llmgan import LLMGANSynthesizer, load_sampler
+from sdv_llmgan import LLMGANSynthesizer, load_sampler, metrics
 from sdv_llmgan.benchmark.tables import metadata_by_dtypes
 from sdv_llmgan.metrics import MLEfficacy
 
@@ -165,6 +166,32 @@ def held_in_pickle(path: Path, sought: list[object], metadata: Metadata) -> int:
     return sum(one in (texts if isinstance(one, str) else numbers) for one in sought)
 
 
+def attacked(name: str, folder: Path, rows: int | None, seed: int) -> dict[str, object]:
+    """One line of the results of ``--attacks``: as many rows of each as were fitted on."""
+    target = TABLES[name][2]
+    real, test, metadata = read(name, folder, rows, seed)
+    pickled = fitted(metadata, real, target, seed)
+    with tempfile.TemporaryDirectory() as place:
+        pickled.export(Path(place) / 'sampler.npz')
+        loaded = load_sampler(Path(place) / 'sampler.npz')
+    line: dict[str, object] = {'table': name, 'rows': len(real), 'seed': seed}
+    for kind, synthesizer in (('pickle', pickled), ('file', loaded)):
+        made = drawn(synthesizer, len(real))
+        for words, metric, options in (
+            ('single', metrics.SinglingOutRisk, {}),
+            ('single_univariate', metrics.SinglingOutRisk, {'mode': 'univariate'}),
+            ('link', metrics.LinkabilityRisk, {}),
+            ('infer', metrics.InferenceRisk, {}),
+            ('member', metrics.MembershipInference, {}),
+        ):
+            found = metric.compute_breakdown(
+                real, made, metadata, held_out_data=test, seed=seed, **options
+            )
+            line[f'{words}_{kind}'] = round(found['score'], 4)
+            line[f'{words}_{kind}_error'] = round((found['high'] - found['low']) / 2, 4)
+    return line
+
+
 def measured(name: str, folder: Path, rows: int | None, seed: int) -> dict[str, object]:
     """One line of the results."""
     target = TABLES[name][2]
@@ -206,13 +233,15 @@ def main() -> None:
     parser.add_argument('--tables', nargs='+', default=list(TABLES))
     parser.add_argument('--rows', type=int, help='25 to 800, of the tables that have such a file.')
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--attacks', action='store_true')
     parser.add_argument('--output', type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter('ignore')
     lines: list[dict[str, object]] = []
     for seed in range(arguments.seeds):
         for name in arguments.tables:
-            lines.append(measured(name, arguments.data, arguments.rows, seed))
+            measure = attacked if arguments.attacks else measured
+            lines.append(measure(name, arguments.data, arguments.rows, seed))
             print(lines[-1], flush=True)
             if arguments.output:
                 pd.DataFrame(lines).to_csv(arguments.output, index=False)

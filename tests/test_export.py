@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -196,6 +197,44 @@ def test_the_same_seed_gives_the_same_rows_from_every_load(file, loaded):
     other = sdv_lines.sample(loaded.seeded(4), 40)
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
+
+
+def test_a_file_of_the_first_version_draws_what_it_drew_on_either_line_of_sdv():
+    loaded = load_sampler(Path(__file__).parent / 'files' / 'sampler_1.npz')  # by SDV 1.38
+    rows = sdv_lines.sample(loaded.seeded(1), 300)
+    assert rows['number'].str.fullmatch('P-[0-9]{6}').all()
+    assert rows.drop(columns='number').head(3).to_numpy().tolist() == [
+        [23, True, 'north', '05.10.2021'],
+        [42, True, 'south', '03.10.2022'],
+        [41, True, 'south', '12.08.2021'],
+    ]
+
+
+def test_keys_that_are_numbers_come_back_as_numbers(tmp_path):
+    metadata = Metadata.load_from_dict({
+        'tables': {
+            't': {
+                'columns': {
+                    'case': {'sdtype': 'id'},
+                    'tag': {'sdtype': 'id', 'regex_format': '[0-9]{8}'},
+                    'age': {'sdtype': 'numerical'},
+                },
+                'primary_key': 'case',
+            }
+        }
+    })
+    table = pd.DataFrame({
+        'case': np.arange(500, 540),
+        'tag': [f'{10_000_000 + place}' for place in range(40)],
+        'age': np.tile([30.5, 31.5, 32.5, 33.5], 10),
+    })
+    synthesizer = fitted(table, metadata, target=None)
+    synthesizer.export(tmp_path / 'keys.npz', num_rows=5_000)
+    rows = sdv_lines.sample(load_sampler(tmp_path / 'keys.npz'), 30)
+    assert rows.dtypes.equals(table.dtypes)
+    assert rows['case'].is_unique
+    assert rows['tag'].str.fullmatch('[0-9]{8}').all()
+    assert set(rows['age']) == {30.5, 31.5, 32.5, 33.5}
 
 
 def test_a_file_is_the_same_each_time_and_its_owner_s(synthesizer, file, tmp_path):

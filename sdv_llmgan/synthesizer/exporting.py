@@ -7,6 +7,7 @@ training rows -> sample, conditions, gaps as after a fit
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ MIN_ROWS = 5
 NUM_ROWS = 20_000
 #: Rows that stand in the place of training rows where a file is loaded.
 STAND_INS = 4_000
+#: Dtypes of keys that are numbers.
+DIGITS = re.compile('u?int(16|32|64)|U?Int(16|32|64)|float64|Float64')
 #: How a synthesizer comes from a file, in its history.
 LOADED = 'loaded from an exported file'
 
@@ -186,9 +189,9 @@ class Exporting(FromKnowledge):
         rows = with_keys(
             exported.sampler.columns.from_plain(sampler.training.rows), dict(table.columns), 0
         )
-        rows = rows.astype(
-            {key: dtype for key, dtype in exported.dtypes.items() if key in rows}, errors='ignore'
-        )
+        for key, dtype in exported.dtypes.items():
+            if key in rows and DIGITS.fullmatch(dtype):
+                rows[key] = pd.Series(range(len(rows)), dtype=dtype)
         self._made_by = partial(self._loaded, exported.sampler, LocalSampler(sampler))
         try:
             with warnings.catch_warnings():
