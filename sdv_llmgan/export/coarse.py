@@ -27,12 +27,18 @@ from sdv_llmgan.samplers.distilled.coding import Coding, LevelCoding, NumberCodi
 from sdv_llmgan.samplers.distilled.evidence import Floats
 from sdv_llmgan.samplers.distilled.grid import Grid
 from sdv_llmgan.samplers.distilled.limits import CodedLimit
-from sdv_llmgan.samplers.distilled.sampler import DistilledSampler
+from sdv_llmgan.samplers.distilled.nearness import nearness
+from sdv_llmgan.samplers.distilled.sampler import MAX_TIED, DistilledSampler
+from sdv_llmgan.samplers.distilled.thinning import aim
 from sdv_llmgan.table.column import NO_SUMMARY, Column, quote, to_json
 from sdv_llmgan.table.repeats import Repeats
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import TrainingSet
 
+#: Rows to choose from for each that is wanted, where rows near to training rows are thinned out.
+SPARE = 2
+#: How often the strength of that is halved in search of the right one, and the greatest one.
+STEPS, MOST_POWER = 20, 64.0
 #: Rows drawn at most for each that is wanted.
 MOST_TRIES = 10
 #: A limit that so many rows keep is broken by none.
@@ -187,21 +193,41 @@ def _drawn(fitted: DistilledSampler, named: Mapping[str, list[Any]], num_rows: i
     ]
     chain = replace(fitted.chain, limits=[*fitted.chain.limits, *limits])
     sampler, rng = replace(fitted, chain=chain), np.random.default_rng(fitted.rows.seed)
+    # Of large tables the sampler itself has such rows drawn anew.
+    spare = SPARE if fitted.rows.num_real <= MANY_ROWS else 1
     parts: list[pd.DataFrame] = []
     for _ in range(MOST_TRIES):
-        rows = sampler.sample(num_rows, rng)
+        rows = sampler.sample(spare * num_rows, rng)
         kept = np.logical_and.reduce([
             _is_named(rows[name], fitted.coding.codings[name], levels)
             for name, levels in named.items()
         ])
         parts.append(rows[kept])
-        if sum(map(len, parts)) >= num_rows:
-            return pd.concat(parts, ignore_index=True).head(num_rows)
+        if sum(map(len, parts)) >= spare * num_rows:
+            found = pd.concat(parts, ignore_index=True).head(spare * num_rows)
+            return found if spare == 1 else _stood_off(fitted, found, num_rows, rng)
+    drawn, kept = spare * num_rows * MOST_TRIES, sum(map(len, parts))
     raise ValueError(
-        f'Of {num_rows * MOST_TRIES:,} drawn rows {sum(map(len, parts)):,} have values alone that '
-        'enough training rows have in every column. Leave columns of rare values out of the fit, '
-        'mark them as pii, or export with fewer min_rows.'
+        f'Of {drawn:,} drawn rows {kept:,} have, in every column, values alone that enough '
+        'training rows have. Leave columns of rare values out of the fit, mark them as pii, or '
+        'export with fewer min_rows.'
     )
+
+
+def _stood_off(
+    fitted: DistilledSampler, rows: pd.DataFrame, num_rows: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Some of the rows, by chance, so that they are no nearer to training rows than is aimed at."""
+    near, tied = nearness(fitted.coding, fitted.coding.encode(rows), fitted.rows.real)
+    near *= tied <= MAX_TIED
+    wanted, turns = aim(fitted.rows.num_real, tied), rng.gumbel(size=len(rows))
+    low, high = 0.0, MOST_POWER
+    for _ in range(STEPS):
+        power = (low + high) / 2
+        chosen = np.argsort(power * near - turns)[:num_rows]
+        low, high = (power, high) if near[chosen].mean() > wanted else (low, power)
+    chosen = np.argsort(high * near - turns)[:num_rows]
+    return rows.iloc[np.sort(chosen)].reset_index(drop=True)
 
 
 def _all_levels(coding: Coding) -> Sequence[Any]:
