@@ -405,7 +405,7 @@ BINS = ('sampler', 'columns', 0, 'bins')
         (lambda contents: [1], 'is no file that export wrote'),
         (inside('more', value=1), 'unknown'),
         (inside('metadata', value={'tables': {}}), 'metadata of one table'),
-        (inside('metadata', 'tables', 'patients', 'columns', 'age', 'sdtype', value='x'), 'age'),
+        (inside('metadata', 'tables', 'patients', 'primary_key', value='zip'), 'zip'),
         (
             inside('metadata', 'tables', 'patients', 'columns', 'x', value={'sdtype': 'numerical'}),
             'has other columns',
