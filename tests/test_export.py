@@ -448,7 +448,8 @@ def test_a_file_that_is_none_is_refused_and_so_is_one_that_unpacks_to_more_than_
         load_sampler(tmp_path / 'bomb.npz')
 
 
-def test_the_command_line_exports_and_samples_from_the_file(synthesizer, tmp_path):
+def test_the_command_line_exports_and_samples_from_the_file(synthesizer, tmp_path, monkeypatch):
+    monkeypatch.setitem(LLMGANSynthesizer.export.__kwdefaults__, 'num_rows', 5_000)
     synthesizer.save(str(tmp_path / 'model.pkl'))
     out, rows = tmp_path / 'sampler.npz', tmp_path / 'rows.csv'
 
