@@ -42,7 +42,7 @@ from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import RangeCondition
 from sdv_llmgan.samplers.base import Learned, Sampler
-from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer
+from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer, load_sampler
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import TrainingSet
@@ -97,6 +97,7 @@ __all__ = [
     'Verdict',
     'Wanted',
     'hookimpl',
+    'load_sampler',
     'read_table',
     'verdict_from_probabilities',
 ]

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sdv_llmgan_cli.augmenting import augment
+from sdv_llmgan_cli.exporting import export
 from sdv_llmgan_cli.fitting import app, estimate, fit, preview
 from sdv_llmgan_cli.imputing import impute
 from sdv_llmgan_cli.mocking import mock
@@ -35,6 +36,7 @@ __all__ = [
     'benchmark',
     'demo',
     'estimate',
+    'export',
     'fit',
     'impute',
     'mock',
@@ -66,6 +68,7 @@ DEMO_FILES = {
   sdv-llmgan sample model.pkl -n 20 --where 'income=..' --where note=        (known; missing)
   sdv-llmgan sample model.pkl -n 20 --describe 'women over 60 in a private job'
   sdv-llmgan sample model.pkl -n 500 --no-missing
+  sdv-llmgan sample sampler.npz -n 500                      (what `export` wrote)
   sdv-llmgan sample model.pkl --known people.csv -o synthetic.csv
   sdv-llmgan sample model.pkl -n 10000000 --to folder/
   sdv-llmgan sample model.pkl -n 10000000 --to folder/ --engine dask --scheduler tcp://host:8786

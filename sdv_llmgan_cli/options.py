@@ -28,7 +28,8 @@ Model = Annotated[
     Path,
     typer.Argument(
         metavar='MODEL',
-        help='What `fit` saved. It is a pickle: loading one runs code, so load only your own.',
+        help='What `fit` saved, a pickle: loading one runs code, so load only your own. Or what '
+        '`export` wrote, which runs none.',
         show_default=False,
     ),
 ]

@@ -14,13 +14,14 @@ from typing import Any
 import pandas as pd
 from sdv.utils import load_synthesizer
 
-from sdv_llmgan import LLMGANSynthesizer
+from sdv_llmgan import LLMGANSynthesizer, load_sampler
 from sdv_llmgan.augment.augmented import augmented
 from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.estimate import Estimate
 from sdv_llmgan.calls.preview import Preview
 from sdv_llmgan.egress.policy import EgressPolicy, Treatment
 from sdv_llmgan.errors import LLMGANError
+from sdv_llmgan.formats.array_files import is_archive
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
 from sdv_llmgan.registry import discriminators, providers, samplers
@@ -116,7 +117,7 @@ def estimate(
 
 
 def load(model: Path) -> LLMGANSynthesizer:
-    """A saved synthesizer.
+    """A saved synthesizer, or one that draws from an exported file.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -124,10 +125,14 @@ def load(model: Path) -> LLMGANSynthesizer:
     """
     if not model.is_file():
         raise FileNotFoundError(f'There is no file {model}.')
+    if is_archive(model):
+        return load_sampler(model)
     try:
         loaded = load_synthesizer(str(model))
     except Exception as error:
-        raise ValueError(f'{model} is not a model that sdv-llmgan fit saved.') from error
+        raise ValueError(
+            f'{model} is not a model that sdv-llmgan fit saved or export wrote.'
+        ) from error
     if not isinstance(loaded, LLMGANSynthesizer):
         raise ValueError(f'{model} holds a {type(loaded).__name__}, not an LLMGANSynthesizer.')
     return loaded

@@ -89,7 +89,11 @@ def stand_in(provider: Provider) -> Provider:
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fits of one batch, without a model and without distilling, unless a page asks for them."""
+    """Fits of one batch, without a model and without distilling, unless a page asks for them.
+
+    Exports are of fewer rows.
+    """
     monkeypatch.setattr(LLMGANSynthesizer, '_stand_in', staticmethod(stand_in))
     for name, value in {'max_batches': 1, 'sampler': 'llm'}.items():
         monkeypatch.setitem(LLMGANSynthesizer.__init__.__kwdefaults__, name, value)
+    monkeypatch.setitem(LLMGANSynthesizer.export.__kwdefaults__, 'num_rows', 5_000)

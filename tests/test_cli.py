@@ -175,6 +175,7 @@ def test_help_names_every_choice():
     'command',
     [
         *('fit', 'preview', 'estimate', 'impute', 'augment', 'sample', 'report', 'story', 'split'),
+        'export',
         'providers',
         *('benchmark', 'demo'),
     ],

@@ -28,6 +28,7 @@ ROOMS = {
     'discriminators': 'errors formats table analysis providers roles',
     'without_rows': 'errors formats table process providers roles',
     'samplers.distilled': 'table process',
+    'export': 'formats table process samplers.distilled',
     'samplers': 'errors table process rules egress calls roles samplers.distilled',
     'scale': 'errors formats table',
     'hookspecs': 'providers discriminators samplers',
@@ -36,7 +37,7 @@ ROOMS = {
     'samplers registry',
     'report': 'formats table process rules egress analysis metrics loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
-    'samplers scale registry loop report without_rows',
+    'samplers scale registry loop report without_rows export',
     'plots': 'table process rules analysis metrics loop',
     'augment': 'formats rules synthesizer',
     'benchmark': 'formats table metrics synthesizer',

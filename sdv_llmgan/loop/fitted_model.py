@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -63,6 +63,8 @@ class FittedModel:
         known: What the user knows of the whole table; see ``Learned``.
         made_without_data: Whether the training rows were made of what is known, and are nobody's.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
+        exported: Of what is drawn from an exported file: ``min_rows`` and ``num_rows`` that it was
+            written with; the training rows are drawn ones then. ``None``: it was fitted.
     """
 
     process: GenerationProcess
@@ -78,6 +80,7 @@ class FittedModel:
     known: Knowledge = NOTHING_KNOWN
     made_without_data: bool = False
     progress_of: Ledger | None = None
+    exported: Mapping[str, int] | None = None
 
     def following(self, process: GenerationProcess) -> FittedModel:
         """The same with rows that the model writes under this process."""
@@ -123,8 +126,10 @@ class FittedModel:
     def learned_from(self) -> dict[str, dict[str, float]] | None:
         """How much of each column came from where; see ``Chain.learned_from``.
 
-        ``None`` where rows are not drawn by the distilled sampler.
+        ``None`` where rows are not drawn by the distilled sampler, or it comes from a file.
         """
+        if self.exported:
+            return None
         found = self.chosen.learned_from if isinstance(self.chosen, LocalSampler) else None
         if found is None or not self.made_without_data:
             return found

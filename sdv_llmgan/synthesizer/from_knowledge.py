@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,8 +53,8 @@ class FromKnowledge(Forecast):
 
     #: What it started from; ``None``: there were rows.
     _beginning: Beginning | None = None
-    #: The bill of a start without rows, while it lasts.
-    _beginning_with: Ledger | None = None
+    #: Makes what a fit would learn, while a synthesizer begins without rows.
+    _made_by: Callable[[pd.DataFrame], LLMGAN] | None = None
 
     @classmethod
     def from_knowledge(
@@ -138,11 +139,11 @@ class FromKnowledge(Forecast):
         name, table = next(iter(metadata.tables.items()))
         rules = [*self._chained_constraints, *self._reject_sampling_constraints]
         rows = beginning.rows(dict(table.columns), copy.deepcopy(rules), metadata, self.seed)
-        self._beginning, self._beginning_with = beginning, ledger
+        self._beginning, self._made_by = beginning, partial(self._begun, beginning, ledger)
         try:
             self.fit({name: rows} if int(sdv.__version__.split('.')[0]) >= 2 else rows)
         finally:
-            self._beginning_with = None
+            self._made_by = None
         self.knowledge = beginning.knowledge
 
     def _beginning_of(
@@ -188,15 +189,14 @@ class FromKnowledge(Forecast):
             return None
         return providers_of(self, ledger)(llm)
 
-    def _begun(self, table: pd.DataFrame) -> LLMGAN:
+    def _begun(self, beginning: Beginning, ledger: Ledger, table: pd.DataFrame) -> LLMGAN:
         """What was made of knowledge, as if it had been fitted: no loop, no call for rows.
 
         Args:
+            beginning: What is known.
+            ledger: The bill of who was asked.
             table: The rows that were made, as SDV hands them over.
         """
-        beginning, ledger = self._beginning, self._beginning_with
-        assert beginning is not None
-        assert ledger is not None
         twin = copy.copy(self)
         twin.__dict__.update(
             knowledge=beginning.knowledge,

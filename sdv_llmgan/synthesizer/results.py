@@ -105,8 +105,9 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         ``Comparison``; ``None`` where nothing was compared), ``made_without_data`` (whether there
         was no row to learn from; ``llm`` is then the model that was asked, if any), ``order`` (in
         what order the distilled sampler draws columns, and whose causal graph that is; see
-        ``ColumnOrder``) and ``limits`` (that are known, and how far drawn rows are held to each, in
-        (0, 1)). Of each column:
+        ``ColumnOrder``), ``exported`` (``min_rows`` and ``num_rows`` of the file that it was loaded
+        from; see ``load_sampler``; ``None``: it was fitted) and ``limits`` (that are known, and how
+        far drawn rows are held to each, in (0, 1)). Of each column:
 
         - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
           and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
@@ -143,6 +144,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'gain': self._model.fitted.gain,
             'gain_error': {name: origin.error(name) for name in origin.gain} or None,
             'made_without_data': without,
+            'exported': self._model.fitted.exported,
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

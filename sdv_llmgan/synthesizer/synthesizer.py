@@ -1,6 +1,7 @@
 """The class that SDV's users see: its arguments, and what SDV's ``fit`` does here.
 
-Its other methods stand by what they do in the classes below it: ``FromKnowledge``, ``Forecast``,
+Its other methods stand by what they do in the classes below it: ``Exporting``, ``FromKnowledge``,
+``Forecast``,
 ``Sampling``, ``Results``. They inherit, for SDV calls them on the synthesizer itself, and
 ``super()`` has to reach SDV's own; what needs no SDV is composed (``LLMGAN``, ``FittedModel``,
 ``Rounds``).
@@ -33,7 +34,7 @@ from sdv_llmgan.rules.constraints import check_constraints
 from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
-from sdv_llmgan.synthesizer.from_knowledge import FromKnowledge
+from sdv_llmgan.synthesizer.exporting import Exporting
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
@@ -41,7 +42,7 @@ from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
 from sdv_llmgan.table.types import SDVMetadata
 
 
-class LLMGANSynthesizer(FromKnowledge):
+class LLMGANSynthesizer(Exporting):
     """Synthesizer that learns how to have a language model write rows.
 
     It stands where ``CTGANSynthesizer`` stands. Nothing leaves the machine unless ``llm`` names a
@@ -326,8 +327,8 @@ class LLMGANSynthesizer(FromKnowledge):
         super().save(filepath)
 
     def _fit(self, table: pd.DataFrame) -> None:
-        if self._beginning_with is not None:
-            self._model = self._begun(table)
+        if self._made_by is not None:
+            self._model = self._made_by(table)
             return
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = make_loop(self, table)
@@ -351,8 +352,26 @@ class LLMGANSynthesizer(FromKnowledge):
                 'replies in the cache are not paid for twice.'
             )
         model = self._loop()
+        if model.fitted.exported:
+            raise NotFittedError('It was loaded from a file that holds no rows to go on with. fit.')
         if model.fitted.made_without_data:
             raise NotFittedError('It was made without data: there are no rows to go on with. fit.')
         model.ledger.guard.allow(self.budget)
         model.go_on(self.callbacks)
         self.reset_sampling()
+
+
+def load_sampler(path: str | os.PathLike[str]) -> LLMGANSynthesizer:
+    """A synthesizer that draws from a file that ``export`` wrote; no code of the file is run.
+
+    It is sampled, conditioned and filled from as after a fit, with no model and no row of the
+    training table; ``fit`` begins anew. The same seed gives the same rows.
+
+    Args:
+        path: The file; it may come from the other SDV line.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is none of these files, of a newer version, damaged, or too large.
+    """
+    return LLMGANSynthesizer._from_export(path)

@@ -112,7 +112,7 @@ class Beginning:
                 name: _stored(one, plain[name], declared[name], rng)
                 for name, one in self.outlines.items()
             })
-            whole = _with_keys(stored, declared, count)
+            whole = with_keys(stored, declared, count)
             kept = np.ones(len(whole), dtype=bool)
             for limit in self.knowledge.limits:
                 kept &= ~limit.breaks(plain).to_numpy(dtype=bool)
@@ -129,7 +129,7 @@ class Beginning:
                 'them.'
             )
         rows = pd.concat(parts, ignore_index=True).head(MADE_ROWS)
-        return _with_keys(rows, declared, 0)
+        return with_keys(rows, declared, 0)
 
 
 def _check_groups(statistics: Statistics, outlines: Mapping[str, Outline]) -> None:
@@ -161,7 +161,7 @@ def _stored(
     return values.infer_objects()
 
 
-def _with_keys(rows: pd.DataFrame, declared: Declared, start: int) -> pd.DataFrame:
+def with_keys(rows: pd.DataFrame, declared: Declared, start: int) -> pd.DataFrame:
     """The same rows with stand-ins in columns that are not modelled; SDV makes those up anew."""
     numbers = range(start, start + len(rows))
     columns = {}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sdv_llmgan.samplers.distilled.bins import BinnedGrid
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats
 from sdv_llmgan.samplers.distilled.grid import Grid
 from sdv_llmgan.samplers.distilled.marginal import Marginal
@@ -74,8 +75,8 @@ class LevelCoding:
         keys = values.astype(object).where(values.notna(), None)
         return np.array([codes.get((type(key), key), -1.0) for key in keys], dtype=float)
 
-    def decode(self, codes: Floats) -> pd.Series:
-        """Plain values for codes."""
+    def decode(self, codes: Floats, rng: np.random.Generator | None = None) -> pd.Series:
+        """Plain values for codes; nothing is left to chance."""
         levels = np.empty(len(self.levels), dtype=object)
         levels[:] = self.levels
         return pd.Series(levels[codes.astype(int)], dtype=self.dtype)
@@ -129,7 +130,7 @@ class NumberCoding:
         has_missing: Whether some values are missing in training, and others not.
     """
 
-    grid: Grid
+    grid: Grid | BinnedGrid
     marginal: Marginal
     center: float
     scale: float
@@ -141,7 +142,11 @@ class NumberCoding:
     def fit(cls, values: pd.Series, column: Column, enforce_range: bool) -> NumberCoding:
         """Learn it from a plain column."""
         grid = Grid.fit(values, column)
-        counts = grid.encode(values)
+        return cls.of(grid, grid.encode(values), enforce_range)
+
+    @classmethod
+    def of(cls, grid: Grid | BinnedGrid, counts: Floats, enforce_range: bool) -> NumberCoding:
+        """Learn it from counts of a grid, NaN where missing, shape (n_rows,)."""
         missing = np.isnan(counts)
         found = counts[~missing] if not missing.all() else np.zeros(1)
         levels, times = np.unique(found, return_counts=True)
@@ -167,9 +172,9 @@ class NumberCoding:
         """Counts, NaN where missing, shape (n_rows,)."""
         return self.grid.encode(values)
 
-    def decode(self, counts: Floats) -> pd.Series:
-        """Plain values for counts."""
-        return self.grid.decode(counts)
+    def decode(self, counts: Floats, rng: np.random.Generator | None = None) -> pd.Series:
+        """Plain values for counts; see ``BinnedGrid`` for what ``rng`` draws."""
+        return self.grid.decode(counts, rng)
 
     def features(self, numbers: Floats) -> Floats:
         """Normal score, standardized value, flags for heaps and missing values."""

@@ -73,8 +73,8 @@ class Grid:
         numbers = (values.to_numpy(float) - self.origin) / float(f'1e-{self.decimals}') / self.step
         return np.round(numbers) + 0.0
 
-    def decode(self, counts: Floats) -> pd.Series:
-        """Plain values for counts."""
+    def decode(self, counts: Floats, rng: np.random.Generator | None = None) -> pd.Series:
+        """Plain values for counts; nothing is left to chance."""
         if self.decimals is None:
             missing = np.isnan(counts)
             first = int(self.origin) // self.step

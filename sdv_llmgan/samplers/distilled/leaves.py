@@ -46,12 +46,20 @@ def choose_leaf_size(
 
 
 @dataclass
-class _Trees:
+class Trees:
+    """What finds each row's leaf, once for each tree.
+
+    Attributes:
+        trees: scikit-learn's, or others with ``apply`` and ``node_count``.
+        used: Which features they look at, shape (n_features,).
+    """
+
     trees: list[Any]
     used: Booleans
 
     @classmethod
-    def grow(cls, make: Callable[[int], Any], evidence: Evidence, seed: int) -> _Trees:
+    def grow(cls, make: Callable[[int], Any], evidence: Evidence, seed: int) -> Trees:
+        """Grow ``TREES`` trees on the features that are for trees."""
         features = np.asarray(evidence.features[:, evidence.for_trees], dtype=np.float32)
         trees, count = [], len(features)
         for number in range(TREES):
@@ -83,26 +91,46 @@ class _Trees:
 class LeafShares:
     """Shares of levels in leaves, each leaf's mixed with the marginal as if by one more row."""
 
-    grown: _Trees
+    grown: Trees
     tables: list[Floats]
 
     @classmethod
     def fit(cls, evidence: Evidence, num_levels: int, leaf_size: int, seed: int) -> LeafShares:
         """Grow trees and count."""
-        grown = _Trees.grow(
+        grown = Trees.grow(
             lambda number: DecisionTreeClassifier(
                 min_samples_leaf=leaf_size, max_features=0.6, random_state=number % 2**31
             ),
             evidence,
             seed,
         )
-        levels = evidence.values.astype(int)
-        marginal = np.bincount(levels, evidence.weights, num_levels)
+        levels, leaves = evidence.values.astype(int), grown.leaves(evidence.features)
+        return cls.of(grown, leaves, [levels] * len(leaves), evidence.weights, num_levels)
+
+    @classmethod
+    def of(
+        cls,
+        grown: Trees,
+        leaves: Sequence[Integers],
+        levels: Sequence[Integers],
+        weights: Floats,
+        num_levels: int,
+    ) -> LeafShares:
+        """Count levels in leaves.
+
+        Args:
+            grown: The trees.
+            leaves: For each tree the leaf of each row.
+            levels: For each tree the level of each row.
+            weights: How much each row counts, shape (n_rows,).
+            num_levels: How many levels there are.
+        """
+        marginal = np.bincount(levels[0], weights, num_levels)
         marginal = marginal / marginal.sum()
         tables = []
-        for tree, leaves in zip(grown.trees, grown.leaves(evidence.features), strict=True):
+        for tree, fallen, found in zip(grown.trees, leaves, levels, strict=True):
             counts = np.bincount(
-                leaves * num_levels + levels, evidence.weights, tree.node_count * num_levels
+                fallen * num_levels + found, weights, tree.node_count * num_levels
             ).reshape(tree.node_count, num_levels)
             tables.append((counts + 0.1 * marginal) / (counts.sum(1, keepdims=True) + 0.1))
         return cls(grown, tables)
@@ -135,7 +163,7 @@ class LeafValues:
         starts: For each tree, the weight before each node's first value; one more at the end.
     """
 
-    grown: _Trees
+    grown: Trees
     values: list[Floats]
     above: list[Floats]
     starts: list[Floats]
@@ -143,7 +171,7 @@ class LeafValues:
     @classmethod
     def fit(cls, evidence: Evidence, target: Floats, leaf_size: int, seed: int) -> LeafValues:
         """Grow trees on ``target`` (values on the scale to split by) and sort values."""
-        grown = _Trees.grow(
+        grown = Trees.grow(
             lambda number: DecisionTreeRegressor(
                 min_samples_leaf=leaf_size, max_features=0.6, random_state=number % 2**31
             ),

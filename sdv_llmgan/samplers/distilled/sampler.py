@@ -357,7 +357,7 @@ class DistilledSampler:
                 drawn = rng.integers(len(texts), size=num_rows)
                 columns[name] = texts.iloc[drawn].reset_index(drop=True)
             else:
-                columns[name] = self.coding.codings[name].decode(codes[name])
+                columns[name] = self.coding.codings[name].decode(codes[name], rng)
         return pd.DataFrame(columns)
 
 

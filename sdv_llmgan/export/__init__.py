@@ -1,0 +1,1 @@
+"""A fitted sampler as a file that holds no training row."""
