@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
+from scripts import ROOT, load
 from tables import visits, visits_metadata
 
 from sdv_llmgan.metrics import (
@@ -279,3 +280,19 @@ def test_normalized_figures_are_better_the_higher_and_no_risk_is_best():
     assert math.isnan(InferenceRisk.normalize(math.nan))
     with pytest.raises(ValueError, match=re.escape('at most 1, got 1.5')):
         LinkabilityRisk.normalize(1.5)
+
+
+def test_anonymeter_finds_the_same_within_our_intervals(monkeypatch):
+    check = load('attacks_check', monkeypatch)
+    found = check.beside(ROOT.parent / 'shared' / 'data')
+    assert set(found['kind']) == {'copies', 'one cell', 'half', 'fresh'}
+    assert len(found) >= 24
+    # Ours is one run; that of many has its mean within 95 of 100 intervals.
+    within = found['risk'].between(found['our_low'], found['our_high'].clip(lower=0))
+    assert within.mean() > 0.95
+    for rate in ('attack_rate', 'control_rate'):
+        error = 2.5 * np.sqrt(0.25 / found['our_attacks'])
+        assert ((found[f'our_{rate}'] - found[rate]).abs() < error).all()
+    leaks = found[found['kind'].isin(['copies', 'one cell'])]
+    assert (leaks['our_low'] > 0).all()
+    assert (leaks['low'] > 0).all()
