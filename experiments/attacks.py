@@ -43,6 +43,8 @@ ATTACKS: dict[str, Callable[..., dict[str, Any]]] = {
     'membership': MembershipInference.compute_breakdown,
 }
 FIGURES = ('score', 'low', 'high', 'attack', 'control', 'baseline', 'note')
+#: Fewer rows that have a category are few.
+FEW = 5
 SYNTHESIZERS = ('distilled', 'real', 'one cell', 'fresh', 'gaussian-copula', 'ctgan', 'tvae')
 
 
@@ -59,15 +61,36 @@ def cut(name: str, seed: int, folder: Path) -> tuple[TrainingTable, pd.DataFrame
 
 def made(name: str, table: TrainingTable, rest: pd.DataFrame, seed: int) -> pd.DataFrame:
     """As many synthetic rows as were learned from."""
+    rng = np.random.default_rng(seed)
     if name == 'fresh':
         return rest.head(len(table.rows)).reset_index(drop=True)
+    if name == 'columns alone':
+        drawn = {c: v.sample(frac=1, replace=True, random_state=rng) for c, v in table.rows.items()}
+        return pd.DataFrame({column: values.to_numpy() for column, values in drawn.items()})
+    if name == 'distilled, nothing rare':
+        return without_rare(made('distilled', table, rest, seed), table)
     if name != 'one cell':
         return next(iter(make_rows(parse_entry(name), table, seed, {}))).rows
-    rng, changed = np.random.default_rng(seed), table.rows.astype(object)
+    changed = table.rows.astype(object)
     for place in range(len(changed)):
         column = int(rng.integers(changed.shape[1]))
         changed.iloc[place, column] = table.rows.iloc[int(rng.integers(len(changed))), column]
     return changed.astype(table.rows.dtypes)
+
+
+def without_rare(rows: pd.DataFrame, table: TrainingTable) -> pd.DataFrame:
+    """The rows with categories of few training rows replaced, and numbers cut to those of many."""
+    changed = {}
+    for name, values in rows.items():
+        real = table.rows[name]
+        if table.metadata['columns'][name]['sdtype'] == 'numerical':
+            inner = real.dropna().sort_values().iloc[FEW - 1 : -FEW + 1]
+            changed[name] = values.clip(inner.iloc[0], inner.iloc[-1])
+        else:
+            counts = real.value_counts()
+            known = values.isin(counts.index[counts >= FEW]) | values.isna()
+            changed[name] = values.where(known, counts.index[0])
+    return pd.DataFrame(changed)
 
 
 def measured(name: str, synthesizer: str, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
