@@ -25,6 +25,7 @@ from sdv_llmgan.benchmark.printed import printed
 from sdv_llmgan.benchmark.protocols import PROTOCOLS
 from sdv_llmgan.benchmark.report import to_markdown
 from sdv_llmgan.benchmark.runner import COLUMNS, append, read_results, run
+from sdv_llmgan.benchmark.scores import ATTACKS
 from sdv_llmgan.benchmark.synthesizers import (
     Entry,
     SDGymSynthesizer,
@@ -86,6 +87,25 @@ def test_a_run_on_a_csv_measures_all_synthesizers_side_by_side(tmp_path):
     page = (tmp_path / 'plots.html').read_text()
     assert page.count('plotly-graph-div') >= 6
     assert 'Machine-learning efficacy' in page
+
+
+def test_attacks_are_measured_with_their_error_and_catch_the_training_rows(tmp_path):
+    names = list(ATTACKS)
+    entries = [parse_entry('real')]
+    results = run([adult(60)], entries, [0], names, tmp_path / 'results.csv')
+    line = results.iloc[0]
+    for name in names:
+        none = 0.5 if name == 'membership_inference' else 0.0
+        assert none < line[name] <= 1
+        assert 0 < line[f'{name}_error'] < 0.4
+    assert line['inference_risk'] - line['inference_risk_error'] > 0.8
+
+    markdown = to_markdown(results)
+    assert '## Linkability risk\n\nHalves of a row linked. What an attack gains' in markdown
+    assert f'{line["linkability_risk"]:.3f} ± {line["linkability_risk_error"]:.3f}' in markdown
+    again = run([adult(60)], entries, [0, 1], names, tmp_path / 'results.csv')
+    mean, spread = again['linkability_risk'].agg(['mean', 'std'])
+    assert f'{mean:.3f} ± {spread:.3f}' in to_markdown(again)
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path):

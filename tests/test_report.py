@@ -288,6 +288,52 @@ def test_constraints_are_counted_row_by_row():
     assert 'Not checked' in broken.to_html()
 
 
+ON_PEOPLE = (
+    *('singling_out_risk', 'singling_out_risk_univariate', 'linkability_risk', 'inference_risk'),
+    'membership_inference',
+)
+
+
+def test_attacks_on_people_succeed_with_copies_and_not_with_fresh_rows():
+    rows = visits(240, 0)
+    real, fresh, holdout = (rows.iloc[part::3].reset_index(drop=True) for part in range(3))
+    copied = make_report(real, real.copy(), visits_metadata(), holdout=holdout)
+    honest = make_report(real, fresh, visits_metadata(), holdout=holdout)
+    assert all(copied[key].look and not honest[key].look for key in ON_PEOPLE)
+    assert all('more than chance explains' in copied[key].reading for key in ON_PEOPLE)
+    assert all('no difference that chance does not' in honest[key].reading for key in ON_PEOPLE)
+    assert (
+        'Of people learned from, 560 of 560 cells are guessed' in copied['inference_risk'].reading
+    )
+    described = copied['singling_out_risk'].reading
+    assert re.match(
+        r'Of 500 descriptions that each fit one synthetic row, 500 fit exactly one of 80 people '
+        r'learned from, and \d+ exactly one of as many not learned from: more than',
+        described,
+    )
+    table = next(section for section in copied.sections if section.key == 'privacy').tables[0]
+    assert table.title == 'Attacks on people'
+    assert table.columns[1:4] == ('Learned from', 'Not learned from', 'By guessing')
+    assert [row[0] for row in table.rows] == [copied[key].name for key in ON_PEOPLE]
+    assert table.rows[3][1] == '100.0 %'
+
+
+def test_attacks_on_people_say_what_they_cannot_tell():
+    rows = visits(60, 0)
+    without = make_report(rows, rows, visits_metadata())
+    assert all('No held-out rows were given' in without[key].reason for key in ON_PEOPLE)
+    few = make_report(rows[:50], rows[:50], visits_metadata(), holdout=rows[57:])
+    assert 'So few rows are held out' in few['singling_out_risk'].reading
+    constant = pd.DataFrame({'kind': ['a'] * 20})
+    metadata = Metadata.detect_from_dataframes({'t': constant})
+    metadata.update_column('kind', sdtype='categorical', table_name='t')
+    odd = make_report(constant, constant, metadata, holdout=constant)
+    for key in ON_PEOPLE[:-1]:
+        assert odd[key].value is None
+        assert 'nothing can be told' in odd[key].reason
+    assert 'cannot tell anything' in odd['membership_inference'].reading
+
+
 def test_attacks_are_those_that_were_named():
     real, holdout, synthetic = (visits(80, seed) for seed in range(3))
     made = make_report(
@@ -299,7 +345,7 @@ def test_attacks_are_those_that_were_named():
         sensitive_columns=['ward', 'stage'],
     )
     privacy = next(section for section in made.sections if section.key == 'privacy')
-    assert [row[:2] for row in privacy.tables[0].rows] == [('ward', 'smoker'), ('stage', 'smoker')]
+    assert [row[:2] for row in privacy.tables[1].rows] == [('ward', 'smoker'), ('stage', 'smoker')]
     assert 0 < made['disclosure_protection'].value <= 1
     with pytest.raises(ValueError, match="'patient' cannot be attacked"):
         make_report(real, synthetic, visits_metadata(), sensitive_columns=['patient'])

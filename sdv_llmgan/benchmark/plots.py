@@ -24,6 +24,7 @@ COLORS = (
 )
 PLOTTED = (
     *('mle', 'alpha_precision', 'beta_recall', 'c2st', 'dcr_share', 'copied_rows'),
+    *('singling_out_risk', 'linkability_risk', 'inference_risk', 'membership_inference'),
     'fit_seconds',
 )
 
@@ -40,8 +41,9 @@ def plot(
 ) -> go.Figure:
     """One metric over the number of training rows: a panel a table, a line a synthesizer.
 
-    Bars show the standard deviation over seeds; synthesizers stand side by side. Open diamonds are
-    what the paper prints of the measured synthesizers, open stars what it prints of its own.
+    Bars show the standard deviation over seeds (of a single attack, half of its 95 % interval);
+    synthesizers stand side by side. Open diamonds are what the paper prints of the measured
+    synthesizers, open stars what it prints of its own.
 
     Args:
         results: As ``runner.read_results`` gives them.

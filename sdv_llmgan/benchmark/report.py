@@ -24,6 +24,10 @@ class Title:
     note: str
 
 
+RISK = (
+    'What an attack gains by rows having been learned from, at most 1; 0 is none, less is chance. '
+    'Of one seed, ± is half of the 95 % interval.'
+)
 METRICS = {
     'mle': Title(
         'Machine-learning efficacy',
@@ -44,6 +48,17 @@ METRICS = {
     'copied_rows_in_test': Title(
         'Test rows that equal a training row', 'What chance does: to read copied rows against.'
     ),
+    'singling_out_risk': Title('Singling-out risk', f'Descriptions by a few columns. {RISK}'),
+    'singling_out_risk_univariate': Title(
+        'Singling-out risk, one column', f'Descriptions by a single value. {RISK}'
+    ),
+    'linkability_risk': Title('Linkability risk', f'Halves of a row linked. {RISK}'),
+    'inference_risk': Title('Inference risk', f'Single cells guessed from all others. {RISK}'),
+    'membership_inference': Title(
+        'Membership inference',
+        'Area under the ROC curve by distance to the nearest row, in [0, 1]; 0.5 is ideal. Of one '
+        'seed, ± is half of the 95 % interval.',
+    ),
     'fit_seconds': Title('Seconds to fit', 'Wall clock, lower is better.'),
     'sample_seconds': Title('Seconds to sample', 'Wall clock, lower is better.'),
     'calls': Title('Calls of a language model', 'Fit and sampling together.'),
@@ -59,7 +74,8 @@ def to_markdown(
 ) -> str:
     """All tables, one below the other.
 
-    A cell is the mean over seeds ± the standard deviation; a synthesizer that failed with every
+    A cell is the mean over seeds ± the standard deviation (of a single attack, half of its 95 %
+    interval); a synthesizer that failed with every
     seed of a cell reads "failed".
 
     Args:
@@ -80,17 +96,23 @@ def to_markdown(
 def summarize(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Replicates together: ``table``, ``rows``, ``synthesizer``, ``mean``, ``std``, ``seeds``.
 
-    ``seeds`` counts those with a figure; ``failed`` says whether none of them went well.
+    ``seeds`` counts those with a figure; ``failed`` says whether none of them went well. Where one
+    seed has an error of its own, that is the ``std``.
     """
+    own_error = f'{metric}_error'
     cells = results.assign(failed=results['error'].notna()).groupby(
         ['table', 'rows', 'synthesizer'], sort=False
     )
-    return cells.agg(
+    summary = cells.agg(
         mean=(metric, 'mean'),
         std=(metric, 'std'),
         seeds=(metric, 'count'),
         failed=('failed', 'all'),
-    ).reset_index()
+    )
+    if own_error in results:
+        single = summary['seeds'] == 1
+        summary['std'] = summary['std'].where(~single, cells[own_error].mean())
+    return summary.reset_index()
 
 
 def _table(results: pd.DataFrame, metric: str, protocol: str, printed_as: dict[str, str]) -> str:
@@ -152,7 +174,7 @@ def _cell(line: Mapping[Hashable, Any]) -> str:
     if not line['seeds']:
         return FAILED if line['failed'] else ''
     mean, spread = _number(line['mean']), _number(line['std'])
-    return mean if line['seeds'] == 1 else f'{mean} ± {spread}'
+    return mean if pd.isna(line['std']) else f'{mean} ± {spread}'
 
 
 def _printed(value: float | None) -> str:

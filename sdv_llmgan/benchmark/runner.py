@@ -185,5 +185,10 @@ def _written(path: Path) -> dict[tuple[Any, ...], dict[str, str]]:
 def _shown(line: Mapping[str, Any]) -> str:
     if 'error' in line:
         return str(line['error'])
-    shown = [name for name in SCORES if line.get(name) is not None and not name.startswith('mle_')]
+    parts = ('mle_', '_error')
+    shown = [
+        name
+        for name in SCORES
+        if line.get(name) is not None and not any(part in name for part in parts)
+    ]
     return ', '.join(f'{name} {line[name]:.3f}' for name in shown)

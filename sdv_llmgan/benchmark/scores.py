@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pandas as pd
 from sdmetrics.single_table import LogisticDetection
 
 from sdv_llmgan.benchmark.tables import BenchmarkTable
-from sdv_llmgan.metrics import AlphaPrecision, BetaRecall, CopiedRows, DCRShare, MLEfficacy
+from sdv_llmgan.metrics import (
+    AlphaPrecision,
+    BetaRecall,
+    CopiedRows,
+    DCRShare,
+    InferenceRisk,
+    LinkabilityRisk,
+    MembershipInference,
+    MLEfficacy,
+    SinglingOutRisk,
+)
 
 Scores = dict[str, float]
 Score = Callable[[BenchmarkTable, pd.DataFrame, int], Scores]
@@ -59,6 +71,29 @@ def _copied_rows(table: BenchmarkTable, synthetic: pd.DataFrame, seed: int) -> S
     }
 
 
+def _attack(
+    name: str,
+    compute: Callable[..., dict[str, Any]],
+    table: BenchmarkTable,
+    synthetic: pd.DataFrame,
+    seed: int,
+) -> Scores:
+    """A risk, and half of its 95 % interval."""
+    training = table.training
+    found = compute(
+        training.rows, synthetic, training.metadata, held_out_data=table.test, seed=seed
+    )
+    return {name: found['score'], f'{name}_error': (found['high'] - found['low']) / 2}
+
+
+#: Each is a metric of its own.
+ATTACKS: dict[str, Callable[..., dict[str, Any]]] = {
+    'singling_out_risk': SinglingOutRisk.compute_breakdown,
+    'singling_out_risk_univariate': partial(SinglingOutRisk.compute_breakdown, mode='univariate'),
+    'linkability_risk': LinkabilityRisk.compute_breakdown,
+    'inference_risk': InferenceRisk.compute_breakdown,
+    'membership_inference': MembershipInference.compute_breakdown,
+}
 METRICS: dict[str, Score] = {
     'mle': _mle,
     'alpha_precision': _alpha_precision,
@@ -66,6 +101,7 @@ METRICS: dict[str, Score] = {
     'c2st': _c2st,
     'dcr_share': _dcr_share,
     'copied_rows': _copied_rows,
+    **{name: partial(_attack, name, compute) for name, compute in ATTACKS.items()},
 }
 #: The columns that the metrics fill.
 SCORES = (
@@ -73,6 +109,7 @@ SCORES = (
     *(f'mle_{name}' for name in ('linear', 'forest', 'tree', 'svc', 'xgboost')),
     *('alpha_precision', 'beta_recall', 'c2st', 'dcr_share'),
     *('copies', 'copied_rows', 'copied_rows_in_test'),
+    *(column for name in ATTACKS for column in (name, f'{name}_error')),
 )
 
 

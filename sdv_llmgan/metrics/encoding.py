@@ -67,29 +67,68 @@ def encode(
     Raises:
         ValueError: Their columns cannot be compared, see ``check_columns``, or none can be encoded.
     """
-    check_columns(tables, metadata)
-    real = tables[0]
-    sdtypes, formats = column_sdtypes(real, metadata), datetime_formats(metadata)
+    num_real = len(tables[0])
     numbers: list[Numbers] = []
     codes: list[Numbers] = []
     ends = np.cumsum([0, *map(len, tables)])
-    for name, sdtype in sdtypes.items():
-        stacked = pd.concat([table[name] for table in tables], ignore_index=True)
-        if sdtype in NUMBER_SDTYPES:
-            values = as_numbers(stacked, sdtype, formats.get(name))
-            unknown = np.isnan(values)
-            if unknown.any():
-                codes.append(unknown.astype(np.float64))
-            numbers.append(_scaled(values, len(real)))
-        else:
-            codes.append(pd.factorize(as_levels(stacked))[0].astype(np.float64))
-    if not numbers and not codes:
-        raise ValueError(f'No column to compare: the metadata declares {sdtypes or "keys only"}.')
+    for column in encode_columns(tables, metadata).values():
+        values = np.concatenate(column.parts)
+        if not column.is_number:
+            codes.append(values)
+            continue
+        unknown = np.isnan(values)
+        if unknown.any():
+            codes.append(unknown.astype(np.float64))
+        numbers.append(_scaled(values, num_real))
     num_levels = tuple(int(column.max()) + 1 for column in codes)
     return [
         EncodedTable(_stack(numbers, start, end), _stack(codes, start, end), num_levels)
         for start, end in zip(ends, ends[1:], strict=False)
     ]
+
+
+@dataclass(frozen=True)
+class EncodedColumn:
+    """One column of several tables as numbers.
+
+    Attributes:
+        sdtype: Its sdtype.
+        parts: Values of each table, shape (n_rows,): numbers as they stand, dates in seconds, NaN
+            where missing; of categories, whole numbers that are equal where the values are, a
+            missing one as one more level.
+    """
+
+    sdtype: str
+    parts: tuple[Numbers, ...]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether values have an order and differences."""
+        return self.sdtype in NUMBER_SDTYPES
+
+
+def encode_columns(
+    tables: Sequence[pd.DataFrame], metadata: SDVMetadata = None
+) -> dict[Any, EncodedColumn]:
+    """Encode each column of tables that have the same ones, by name; see ``encode``.
+
+    Raises:
+        ValueError: Their columns cannot be compared, see ``check_columns``, or none can be encoded.
+    """
+    check_columns(tables, metadata)
+    sdtypes, formats = column_sdtypes(tables[0], metadata), datetime_formats(metadata)
+    if not sdtypes:
+        raise ValueError('No column to compare: the metadata declares keys only.')
+    starts = np.cumsum([len(table) for table in tables])[:-1]
+    columns = {}
+    for name, sdtype in sdtypes.items():
+        stacked = pd.concat([table[name] for table in tables], ignore_index=True)
+        if sdtype in NUMBER_SDTYPES:
+            values = as_numbers(stacked, sdtype, formats.get(name))
+        else:
+            values = pd.factorize(as_levels(stacked))[0].astype(np.float64)
+        columns[name] = EncodedColumn(sdtype, tuple(np.split(values, starts)))
+    return columns
 
 
 def check_rows(tables: Sequence[pd.DataFrame]) -> None:

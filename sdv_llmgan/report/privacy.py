@@ -1,4 +1,4 @@
-"""What the synthetic rows give away: distances, copies, and attacks on single columns."""
+"""What the synthetic rows give away: distances, copies, and attacks on people and columns."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sdv_llmgan.metrics.encoding import Numbers, encode
 from sdv_llmgan.report.attacks import choose_attacks, disclosure
 from sdv_llmgan.report.content import Figure, Line, Lines, Score, Section
 from sdv_llmgan.report.inputs import NO_HOLDOUT, Inputs, attempt, measure
+from sdv_llmgan.report.people import attacks_on_people
 
 DCR_SHARE = Score(
     'dcr_share',
@@ -57,6 +58,7 @@ def privacy(
     """
     attacks = choose_attacks(inputs, known, sensitive)
     protection, table = disclosure(inputs, attacks)
+    on_people, attacked = attacks_on_people(inputs)
     held_out = inputs.holdout is not None
     lead = (
         'Nothing can be learned from the table about a person beyond what rows of other people '
@@ -75,6 +77,7 @@ def privacy(
             _dcr_share(inputs),
             _copies(COPIED_ROWS, CopiedRows, 'equal a real one', inputs),
             _copies(NEAR_COPIES, NearCopies, 'come that close to a real one', inputs),
+            *on_people,
             protection,
         ),
         notes=(
@@ -82,7 +85,7 @@ def privacy(
             'these rows. A guarantee needs a method such as differential privacy, which this is '
             'not.',
         ),
-        tables=(table,) if table.rows else (),
+        tables=tuple(one for one in (attacked, table) if one and one.rows),
         figures=tuple(_distance_figures(inputs)),
     )
 
