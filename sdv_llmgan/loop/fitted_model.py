@@ -63,6 +63,8 @@ class FittedModel:
         known: What the user knows of the whole table; see ``Learned``.
         made_without_data: Whether the training rows were made of what is known, and are nobody's.
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
+        is_private: Whether the training rows were drawn by a private sampler, which alone has seen
+            the user's.
     """
 
     process: GenerationProcess
@@ -78,6 +80,7 @@ class FittedModel:
     known: Knowledge = NOTHING_KNOWN
     made_without_data: bool = False
     progress_of: Ledger | None = None
+    is_private: bool = False
 
     def following(self, process: GenerationProcess) -> FittedModel:
         """The same with rows that the model writes under this process."""

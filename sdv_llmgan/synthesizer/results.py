@@ -105,8 +105,9 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         ``Comparison``; ``None`` where nothing was compared), ``made_without_data`` (whether there
         was no row to learn from; ``llm`` is then the model that was asked, if any), ``order`` (in
         what order the distilled sampler draws columns, and whose causal graph that is; see
-        ``ColumnOrder``) and ``limits`` (that are known, and how far drawn rows are held to each, in
-        (0, 1)). Of each column:
+        ``ColumnOrder``), ``limits`` (that are known, and how far drawn rows are held to each, in
+        (0, 1)) and ``privacy`` (what the sampler guarantees of each row; see ``Privacy``; ``None``:
+        nothing). Of each column:
 
         - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
           and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
@@ -125,7 +126,8 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         best = self._model.history.best()
         verdict = best.verdict if best else None
         comparison, origin = self._model.fitted.comparison, self._model.fitted.origin
-        without = self._model.fitted.made_without_data
+        without, chosen = self._model.fitted.made_without_data, self._model.fitted.chosen
+        privacy = None if chosen is None else chosen.privacy
         asked = not without or bool(self._model.ledger.bill.used)
         return {
             **info,
@@ -143,6 +145,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'gain': self._model.fitted.gain,
             'gain_error': {name: origin.error(name) for name in origin.gain} or None,
             'made_without_data': without,
+            'privacy': None if privacy is None else asdict(privacy),
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

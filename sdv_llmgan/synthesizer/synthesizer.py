@@ -22,6 +22,7 @@ from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
+from sdv_llmgan.errors import EgressError
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
@@ -35,6 +36,8 @@ from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.from_knowledge import FromKnowledge
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.synthesizer.private_fit import fit_privately
+from sdv_llmgan.synthesizer.private_settings import is_private
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
@@ -281,11 +284,24 @@ class LLMGANSynthesizer(FromKnowledge):
                 self._data_processor.formatters.pop(name, None)
         # What is made up is none of the categories that the table had: SDV would drop it.
         fields = self._data_processor._hyper_transformer.field_transformers
+        if is_private(self.sampler):
+            self._forget_values()
         for name, dtype in self._data_processor._dtypes.items():
             made_up = fields.get(name) is not None and fields[name].is_generator()
             if made_up and isinstance(dtype, pd.CategoricalDtype):
                 self._data_processor._dtypes[name] = dtype.categories.dtype
         return processed
+
+    def _forget_values(self) -> None:
+        """Have SDV's data processor keep nothing of the values of training rows."""
+        processor = self._data_processor
+        processor.formatters.clear()  # minimum, maximum, decimals, how dates are written
+        for name, dtype in processor._dtypes.items():
+            if isinstance(dtype, pd.CategoricalDtype):
+                processor._dtypes[name] = dtype.categories.dtype
+        for made_up in processor._hyper_transformer.field_transformers.values():
+            if made_up is not None and made_up.is_generator():
+                made_up._nan_frequency = 0.0
 
     def _handed_over(self, metadata: SDVMetadata) -> dict[Any, dict[str, Any]]:
         transformers = self._data_processor._hyper_transformer.field_transformers
@@ -329,6 +345,9 @@ class LLMGANSynthesizer(FromKnowledge):
         if self._beginning_with is not None:
             self._model = self._begun(table)
             return
+        if is_private(self.sampler):
+            self._model = fit_privately(self, table)
+            return
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = make_loop(self, table)
         self._model.fit(self.callbacks)
@@ -351,6 +370,11 @@ class LLMGANSynthesizer(FromKnowledge):
                 'replies in the cache are not paid for twice.'
             )
         model = self._loop()
+        if model.fitted.is_private:
+            raise EgressError(
+                'It was fitted privately, and keeps no training row to go on with. fit again, and '
+                'count both fits: their epsilons add up.'
+            )
         if model.fitted.made_without_data:
             raise NotFittedError('It was made without data: there are no rows to go on with. fit.')
         model.ledger.guard.allow(self.budget)
