@@ -15,13 +15,13 @@ import numpy as np
 
 from sdv_llmgan_dp.measured import Floats
 
-#: A difference is kept from so many variances of its noise on.
-KEPT_FROM = 2.0
 #: Rounds of iterative proportional fitting, and how near is near enough, as a share of all rows.
 ROUNDS, NEAR = 200, 1e-9
 
 
-def corrected(noisy: Floats, expected: Floats, variance: float, totals: Floats) -> Floats:
+def corrected(
+    noisy: Floats, expected: Floats, variance: float, totals: Floats, trust: float
+) -> Floats:
     """Counts that add up to totals, none negative.
 
     Args:
@@ -30,6 +30,8 @@ def corrected(noisy: Floats, expected: Floats, variance: float, totals: Floats) 
         expected: Shares that are expected of each line, adding up to 1, likewise.
         variance: Of the noise of each count.
         totals: What each line is to add up to, shape (n_lines,).
+        trust: How far what is expected is trusted: a difference is kept from so many variances of
+            its noise on, >= 0.
     """
     counts = np.zeros_like(noisy)
     pending = [(0, noisy.shape[1], totals)]
@@ -47,17 +49,17 @@ def corrected(noisy: Floats, expected: Floats, variance: float, totals: Floats) 
         share = np.divide(likely, all_likely, out=np.full_like(left, size), where=all_likely > 0)
         off = left - share * whole
         spread = variance * ((1 - share) ** 2 * (middle - start) + share**2 * (end - middle))
-        kept = _kept(off, spread)
+        kept = _kept(off, spread, trust)
         first = np.clip(share * total + off * kept, 0, total)
         pending += [(start, middle, first), (middle, end, total - first)]
     return counts
 
 
-def _kept(off: Floats, spread: Floats) -> Floats:
+def _kept(off: Floats, spread: Floats, trust: float) -> Floats:
     """What share of a difference is kept, in [0, 1], by the variance of its noise."""
     squares = off**2
-    ratio = np.divide(spread, squares, out=np.full_like(off, np.inf), where=squares > 0)
-    return np.where(spread > 0, np.clip(1 - KEPT_FROM * ratio, 0, 1), 1.0)
+    ratio = np.divide(spread, squares, out=np.full_like(off, 1e300), where=squares > 0)
+    return np.where(spread > 0, np.clip(1 - trust * ratio, 0, 1), 1.0)
 
 
 def raked(

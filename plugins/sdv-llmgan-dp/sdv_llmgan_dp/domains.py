@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,6 @@ SURE = 4.0
 DIGITS = 3
 #: Parts that known values are cut into.
 PARTS = 50
-#: In nanoseconds.
-UNITS = {'1 days': 86_400_000_000_000, '0 days 00:00:01': 1_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -187,18 +186,23 @@ class Domains:
     def _unit(self, column: Column) -> float | None:
         """How far apart values are at least; ``None``: nobody says."""
         if column.kind == 'datetime':
-            return float(UNITS[str(column.unit)])
+            return float(column.unit / pd.Timedelta(1, 'ns'))
         if column.step > 1:
             return float(column.step)
         if column.name in self.told.decimals:
             return float(10.0 ** -self.told.decimals[column.name])
-        if column.kind == 'integer':
+        if column.kind == 'integer' or self._is_whole(column.name):
             return 1.0
         if column.decimals:
             return float(10.0**-column.decimals)
         if column.name in self.outlined.names:
             return float(10.0 ** -self.outlined[column.name].decimals)
         return None
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether the user wrote both ends of a range as whole numbers."""
+        ends = self.told.ranges.get(name, (0.5, 0.5))
+        return all(isinstance(end, Integral) for end in ends)
 
     def _levels(self, name: str) -> tuple[Json, ...]:
         """All levels that the user knows of; none where those named are not all."""

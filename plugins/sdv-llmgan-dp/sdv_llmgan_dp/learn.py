@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sdv_llmgan_dp.cells import Cells
@@ -20,15 +21,60 @@ from sdv_llmgan_dp.correct import corrected, raked, shares
 from sdv_llmgan_dp.measured import Floats, Integers, MeasuredRows
 from sdv_llmgan_dp.tree import Tree, directed, spanning
 
-#: Of what is left after cells are paid for: columns by themselves, the choice of edges, tables.
-COLUMNS, GRAPH = 0.3, 0.15
-#: Of tables, those of columns with the target.
-WITH_TARGET = 0.5
+Flags = npt.NDArray[np.bool_]
+
+#: Parts of what is left after cells are paid for: columns by themselves, the choice of edges, their
+#: tables, columns with the target.
+COLUMNS, GRAPH, TABLES, PAIRS = 0.3, 0.15, 0.28, 0.27
 #: A table has no more cells than have so many deviations of noise in rows, on average.
 ROWS_A_CELL = 2.0
 FEWEST, MOST_GROUPS, MOST_OF_TARGET = 2, 12, 6
+#: How far expectations are trusted (see ``corrected``): that all cells are alike, that there is no
+#: more than smaller tables have, what is known.
+ALIKE, NO_MORE, KNOWN = 1.0, 2.0, 4.0
 #: Of known shares, what is left for all cells alike; and missing values that nobody tells of.
 OPEN, MISSING = 0.05, 0.01
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each question may use of rho.
+
+    Attributes:
+        column: Each column by itself.
+        with_target: Each other column with the target.
+        choice: All edges that are chosen.
+        table: The table of each edge.
+    """
+
+    column: float
+    with_target: float
+    choice: float
+    table: float
+
+    @classmethod
+    def of(cls, rho: float, num_others: int, *, has_target: bool) -> Plan:
+        """Deal rho out.
+
+        Args:
+            rho: All of it.
+            num_others: Columns but for the target.
+            has_target: Whether there is one.
+        """
+        edges, pairs = max(num_others - 1, 0), num_others * has_target
+        parts = {
+            'columns': COLUMNS,
+            'choice': GRAPH * bool(edges),
+            'tables': TABLES * bool(edges),
+            'pairs': PAIRS * bool(pairs),
+        }
+        unit = rho / sum(parts.values())
+        return cls(
+            unit * parts['columns'] / (num_others + has_target),
+            unit * PAIRS / max(pairs, 1),
+            unit * GRAPH,
+            unit * (TABLES if edges else PAIRS) / max(edges, 1),
+        )
 
 
 @dataclass
@@ -62,7 +108,7 @@ class Marginal:
 
     shares: Floats
     groups: Integers
-    drawable: np.ndarray
+    drawable: Flags
 
     @property
     def num_groups(self) -> int:
@@ -72,7 +118,7 @@ class Marginal:
     @cached_property
     def coarse(self) -> Floats:
         """Shares of coarser cells."""
-        return np.bincount(self.groups, self.shares, self.num_groups)
+        return np.bincount(self.groups, self.shares, self.num_groups).astype(float)
 
     @cached_property
     def within(self) -> Floats:
@@ -108,28 +154,31 @@ class Learning:
         """The columns by themselves, and how they hang together."""
         self.coder, self.coded_known = Coder(self.cells), Coder(self.cells)(self.known)
         others = [name for name in self.cells if name != self.target]
-        kept, parts = spanning(others, [e for e in self.edges if set(e) <= set(others)])
-        graph = GRAPH if len(parts) > 1 else 0.0
-        left = self.rho * (1 - COLUMNS - graph)
-        has_target, has_edges = self.target is not None and bool(others), len(others) > 1
-        aside = has_target * (WITH_TARGET if has_edges else 1.0)
-        if not has_edges and not has_target:
-            left, column_rho = 0.0, self.rho
-        else:
-            column_rho = self.rho * COLUMNS
-        noisy = self._counted(column_rho / len(self.cells))
+        plan = Plan.of(self.rho, len(others), has_target=self.target is not None)
+        noisy = self._counted(plan.column)
         self.num_rows = self._total(noisy)
-        rho = left * (1 - aside) / max(len(others) - 1, 1)
-        self.marginals = self._marginals(noisy, rho if has_edges else left / len(others or [0]))
-        self.given = {name: self._given_target(name, left * aside / len(others)) for name in others}
-        kept += self._chosen(others, kept, self.rho * graph)
+        found = {name: self._alone(name, *one) for name, one in noisy.items()}
+        self.marginals = self._grouped(found, plan.table)
+        kept = [] if self.is_rich else self._known_edges(others)
+        missing = max(len(others) - 1 - len(kept), 0)
+        table = plan.table if missing or not kept else plan.table + plan.choice / len(kept)
+        self.given = {name: self._given_target(name, plan.with_target) for name in others}
+        kept += self._chosen(others, kept, plan.choice)
         order, parents = directed(others, kept)
-        tables = {name: self._table(name, parents.get(name), rho) for name in order}
+        tables = {name: self._table(name, parents.get(name), table) for name in order}
         if self.target is not None:
             order = [self.target, *order]
             tables[self.target] = self.marginals[self.target].coarse[None, None]
         drawn = {name: _drawn(table, self.marginals[name]) for name, table in tables.items()}
         return self.marginals, Tree(tuple(order), parents, self.target, drawn)
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether noise is so small that the edges to choose are better than those known."""
+        return self.most == MOST_GROUPS
+
+    def _known_edges(self, others: Sequence[str]) -> list[tuple[str, str]]:
+        return spanning(others, [edge for edge in self.edges if set(edge) <= set(others)])[0]
 
     def _counted(self, rho: float) -> dict[str, tuple[Floats, float]]:
         return {
@@ -149,36 +198,37 @@ class Learning:
         sums = [counts.sum() for counts, _ in noisy.values()]
         return max(1.0, float(np.average(sums, weights=weights)))
 
-    def _marginals(
-        self, noisy: Mapping[str, tuple[Floats, float]], rho: float
+    def _alone(self, name: str, noisy: Floats, variance: float) -> tuple[Floats, Flags]:
+        """Shares of a column's cells, corrected, and which of them values may be drawn from."""
+        one, totals = self.cells[name], np.array([self.num_rows])
+        trust = KNOWN if name in self.coded_known else ALIKE
+        whole = corrected(noisy[None], self._expected(name)[None], variance, totals, trust)[0]
+        drawable = np.ones(len(one), dtype=bool)
+        drawable[-1] = one.column.nullable
+        if one.elsewhere is not None:
+            drawable[one.elsewhere] = False
+        return whole / whole.sum(), drawable
+
+    def _grouped(
+        self, found: Mapping[str, tuple[Floats, Flags]], rho: float
     ) -> dict[str, Marginal]:
-        """Every column corrected, and cut into as many parts as tables of this rho can have."""
-        scale = self.measured.scale(rho)
-        found = {}
-        for name, (counts, variance) in noisy.items():
-            one = self.cells[name]
-            expected = self._expected(name)
-            totals = np.array([self.num_rows])
-            whole = corrected(counts[None], expected[None], variance, totals)[0]
-            drawable = np.ones(len(one), dtype=bool)
-            drawable[-1] = one.column.nullable
-            if one.elsewhere is not None:
-                drawable[one.elsewhere] = False
-            found[name] = whole / whole.sum(), drawable
-        target_groups = 1
-        marginals = {}
+        """Every column cut into as many parts as tables of this rho can have."""
+
+        def marginal(name: str, most: int) -> Marginal:
+            likely, drawable = found[name]
+            groups = grouped(likely, most, self.cells[name].is_ordered)
+            return Marginal(likely, groups, drawable)
+
+        marginals, num_target = {}, 1
         if self.target is not None:
-            likely, drawable = found[self.target]
-            groups = grouped(likely, MOST_OF_TARGET, self.cells[self.target].is_ordered)
-            target_groups = int(groups.max()) + 1
-            marginals[self.target] = Marginal(likely, groups, drawable)
-        cells = self.num_rows / max(ROWS_A_CELL * scale * target_groups, 1e-9)
-        most = int(np.clip(math.sqrt(cells), FEWEST, MOST_GROUPS))
-        for name, (likely, drawable) in found.items():
-            if name != self.target:
-                groups = grouped(likely, most, self.cells[name].is_ordered)
-                marginals[name] = Marginal(likely, groups, drawable)
-        return marginals
+            marginals[self.target] = marginal(self.target, MOST_OF_TARGET)
+            num_target = marginals[self.target].num_groups
+        a_cell = ROWS_A_CELL * self.measured.scale(rho) * num_target
+        cells = self.num_rows / max(a_cell, 1e-9)
+        self.most = int(np.clip(math.sqrt(cells), FEWEST, MOST_GROUPS))
+        return marginals | {
+            name: marginal(name, self.most) for name in found if name != self.target
+        }
 
     def _expected(self, name: str) -> Floats:
         """Shares of a column's cells as far as they are known; else each cell alike."""
@@ -222,6 +272,10 @@ class Learning:
         counts = np.bincount(self._cross(self.coded_known, names), minlength=alone.size)
         return (1 - OPEN) * counts.reshape(sizes) / counts.sum() + OPEN * alone / alone.sum()
 
+    def _trust(self, *names: str) -> float:
+        """How far the expected table of these columns is trusted."""
+        return KNOWN if all(name in self.coded_known for name in names) else NO_MORE
+
     def _measure(self, names: Sequence[str | None], rho: float) -> tuple[Floats, float]:
         size = int(np.prod(self._sizes(names)))
         noisy, variance = self.measured.counts(
@@ -239,7 +293,8 @@ class Learning:
         expected = raked(known, [((0,), target), ((1,), mine)])
         noisy, variance = self._measure((self.target, name), rho)
         totals = self.num_rows * target
-        counts = corrected(noisy, shares(expected, known), variance, totals)
+        lines, trust = shares(expected, known), self._trust(self.target, name)
+        counts = corrected(noisy, lines, variance, totals, trust)
         return counts / counts.sum()
 
     def _expected_table(self, parent: str, name: str) -> Floats:
@@ -284,17 +339,23 @@ class Learning:
         noisy, variance = self._measure((parent, self.target, name), rho)
         above, mine = self.given[parent].T, self.given[name]
         sizes, totals = expected.shape, self.num_rows * above
+        trust = self._trust(parent, name)
         if sizes[1] > 1:  # first without the target: more rows a cell
             sums = corrected(
                 noisy.sum(1),
                 shares(expected.sum(1), expected.sum(1)),
                 variance * sizes[1],
                 totals.sum(1),
+                trust,
             )
             expected = raked(expected, [((0, 1), above), ((1, 2), mine), ((0, 2), sums)])
         lines = shares(expected, np.broadcast_to(mine, sizes).copy())
         counts = corrected(
-            noisy.reshape(-1, sizes[2]), lines.reshape(-1, sizes[2]), variance, totals.ravel()
+            noisy.reshape(-1, sizes[2]),
+            lines.reshape(-1, sizes[2]),
+            variance,
+            totals.ravel(),
+            trust,
         )
         return np.where(totals[..., None] > 0, counts.reshape(sizes), lines)
 

@@ -35,7 +35,7 @@ PUBLISHING_SHARE = 0.1
 #: A hair less than the whole is dealt out: parts add up in floats.
 DEALT = 1 - 1e-9
 #: Noise scales and thresholds are looked for up to these.
-MOST_SCALE, MOST_THRESHOLD = 1e9, 2**40
+MOST_SCALE, MOST_THRESHOLD = 1e9, 2**30
 
 
 @cache
@@ -126,7 +126,7 @@ class MeasuredRows:
     rows: pd.DataFrame
     rho: float
     delta: float
-    costs: Counter[str] = field(default_factory=Counter)
+    costs: dict[str, float] = field(default_factory=dict)
     _filter: Any = None
 
     @staticmethod
@@ -234,7 +234,7 @@ class MeasuredRows:
 
     def _ask(self, measured: Any, rho: float, part: str) -> Any:  # noqa: ANN401 - of OpenDP
         """The answer, if what is left allows it; OpenDP refuses it otherwise."""
-        self.costs[part] += rho
+        self.costs[part] = self.costs.get(part, 0.0) + rho
         if math.isinf(self.rho):
             return measured(self.rows)
         if self._filter is None:
