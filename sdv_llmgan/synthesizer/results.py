@@ -128,7 +128,8 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         comparison, origin = self._model.fitted.comparison, self._model.fitted.origin
         without, chosen = self._model.fitted.made_without_data, self._model.fitted.chosen
         privacy = None if chosen is None else chosen.privacy
-        asked = not without or bool(self._model.ledger.bill.used)
+        is_silent = without or self._model.fitted.is_private
+        asked = not is_silent or bool(self._model.ledger.bill.used)
         return {
             **info,
             'llm': self._model.generator.provider.name if asked else None,

@@ -7,7 +7,7 @@ the user, or pay for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from sdv_llmgan.table.column import DATE, DATETIME, Column, Kind, quote
 from sdv_llmgan.table.dates import has_offset, unreadable
 from sdv_llmgan.table.schema import TableSchema
 
+#: Of a column.
+DType: TypeAlias = np.dtype[Any] | pd.api.extensions.ExtensionDtype
 #: Directives of a datetime format that tell more than the day.
 OF_THE_DAY = ('%H', '%I', '%M', '%S', '%f', '%c', '%X', '%s', '%T')
 
@@ -42,7 +44,7 @@ def declared_schema(
     )
 
 
-def _column(name: str, dtype: Any, entry: Mapping[str, Any], step: int) -> Column:  # noqa: ANN401 - of pandas
+def _column(name: str, dtype: DType, entry: Mapping[str, Any], step: int) -> Column:
     # A dtype of categories lists what the table holds.
     stored = 'object' if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
     is_full = isinstance(dtype, np.dtype) and dtype.kind in 'iub'
@@ -61,7 +63,7 @@ def _column(name: str, dtype: Any, entry: Mapping[str, Any], step: int) -> Colum
     return Column(name, kind, nullable=not is_full, dtype=stored)
 
 
-def _datetime(name: str, dtype: Any, told: str | None) -> Column:  # noqa: ANN401 - of pandas
+def _datetime(name: str, dtype: DType, told: str | None) -> Column:
     is_stored_so = isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == 'M'
     if not is_stored_so and (told is None or unreadable(told) or has_offset(told)):
         raise ValueError(

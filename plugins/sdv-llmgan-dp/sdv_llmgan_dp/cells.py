@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ import pandas as pd
 from sdv_llmgan.formats.saved_json import Json
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan.table.column import Column, is_missing, quote, to_json
+from sdv_llmgan.table.types import Cell
 from sdv_llmgan_dp.measured import Floats, Integers
 
 #: So many numbers each have a cell of their own; of more, cells hold several.
@@ -197,7 +197,7 @@ def levels_of_texts(texts: Sequence[str]) -> tuple[Json, ...]:
     return tuple(json.loads(text) for text in texts)
 
 
-def text_of(value: Any) -> str:  # noqa: ANN401 - any cell
+def text_of(value: Cell) -> str:
     """A plain value as JSON text; missing ones, too."""
     return quote(None if is_missing(value) else to_json(value))
 

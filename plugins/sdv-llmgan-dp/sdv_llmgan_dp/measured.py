@@ -20,11 +20,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+if TYPE_CHECKING:
+    from opendp.mod import Domain, Measure, Measurement, Metric, Transformation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int_]
@@ -39,7 +43,7 @@ MOST_SCALE, MOST_THRESHOLD = 1e9, 2**30
 
 
 @cache
-def library() -> Any:  # noqa: ANN401 - OpenDP, imported when it is used
+def library() -> ModuleType:
     """OpenDP, with proofs that are its own and claims that are ours."""
     import opendp.prelude as dp
 
@@ -103,11 +107,11 @@ def _selection_scale(rho: float) -> float:
 
 
 @cache
-def _rows_domain() -> Any:  # noqa: ANN401 - of OpenDP
+def _rows_domain() -> Domain:
     return library().user_domain('rows', lambda rows: isinstance(rows, pd.DataFrame))
 
 
-def _measure() -> Any:  # noqa: ANN401 - of OpenDP
+def _measure() -> Measure:
     dp = library()
     return dp.approximate(dp.zero_concentrated_divergence())
 
@@ -212,18 +216,18 @@ class MeasuredRows:
 
     def _claimed(
         self,
-        domain: Any,  # noqa: ANN401 - of OpenDP
-        metric: Any,  # noqa: ANN401 - of OpenDP
+        domain: Domain,
+        metric: Metric,
         function: Callable[[pd.DataFrame], object],
         stability: Callable[[int], object],
-    ) -> Any:  # noqa: ANN401 - of OpenDP
+    ) -> Transformation:
         dp = library()
         return dp.t.make_user_transformation(
             _rows_domain(), dp.symmetric_distance(), domain, metric, function, stability
         )
 
     @staticmethod
-    def _threshold(counted: Any, scale: float, delta: float) -> int:  # noqa: ANN401 - of OpenDP
+    def _threshold(counted: Transformation, scale: float, delta: float) -> int:
         dp = library()
 
         def suffices(threshold: int) -> bool:
@@ -232,7 +236,7 @@ class MeasuredRows:
 
         return int(dp.binary_search(suffices, bounds=(1, MOST_THRESHOLD)))
 
-    def _ask(self, measured: Any, rho: float, part: str) -> Any:  # noqa: ANN401 - of OpenDP
+    def _ask(self, measured: Measurement, rho: float, part: str) -> Any:  # noqa: ANN401 - its own
         """The answer, if what is left allows it; OpenDP refuses it otherwise."""
         self.costs[part] = self.costs.get(part, 0.0) + rho
         if math.isinf(self.rho):
