@@ -157,9 +157,11 @@ def test_nothing_of_the_rows_is_sent_to_a_model_that_is_asked_what_it_knows():
     given = sdv_lines.given(visits_metadata(), secret_visits())
     settings = {'llm': provider, 'sampler': Unseeing(), 'cache': False}
     preview = LLMGANSynthesizer(visits_metadata(), **settings).preview(given)
+    estimate = LLMGANSynthesizer(visits_metadata(), **settings).estimate(given, 100)
     assert not sent
     synthesizer = made(**settings)
-    assert len(sent) >= 1
+    assert len(sent) == estimate.fit.calls
+    assert estimate.sample.calls == 0
     assert synthesizer.get_info()['llm'] is not None
     for text in ['\n'.join(sent), str(preview)]:
         assert 'pressure' in text

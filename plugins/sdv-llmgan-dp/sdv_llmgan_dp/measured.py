@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from opendp.mod import Domain, Measure, Measurement, Metric, Transformation
 
+#: Of a measurement, each of its own type.
+Answer: TypeAlias = Any
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int_]
 
@@ -236,7 +238,7 @@ class MeasuredRows:
 
         return int(dp.binary_search(suffices, bounds=(1, MOST_THRESHOLD)))
 
-    def _ask(self, measured: Measurement, rho: float, part: str) -> Any:  # noqa: ANN401 - its own
+    def _ask(self, measured: Measurement, rho: float, part: str) -> Answer:
         """The answer, if what is left allows it; OpenDP refuses it otherwise."""
         self.costs[part] = self.costs.get(part, 0.0) + rho
         if math.isinf(self.rho):
