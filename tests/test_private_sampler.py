@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sdv_lines
+from rdt.transformers import LabelEncoder, PseudoAnonymizedFaker
 from sdv.cag import FixedCombinations, FixedIncrements, Inequality
 from tables import visits, visits_metadata
 
@@ -225,6 +226,19 @@ def test_constraints_that_learn_from_rows_are_refused_and_others_are_kept():
     assert (rows['age'] <= rows['pressure'].fillna(np.inf)).all()
     stepped = made(visits(40).assign(age=50), constraints=[FixedIncrements('age', 10)])
     assert (sdv_lines.sample(stepped, 30)['age'] % 10 == 0).all()
+
+
+@pytest.mark.parametrize('name', ['phone', 'ward'])
+def test_transformers_that_keep_training_values_are_refused(name):
+    metadata = visits_metadata(phone={'sdtype': 'phone_number', 'pii': True})
+    table = visits(40).assign(phone='5551234')
+    made_up = PseudoAnonymizedFaker('lorem', 'word')
+    transformer = {'phone': made_up, 'ward': LabelEncoder()}[name]
+    synthesizer = LLMGANSynthesizer(metadata, llm='scripted', sampler=Unseeing(), cache=False)
+    synthesizer.auto_assign_transformers(sdv_lines.given(metadata, table))
+    synthesizer.update_transformers({name: transformer})
+    with pytest.raises(EgressError, match=f'the transformers of "{name}" learn'):
+        sdv_lines.fit(synthesizer, table)
 
 
 def test_a_column_whose_values_would_have_to_be_looked_at_is_refused():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from rdt.transformers import BaseTransformer
 from sdv.cag import FixedIncrements, Inequality, Range
 
 from sdv_llmgan.calls.budget import Ledger
@@ -34,7 +35,7 @@ from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.from_knowledge import NO_MODEL
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.declared import declared_schema
-from sdv_llmgan.table.schema import TableSchema, declared_names
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 from sdv_llmgan.table.wanted import Wanted
 from sdv_llmgan.without_rows.beginning import BY_MODEL, Beginning
@@ -68,12 +69,18 @@ def check_table(given: LLMGANSynthesizer) -> None:
             'what samples then hold. Only Inequality, Range and FixedIncrements on columns of the '
             'table go with it.'
         )
-    modeled = {name for name, is_seen in declared_names(given.metadata).items() if is_seen}
-    if changed := modeled - {str(name) for name in given._handed_over(given.metadata)}:
+    fields = given._data_processor._hyper_transformer.field_transformers
+    if changed := [str(name) for name, one in fields.items() if one is not None and _learns(one)]:
         raise EgressError(
             f'sampler={given.sampler!r} guarantees privacy, and the transformers of '
             f'{", ".join(map(quote, sorted(changed)))} learn from training rows. Leave them out.'
         )
+
+
+def _learns(transformer: BaseTransformer) -> bool:
+    """Whether a transformer of RDT keeps something of values; those that make values up do not."""
+    rule = getattr(transformer, 'cardinality_rule', None)
+    return not transformer.is_generator() or rule in ('match', 'scale')
 
 
 def fit_privately(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:

@@ -309,9 +309,10 @@ class Learning:
         chosen: list[tuple[str, str]] = []
         rounds = max(len(others) - 1 - len(kept), 0)
         pairs = [(a, b) for place, a in enumerate(others) for b in others[place + 1 :]]
-        expected = {
-            pair: self.num_rows * self._expected_table(*pair) for pair in pairs * (rounds > 0)
-        }
+        if not rounds:
+            return chosen
+        # Whole numbers: sums of their differences from counts are exact.
+        expected = {p: np.round(self.num_rows * self._expected_table(*p)) for p in pairs}
         for _ in range(rounds):
             _, parts = spanning(others, [*kept, *chosen])
             open_to = [pair for pair in pairs if not any(set(pair) <= part for part in parts)]
