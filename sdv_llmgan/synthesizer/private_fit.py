@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,12 @@ BY_ROW = (Inequality, Range, FixedIncrements)
 STOPPED = 'private: no loop'
 
 
-def check_table(given: LLMGANSynthesizer) -> None:
+def check_table(given: LLMGANSynthesizer, names: Sequence[str]) -> None:
     """Refuse what SDV would carry from training rows past a private sampler.
+
+    Args:
+        given: Its constraints and transformers.
+        names: The columns that SDV hands over.
 
     Raises:
         EgressError: A constraint or a transformer learns from the rows.
@@ -70,7 +74,9 @@ def check_table(given: LLMGANSynthesizer) -> None:
             'table go with it.'
         )
     fields = given._data_processor._hyper_transformer.field_transformers
-    if changed := [str(name) for name, one in fields.items() if one is not None and _learns(one)]:
+    changed = {str(name) for name, one in fields.items() if one is not None and _learns(one)}
+    changed |= {*names} - {str(name) for name in given._handed_over(given.metadata)}
+    if changed:
         raise EgressError(
             f'sampler={given.sampler!r} guarantees privacy, and the transformers of '
             f'{", ".join(map(quote, sorted(changed)))} learn from training rows. Leave them out.'
@@ -95,7 +101,7 @@ def fit_privately(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
         SamplingError: Hardly any drawn row keeps the constraints.
         ValueError: A column cannot be modelled, or an argument is of what the table does not have.
     """
-    check_table(given)
+    check_table(given, [str(name) for name in table])
     started, ledger = time.monotonic(), Ledger(given.budget)
     sampler = copy.deepcopy(find_sampler(given.sampler))
     schema = _schema(given, table, sampler)
