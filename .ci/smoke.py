@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from sdv.metadata import Metadata
 from sdv.single_table import LLMGANSynthesizer
+from sdv_llmgan_dp import DPSampler
 
 import sdv_llmgan
 from sdv_llmgan import registry
@@ -20,6 +21,7 @@ def main() -> None:
     assert sdv_llmgan.__version__ == version('sdv-llmgan')
     assert {'local', 'ollama', 'openai', 'scripted'} <= set(registry.providers())
     assert {'logistic', 'xgboost'} <= set(registry.discriminators())
+    assert {'distilled', 'dp'} <= set(registry.samplers())
     metadata = Metadata.detect_from_dataframes({'people': TABLE})
     synthesizer = LLMGANSynthesizer(
         metadata, llm='scripted', discriminator='xgboost', max_batches=1, cache=False
@@ -29,6 +31,10 @@ def main() -> None:
     assert len(rows) == 50
     assert set(rows['job']) <= {'nurse', 'clerk'}
     assert rows['age'].between(28, 62).all()
+    told = DPSampler(5.0, categories={'job': ['nurse', 'clerk']}, ranges={'age': (18, 70)})
+    private = LLMGANSynthesizer(metadata, llm='scripted', sampler=told, knowledge='none')
+    private.fit({'people': TABLE})
+    assert private.sample(50)['people']['age'].between(18, 70).all()
     synthesizer.report(TABLE, rows, path='report.html')
     assert '<html' in Path('report.html').read_text(encoding='utf-8')
     print(f'sdv-llmgan {sdv_llmgan.__version__} works from its wheel, and so do its plugins.')

@@ -41,7 +41,7 @@ from sdv_llmgan.providers.prices import Prices
 from sdv_llmgan.providers.scripted import ScriptedProvider
 from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import RangeCondition
-from sdv_llmgan.samplers.base import Learned, Sampler
+from sdv_llmgan.samplers.base import Learned, Privacy, Sampler
 from sdv_llmgan.synthesizer.synthesizer import LLMGANSynthesizer, load_sampler
 from sdv_llmgan.table.rows import ParsedRows
 from sdv_llmgan.table.schema import TableSchema
@@ -78,6 +78,7 @@ __all__ = [
     'PluginError',
     'Preview',
     'Prices',
+    'Privacy',
     'Provider',
     'ProviderError',
     'RangeCondition',

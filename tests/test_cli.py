@@ -644,7 +644,7 @@ def test_another_synthesizers_model_is_an_error(desk, tmp_path):
         (('fit', 'data.csv', '--llm', 'scripted', '--epochs', '0'), 'epochs must be'),
         (
             ('fit', 'data.csv', '--llm', 'scripted', '--sampler', 'tree'),
-            'Installed: distilled, llm',
+            'Installed: distilled',
         ),
         (('fit', 'data.csv', '--type', 'wage=id'), "--type must be COLUMN=TYPE, got 'wage=id'"),
         (('fit', 'data.csv', '--type', 'age=lamp'), '--type age=lamp: '),

@@ -35,7 +35,7 @@ ROOMS = {
     'registry': 'errors providers discriminators samplers hookspecs',
     'loop': 'errors formats table process rules egress providers calls roles discriminators '
     'samplers registry',
-    'report': 'formats table process rules egress analysis metrics loop',
+    'report': 'formats table process rules egress analysis metrics samplers loop',
     'synthesizer': 'errors formats table process rules egress providers calls roles discriminators '
     'samplers scale registry loop report without_rows export',
     'plots': 'table process rules analysis metrics loop',

@@ -81,6 +81,7 @@ def test_no_attribute_of_another_object_is_set_but_of_other_libraries():
         'codes.columns',
         'connection.text_factory',
         'environment.filters',
+        'made_up._nan_frequency',
         'pool._network_backend',
         'processor._id_columns_use_old_behavior',
         'self._rng.bit_generator.state',

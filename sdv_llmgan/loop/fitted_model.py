@@ -65,6 +65,8 @@ class FittedModel:
         progress_of: Whose calls a progress bar shows; ``None``: there is none.
         exported: Of what is drawn from an exported file: ``min_rows`` and ``num_rows`` that it was
             written with; the training rows are drawn ones then. ``None``: it was fitted.
+        is_private: Whether the training rows were drawn by a private sampler, which alone has seen
+            the user's.
     """
 
     process: GenerationProcess
@@ -81,6 +83,7 @@ class FittedModel:
     made_without_data: bool = False
     progress_of: Ledger | None = None
     exported: Mapping[str, int] | None = None
+    is_private: bool = False
 
     def following(self, process: GenerationProcess) -> FittedModel:
         """The same with rows that the model writes under this process."""

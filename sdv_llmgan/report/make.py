@@ -148,7 +148,8 @@ def _facts(
 ) -> dict[str, str]:
     model = None if synthesizer is None else synthesizer.get_fitted_model()
     without = not is_compared or (model is not None and model.made_without_data)
-    fitted = None if model is None or without else model.training
+    is_kept = model is not None and not (without or model.is_private)
+    fitted = model.training if model is not None and is_kept else None
     held_out = len(inputs.holdout) if inputs.holdout is not None else 0
     sizes = [len(inputs.real), len(inputs.synthetic), held_out]
     return {

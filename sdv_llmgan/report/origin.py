@@ -21,9 +21,11 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.report.charts import MAX_NODES
 from sdv_llmgan.report.content import Figure, Line, Lines, Network, Score, Section, Table
 from sdv_llmgan.report.inputs import Inputs, measure
+from sdv_llmgan.report.private import private_words
 from sdv_llmgan.report.without_rows import DRAWN
 from sdv_llmgan.report.without_rows import SENT as SENT_WITHOUT_ROWS
 from sdv_llmgan.rules.words import rule_words
+from sdv_llmgan.samplers.base import Privacy
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.summaries import MIN_ROWS_TOLD
 from sdv_llmgan.table.types import SDVMetadata
@@ -163,6 +165,8 @@ def process(synthesizer: FittedSynthesizer) -> Section:
     }
     of_a_plugin = f'The rows were drawn by the sampler {info["sampler"]}, fitted at the end. {told}'
     lead = DRAWN if info['made_without_data'] else leads.get(info['sampler'], of_a_plugin)
+    if info['privacy'] is not None:
+        lead = private_words(info['sampler'], Privacy(**info['privacy']))
     edges = found.causal_graph.edges
     linked = [name for name in found.schema.names if any(name in edge for edge in edges)]
     alone = [name for name in found.schema.names if name not in linked]
@@ -285,7 +289,7 @@ def egress(synthesizer: FittedSynthesizer) -> Section:
         f'A model outside was asked: at least one role has one ({info["llm"]} writes rows). '
         f'{plural(calls, "request")} were made in all, fitting and sampling together.'
     )
-    without = info['made_without_data']
+    without = info['made_without_data'] or info['privacy'] is not None
     notes = [SENT_WITHOUT_ROWS if without else _rows_sent(policy)]
     if policy.is_open and not without:
         notes.append(f'Of the columns: {SENT[synthesizer.metadata_detail]}.')

@@ -82,8 +82,8 @@ def privacy(
         ),
         notes=(
             'None of these figures is a guarantee: they show leaks of the kinds looked for, in '
-            'these rows. A guarantee needs a method such as differential privacy, which this is '
-            'not.',
+            'these rows. A guarantee needs a method such as differential privacy; where a sampler '
+            'has one, “How were the rows made?” says so.',
         ),
         tables=tuple(one for one in (attacked, table) if one and one.rows),
         figures=tuple(_distance_figures(inputs)),

@@ -14,7 +14,7 @@ DRAWN = (
     'graph below.'
 )
 SENT = (
-    'No row was there to be sent: requests held names, types and descriptions of columns, and the '
+    'No row was sent: requests held names, types and descriptions of columns, and the '
     'levels that were known.'
 )
 #: The sections that compare with real rows.

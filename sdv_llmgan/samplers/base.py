@@ -7,7 +7,7 @@ wanted rows, random generator -> sample -> rows; ``rounds`` checks them and asks
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,17 +35,20 @@ class Learned:
 
     Attributes:
         process: The best generation process, in the columns that models see.
-        writer: Has a model write rows; metered, under the budget.
+        writer: Has a model write rows; metered, under the budget. ``None`` for a private sampler,
+            beside which there is no loop.
         progress_of: Whose calls a progress bar shows while rows are drawn; ``None``: there is none.
         causal_graphs: The graph of the process, and the first one where that is another.
         generated: The rows that the model wrote in the loop; ``None``: no whole rows, or no model
-            (``llm='scripted'``). A sampler that asks a model gets none.
+            (``llm='scripted'``). A sampler that asks a model gets none. A private one is given rows
+            made of what is known, with no training row seen; of some columns, if only they are
+            known.
         known: What the user knows, of columns too that models see otherwise or not at all.
         on_model: To be called as each part of a long fit is done: a progress bar shows it.
     """
 
     process: GenerationProcess
-    writer: Writer
+    writer: Writer | None
     progress_of: Ledger | None = None
     causal_graphs: Sequence[CausalGraph] = ()
     generated: GeneratedRows | None = None
@@ -62,6 +65,34 @@ class Learned:
         return {**vars(self), 'generated': None, 'on_model': unwatched}
 
 
+@dataclass(frozen=True)
+class Privacy:
+    """What a sampler guarantees of each training row: differential privacy.
+
+    Attributes:
+        epsilon: How much likelier any outcome of the fit may be with a row than without, as a log
+            ratio, > 0; lower is better. ``inf``: nothing is guaranteed.
+        delta: With what probability that may fail, in [0, 1).
+        neighbours: Which two tables are told apart no better than that, in words.
+        costs: What each part of the fit has used, in the unit that ``unit`` says.
+        unit: In words.
+    """
+
+    epsilon: float
+    delta: float
+    neighbours: str
+    costs: Mapping[str, float]
+    unit: str
+
+    def __str__(self) -> str:
+        if self.epsilon == float('inf'):
+            return 'No privacy is guaranteed: epsilon is infinite, and no noise was added.'
+        return (
+            f'The rows are differentially private: epsilon = {self.epsilon:g}, delta = '
+            f'{self.delta:g}, for tables that differ in {self.neighbours}.'
+        )
+
+
 class Sampler(ABC):
     """Where rows come from after the fit; a subclass writes ``fit`` and ``sample``.
 
@@ -75,11 +106,20 @@ class Sampler(ABC):
         writes_text: Whether it can fill columns of free text.
         meets_wishes: Whether its rows always are as wanted; otherwise those that are not are
             rejected, and asked for again.
+        is_private: Whether nothing but its ``fit`` may look at training rows, because it guarantees
+            something of them. There is then no loop, and all else is learned from rows it draws.
+            It is given a schema that says no more than metadata and dtypes do.
     """
 
     asks_model: bool = False
     writes_text: bool = False
     meets_wishes: bool = False
+    is_private: bool = False
+
+    @property
+    def privacy(self) -> Privacy | None:
+        """What it guarantees of training rows, after ``fit``; ``None``: nothing."""
+        return None
 
     @abstractmethod
     def fit(self, training: TrainingSet, learned: Learned) -> None:

@@ -35,7 +35,7 @@ class LLMSampler(Sampler):
 
     def sample(self, wanted: Wanted, rng: np.random.Generator) -> ParsedRows:
         """Ask once for each wanted row; see ``Sampler.sample``."""
-        if self.learned is None:
+        if self.learned is None or self.learned.writer is None:
             raise RuntimeError('sample needs a fit before it.')
         writer, process = self.learned.writer, self.learned.process
         pieces = writer.examples.draw(len(wanted), rng)

@@ -22,6 +22,7 @@ from sdv_llmgan.registry import find_discriminator, find_provider, find_sampler
 from sdv_llmgan.roles.examples import Selection
 from sdv_llmgan.roles.optimizer import RULES
 from sdv_llmgan.samplers.base import Sampler
+from sdv_llmgan.synthesizer.private_settings import check_private
 from sdv_llmgan.table.column import MetadataDetail
 from sdv_llmgan.table.schema import RowFormat
 
@@ -83,7 +84,8 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Every argument of ``LLMGANSynthesizer`` by name.
 
     Raises:
-        EgressError: The settings would send rows that the egress policy lets no model see.
+        EgressError: The settings would send rows that the egress policy lets no model see, or show
+            rows to others than a private sampler.
         PluginError: There is no such provider, discriminator or sampler.
         ValueError: An argument is out of range, or the causal graph has a cycle.
     """
@@ -122,6 +124,7 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     check_callbacks(arguments['callbacks'])
     _check_process(arguments)
     _check_safeguards(arguments)
+    check_private(arguments)
 
 
 def _check_knowledge(knowledge: object) -> None:

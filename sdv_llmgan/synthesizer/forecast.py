@@ -15,6 +15,7 @@ from sdv_llmgan.providers.usage import Usage
 from sdv_llmgan.rules.conditions import check_num_rows
 from sdv_llmgan.synthesizer.arguments import may_ask_model
 from sdv_llmgan.synthesizer.imputing import Imputing
+from sdv_llmgan.synthesizer.private_settings import is_private
 from sdv_llmgan.table.types import SDVData
 from sdv_llmgan.table.wanted import Wanted
 
@@ -55,7 +56,9 @@ class Forecast(Imputing):
             num_rows: Rows that ``sample`` would be asked for, >= 0.
         """
         check_num_rows(num_rows, least=0)
-        twin = self._twin(Rehearsal, sampler='llm')
+        # Beside a private sampler there is no loop to rehearse, but questions.
+        played = {} if is_private(self.sampler) else {'sampler': 'llm'}
+        twin = self._twin(Rehearsal, **played)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             twin.fit(data)

@@ -106,8 +106,9 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         was no row to learn from; ``llm`` is then the model that was asked, if any), ``order`` (in
         what order the distilled sampler draws columns, and whose causal graph that is; see
         ``ColumnOrder``), ``exported`` (``min_rows`` and ``num_rows`` of the file that it was loaded
-        from; see ``load_sampler``; ``None``: it was fitted) and ``limits`` (that are known, and how
-        far drawn rows are held to each, in (0, 1)). Of each column:
+        from; see ``load_sampler``; ``None``: it was fitted), ``limits`` (that are known, and how
+        far drawn rows are held to each, in (0, 1)) and ``privacy`` (what the sampler guarantees of
+        each row; see ``Privacy``; ``None``: nothing). Of each column:
 
         - ``learned_from``: what is drawn, as shares of the weight of ``real`` rows, ``knowledge``
           and ``generated`` rows, adding up to 1. How far the model is trusted, not what that
@@ -126,8 +127,10 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         best = self._model.history.best()
         verdict = best.verdict if best else None
         comparison, origin = self._model.fitted.comparison, self._model.fitted.origin
-        without = self._model.fitted.made_without_data
-        asked = not without or bool(self._model.ledger.bill.used)
+        without, chosen = self._model.fitted.made_without_data, self._model.fitted.chosen
+        privacy = None if chosen is None else chosen.privacy
+        is_silent = without or self._model.fitted.is_private
+        asked = not is_silent or bool(self._model.ledger.bill.used)
         return {
             **info,
             'llm': self._model.generator.provider.name if asked else None,
@@ -145,6 +148,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
             'gain_error': {name: origin.error(name) for name in origin.gain} or None,
             'made_without_data': without,
             'exported': self._model.fitted.exported,
+            'privacy': None if privacy is None else asdict(privacy),
         }
 
     def get_loss_values_plot(self, title: str = 'LLMGAN loss function') -> go.Figure:

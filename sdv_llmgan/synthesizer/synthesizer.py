@@ -23,6 +23,7 @@ from sdv_llmgan.calls.budget import Budget
 from sdv_llmgan.calls.cache import ReplyCache
 from sdv_llmgan.discriminators.base import Discriminator
 from sdv_llmgan.egress.policy import EgressPolicy
+from sdv_llmgan.errors import EgressError
 from sdv_llmgan.formats.private_files import make_private
 from sdv_llmgan.formats.words import is_encodable, plural
 from sdv_llmgan.loop.loop import MIN_ROWS_JUDGED
@@ -36,6 +37,8 @@ from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.exporting import Exporting
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
+from sdv_llmgan.synthesizer.private_fit import fit_privately, forget_values
+from sdv_llmgan.synthesizer.private_settings import is_private
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
 from sdv_llmgan.table.schema import RowFormat, handed_over, modeled_keys
@@ -282,6 +285,8 @@ class LLMGANSynthesizer(Exporting):
                 self._data_processor.formatters.pop(name, None)
         # What is made up is none of the categories that the table had: SDV would drop it.
         fields = self._data_processor._hyper_transformer.field_transformers
+        if is_private(self.sampler):
+            forget_values(self._data_processor)
         for name, dtype in self._data_processor._dtypes.items():
             made_up = fields.get(name) is not None and fields[name].is_generator()
             if made_up and isinstance(dtype, pd.CategoricalDtype):
@@ -330,6 +335,9 @@ class LLMGANSynthesizer(Exporting):
         if self._made_by is not None:
             self._model = self._made_by(table)
             return
+        if is_private(self.sampler):
+            self._model = fit_privately(self, table)
+            return
         # Set before the fit, so that the history can be read after one that was interrupted.
         self._model = make_loop(self, table)
         self._model.fit(self.callbacks)
@@ -354,6 +362,11 @@ class LLMGANSynthesizer(Exporting):
         model = self._loop()
         if model.fitted.exported:
             raise NotFittedError('It was loaded from a file that holds no rows to go on with. fit.')
+        if model.fitted.is_private:
+            raise EgressError(
+                'It was fitted privately, and keeps no training row to go on with. fit again, and '
+                'count both fits: their epsilons add up.'
+            )
         if model.fitted.made_without_data:
             raise NotFittedError('It was made without data: there are no rows to go on with. fit.')
         model.ledger.guard.allow(self.budget)

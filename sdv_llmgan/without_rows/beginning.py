@@ -29,6 +29,8 @@ MADE_ROWS = 1_000
 ROUNDS = 40
 DATE = '%Y-%m-%d'
 MADE_WITHOUT_DATA = 'made without data'
+#: What sources begin with that are models; the others are published, or the user.
+BY_MODEL = 'the model'
 #: A pattern of a key that digits alone meet.
 DIGITS = re.compile(r'(\\d|\[0-9\]|[0-9{},+*])+')
 
@@ -85,6 +87,25 @@ class Beginning:
         effects = plural(len(self.knowledge.effects), 'effect')
         apart = '' if self.influences else ': columns tell nothing of each other'
         return f'{MADE_WITHOUT_DATA}, by what {said} told; {effects}{apart}'
+
+    def plain_rows(self, num_rows: int, seed: int) -> pd.DataFrame:
+        """Plain rows of the columns that are known, some cells missing, shape (num_rows, n_known).
+
+        Args:
+            num_rows: How many, >= 1.
+            seed: Makes them repeatable.
+        """
+        rng = np.random.default_rng(seed)
+        rows = draw_rows(self.outlines, self.influences, self.graph, num_rows, rng)
+        for name, one in self.outlines.items():
+            gone = rng.random(num_rows) < (one.figures.missing or 0.0)
+            if one.kind == 'datetime':
+                rows[name] = pd.to_datetime(rows[name].round().astype('int64'))
+            elif one.levels:
+                rows[name] = rows[name].astype(object).where(~gone, None)
+                continue
+            rows[name] = rows[name].mask(gone)
+        return rows
 
     def rows(
         self,

@@ -16,7 +16,7 @@ from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.providers.base import Provider
 from sdv_llmgan.roles.expert import Expert
 from sdv_llmgan.table.column import Column, quote
-from sdv_llmgan.without_rows.beginning import Beginning
+from sdv_llmgan.without_rows.beginning import BY_MODEL, Beginning
 from sdv_llmgan.without_rows.outline import (
     Outline,
     figures_of,
@@ -85,7 +85,7 @@ class Inquiry:
                 knowledge = self._asked(said)
                 said.insert(1, typical_of(knowledge))
             if open_to or given is None:
-                sources.append(f'the model {self.provider.name}')
+                sources.append(f'{BY_MODEL} {self.provider.name}')
         if strict and (lacking := self._lacking(said)):
             named = ', '.join(map(quote, lacking))
             if self.provider is not None and set(lacking) <= set(self.told):

@@ -1,0 +1,159 @@
+"""As somebody uses it who has a table: through the synthesizer, on either SDV line."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import sdv
+from sdv.metadata import Metadata
+
+from sdv_llmgan import EgressError, LLMGANSynthesizer, RangeCondition
+
+pytest.importorskip('opendp')
+from sdv_llmgan_dp import DPSampler  # noqa: E402
+
+SDV_2 = int(sdv.__version__.split('.')[0]) >= 2
+METADATA = Metadata.load_from_dict({
+    'tables': {
+        'patients': {
+            'primary_key': 'id',
+            'columns': {
+                'id': {'sdtype': 'id', 'regex_format': 'P[0-9]{5}'},
+                'age': {'sdtype': 'numerical'},
+                'ward': {'sdtype': 'categorical'},
+                'ill': {'sdtype': 'boolean'},
+                'since': {'sdtype': 'datetime', 'datetime_format': '%d.%m.%Y'},
+                'score': {'sdtype': 'numerical'},
+            },
+        }
+    },
+    'relationships': [],
+    'METADATA_SPEC_VERSION': 'V1',
+})
+TOLD = {
+    'categories': {'ward': ['north', 'south']},
+    'ranges': {'age': (0, 99), 'since': ('2020-01-01', '2024-12-31'), 'score': (0.0, 10.0)},
+    'decimals': {'score': 1},
+}
+
+
+def patients(num_rows=600):
+    rng = np.random.default_rng(0)
+    age = rng.integers(20, 90, num_rows)
+    days = pd.to_datetime('2021-01-01') + pd.to_timedelta(rng.integers(0, 1000, num_rows), 'D')
+    return pd.DataFrame({
+        'id': [f'P{number:05d}' for number in range(num_rows)],
+        'age': age,
+        'ward': np.where(rng.random(num_rows) < 0.3, 'north', 'south'),
+        'ill': rng.random(num_rows) < age / 100,
+        'since': days.strftime('%d.%m.%Y'),
+        'score': np.where(rng.random(num_rows) < 0.3, np.nan, (age / 10).round(1)),
+    })
+
+
+def fitted(sampler, table=None, **settings):
+    usual = {'llm': 'scripted', 'knowledge': 'none', 'cache': False}
+    made = LLMGANSynthesizer(METADATA, sampler=sampler, **usual, **settings)
+    table = patients() if table is None else table
+    made.fit({'patients': table} if SDV_2 else table)
+    return made
+
+
+def taken(data):
+    return data['patients'] if SDV_2 else data
+
+
+def test_a_table_of_every_kind_of_column_is_drawn_in_its_form_and_told_of():
+    made = fitted(DPSampler(5.0, **TOLD), target='ill')
+    rows = taken(made.sample(300))
+    assert rows.dtypes.equals(patients().dtypes)
+    assert rows['id'].is_unique
+    assert rows['age'].between(0, 99).all()
+    assert set(rows['ward'].dropna()) <= {'north', 'south'}
+    assert pd.to_datetime(rows['since'].dropna(), format='%d.%m.%Y').between('2020', '2025').all()
+    assert np.allclose(rows['score'].dropna(), rows['score'].dropna().round(1))
+    old = taken(made.sample_from_conditions([RangeCondition({'age': (95, None)}, 20)]))
+    assert old['age'].between(95, 99).all()
+    told = made.get_info()['privacy']
+    assert (told['epsilon'], told['delta']) == (5.0, 1e-6)
+    assert set(told['costs']) == {'columns', 'graph', 'tables'}
+    assert made.get_info()['sampler'] == 'DPSampler'
+    assert 'epsilon = 5' in made.get_history()['note'].iloc[0]
+
+
+def test_without_noise_shares_are_those_of_the_table_and_hang_together():
+    made = fitted(DPSampler(math.inf, **TOLD), target='ill')
+    rows, real = taken(made.sample(3000)), patients()
+    assert (rows['ward'] == 'north').mean() == pytest.approx(
+        (real['ward'] == 'north').mean(), abs=0.04
+    )
+    assert rows['score'].isna().mean() == pytest.approx(real['score'].isna().mean(), abs=0.04)
+    young = rows['age'] < 50
+    assert rows['ill'][young].mean() < rows['ill'][~young].mean() - 0.15
+    assert made.get_info()['privacy']['epsilon'] == math.inf
+
+
+def test_what_is_saved_holds_no_row_and_draws_the_same():
+    table = patients()
+    table.loc[0, ['age', 'since', 'score']] = [17_170, '17.03.1917', 7.7171717]
+    made = fitted(DPSampler(5.0, **TOLD), table)
+    text = pickle.dumps(made)
+    assert b'17.03.1917' not in text
+    assert np.float64(7.7171717).tobytes() not in text
+    assert np.int64(17_170).tobytes() not in text
+    again = pickle.loads(text)
+    for either in (made, again):
+        either.reset_sampling()
+    pd.testing.assert_frame_equal(taken(again.sample(20)), taken(made.sample(20)))
+
+
+def test_by_its_name_it_pays_for_all_it_is_not_told_where_there_are_rows_enough():
+    made = fitted('dp', patients(6000))
+    assert {'categories', 'ranges'} <= set(made.get_info()['privacy']['costs'])
+    rows = taken(made.sample(500))
+    assert set(rows['ward'].dropna()) == {'north', 'south'}
+    assert rows['age'].between(8, 128).all()
+    with pytest.raises(ValueError, match=r'DPSampler\(categories='):
+        fitted(DPSampler(0.2, ranges=TOLD['ranges']), patients(30))
+
+
+def test_few_rows_start_from_published_statistics_and_their_knowledge_is_kept():
+    published = {
+        'columns': {
+            'age': {'mean': 55, 'sd': 18, 'minimum': 0, 'maximum': 99},
+            'ward': {'shares': {'north': 0.3, 'south': 0.7}},
+            'ill': {'shares': {'true': 0.55, 'false': 0.45}},
+            'since': {'minimum': '2020-01-01', 'maximum': '2024-12-31'},
+            'score': {'quartiles': [3.8, 5.5, 7.2], 'minimum': 0, 'maximum': 10, 'missing': 0.3},
+        }
+    }
+    made = LLMGANSynthesizer.from_knowledge(
+        METADATA,
+        knowledge={},
+        statistics=published,
+        sampler=DPSampler(0.3, ranges=TOLD['ranges']),
+        cache=False,
+    )
+    assert made.get_info()['privacy'] is None
+    table = patients(60)
+    made.fit({'patients': table} if SDV_2 else table)
+    costs = made.get_info()['privacy']['costs']
+    assert 'categories' not in costs
+    assert 'ranges' not in costs
+    rows = taken(made.sample(1000))
+    assert (rows['ward'] == 'north').mean() == pytest.approx(0.3, abs=0.25)
+    assert rows['age'].mean() == pytest.approx(55, abs=25)
+
+
+def test_what_would_void_the_guarantee_is_refused():
+    with pytest.raises(EgressError, match='optimizer_examples'):
+        LLMGANSynthesizer(METADATA, llm='scripted', sampler='dp', optimizer_examples=1)
+    made = fitted(DPSampler(5.0, **TOLD))
+    with pytest.raises(EgressError, match='keeps no training row'):
+        made.continue_fit()
+    with pytest.raises(ValueError, match='Gaps are filled by the local sampler'):
+        made.impute(patients(20))
