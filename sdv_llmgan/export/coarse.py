@@ -29,14 +29,16 @@ from sdv_llmgan.samplers.distilled.grid import Grid
 from sdv_llmgan.samplers.distilled.limits import CodedLimit
 from sdv_llmgan.samplers.distilled.nearness import nearness
 from sdv_llmgan.samplers.distilled.sampler import MAX_TIED, DistilledSampler
-from sdv_llmgan.samplers.distilled.thinning import aim, thin
+from sdv_llmgan.samplers.distilled.thinning import aim
 from sdv_llmgan.table.column import NO_SUMMARY, Column, quote, to_json
 from sdv_llmgan.table.repeats import Repeats
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import TrainingSet
 
-#: Of rows of small tables each piece is picked from 2 ** HALVINGS times as many; see ``thinning``.
-HALVINGS, PIECE = 2, 512
+#: Rows to choose from for each that is wanted, where rows near to training rows are thinned out.
+SPARE = 2
+#: How often the strength of that is halved in search of the right one, and the greatest one.
+STEPS, MOST_POWER = 20, 64.0
 #: Rows drawn at most for each that is wanted.
 MOST_TRIES = 10
 #: A limit that so many rows keep is broken by none.
@@ -192,20 +194,19 @@ def _drawn(fitted: DistilledSampler, named: Mapping[str, list[Any]], num_rows: i
     chain = replace(fitted.chain, limits=[*fitted.chain.limits, *limits])
     sampler, rng = replace(fitted, chain=chain), np.random.default_rng(fitted.rows.seed)
     # Of large tables the sampler itself has such rows drawn anew.
-    is_small = fitted.rows.num_real <= MANY_ROWS
-    wanted = -(-num_rows // PIECE) * PIECE << HALVINGS if is_small else num_rows
+    spare = SPARE if fitted.rows.num_real <= MANY_ROWS else 1
     parts: list[pd.DataFrame] = []
     for _ in range(MOST_TRIES):
-        rows = sampler.sample(wanted, rng)
+        rows = sampler.sample(spare * num_rows, rng)
         kept = np.logical_and.reduce([
             _is_named(rows[name], fitted.coding.codings[name], levels)
             for name, levels in named.items()
         ])
         parts.append(rows[kept])
-        if sum(map(len, parts)) >= wanted:
-            found = pd.concat(parts, ignore_index=True).head(wanted)
-            return _stood_off(fitted, found, num_rows, rng) if is_small else found
-    drawn, kept = wanted * MOST_TRIES, sum(map(len, parts))
+        if sum(map(len, parts)) >= spare * num_rows:
+            found = pd.concat(parts, ignore_index=True).head(spare * num_rows)
+            return found if spare == 1 else _stood_off(fitted, found, num_rows, rng)
+    drawn, kept = spare * num_rows * MOST_TRIES, sum(map(len, parts))
     raise ValueError(
         f'Of {drawn:,} drawn rows {kept:,} have, in every column, values alone that enough '
         'training rows have. Leave columns of rare values out of the fit, mark them as pii, or '
@@ -216,20 +217,17 @@ def _drawn(fitted: DistilledSampler, named: Mapping[str, list[Any]], num_rows: i
 def _stood_off(
     fitted: DistilledSampler, rows: pd.DataFrame, num_rows: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Some of the rows, no nearer to training rows than is aimed at, and else as all of them."""
-    coding, codes = fitted.coding, fitted.coding.encode(rows)
-    near, tied = nearness(coding, codes, fitted.rows.real)
+    """Some of the rows, by chance, so that they are no nearer to training rows than is aimed at."""
+    near, tied = nearness(fitted.coding, fitted.coding.encode(rows), fitted.rows.real)
     near *= tied <= MAX_TIED
-    features, names = coding.features(codes, list(codes), len(rows)), list(codes)
-    spread = features.std(0)
-    features = (features - features.mean(0)) / np.where(spread > 0, spread, 1)
-    target = np.array([one == fitted.training.target for one in coding.owners(names)], dtype=bool)
-    wanted, piece, chosen = aim(fitted.rows.num_real, tied), PIECE << HALVINGS, []
-    for start in range(0, len(rows), piece):
-        some = slice(start, start + piece)
-        picked = thin(features[some], near[some], HALVINGS, rng, target, wanted)
-        chosen.append(start + picked)
-    return rows.iloc[np.concatenate(chosen)].head(num_rows).reset_index(drop=True)
+    wanted, turns = aim(fitted.rows.num_real, tied), rng.gumbel(size=len(rows))
+    low, high = 0.0, MOST_POWER
+    for _ in range(STEPS):
+        power = (low + high) / 2
+        chosen = np.argsort(power * near - turns)[:num_rows]
+        low, high = (power, high) if near[chosen].mean() > wanted else (low, power)
+    chosen = np.argsort(high * near - turns)[:num_rows]
+    return rows.iloc[np.sort(chosen)].reset_index(drop=True)
 
 
 def _all_levels(coding: Coding) -> Sequence[Any]:
