@@ -380,7 +380,11 @@ BEDS_METADATA = Metadata.load_from_dict({
 
 #: What a private sampler cannot look up in sixty rows.
 BEDS_KNOWN = {
-    'typical': [{'column': 'ward', 'shares': [['north', 0.4], ['south', 0.3], ['east', 0.3]]}],
+    'typical': [
+        {'column': 'ward', 'shares': [['north', 0.4], ['south', 0.3], ['east', 0.3]]},
+        {'column': 'low', 'quartiles': [10, 20, 30]},
+        {'column': 'high', 'quartiles': [35, 45, 60]},
+    ],
     'limits': [
         {'column': name, 'at_least': float(BEDS[name].min()), 'at_most': float(BEDS[name].max())}
         for name in ('low', 'high')

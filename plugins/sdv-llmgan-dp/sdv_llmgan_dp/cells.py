@@ -205,7 +205,10 @@ def text_of(value: Cell) -> str:
 def ranges(
     column: Column, step: float, low: float, high: float, rough: Sequence[float] = ()
 ) -> Ranges:
-    """Cells of a range: each number its own where they are few; else even ones and likely ones.
+    """Cells of a range: each number its own where they are few.
+
+    Else some are even, some grow with the distance from 0, as sums of money do, and some are about
+    equally likely.
 
     Args:
         column: As declared.
@@ -213,17 +216,17 @@ def ranges(
         low: The least value; a value beyond an end counts as that end.
         high: The greatest, >= low.
         rough: Values that cut the column into about equally likely parts, if such are known.
-            Otherwise half of the cells grow with the distance from 0, as in counts of money.
     """
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     if last - first < MOST_CELLS:
         return Ranges(column, step, tuple(range(first, last + 1)), last)
     half = MOST_CELLS // 2
     even = np.linspace(first, last + 1, half, endpoint=False)
-    likely = np.array(rough, dtype=float) / step if len(rough) else _growing(first, last, half)
+    likely = np.array(rough, dtype=float) / step
     # The ends and 0 often stand for something of their own: a cap, or nothing.
     own = [first, first + 1, last, *([0, 1] if first <= 0 <= last else [])]
-    starts = np.unique(np.floor(np.concatenate([even, likely, own])))
+    growing = _growing(first, last, half)
+    starts = np.unique(np.floor(np.concatenate([even, growing, likely, own])))
     inside = starts[(starts >= first) & (starts <= last)]
     return Ranges(column, step, tuple(int(start) for start in inside), last)
 

@@ -29,7 +29,7 @@ from sdv_llmgan_dp.measured import Floats, Integers, MeasuredRows
 #: Magnitudes are counted from 2 to the power of the first to that of the last.
 LEAST_POWER, MOST_POWER = -20, 62
 #: Of a magnitude that counts, the noise alone hardly ever makes as much: so many deviations.
-SURE = 4.0
+SURE = 5.5
 #: Digits of a range that its values are told by, where nobody says how many they have.
 DIGITS = 3
 #: Parts that known values are cut into.

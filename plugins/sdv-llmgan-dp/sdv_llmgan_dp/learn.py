@@ -302,6 +302,12 @@ class Learning:
         known = self._known_table((parent, self.target, name))
         return raked(known, [((0, 1), self.given[parent].T), ((1, 2), self.given[name])])
 
+    def _unlinked(self, one: str, other: str) -> Floats:
+        """Shares as they are without an edge: (one, target, other), by the target alone."""
+        above, below = self.given[one].T, self.given[other]
+        each = np.maximum(above.sum(0), 1e-300)
+        return above[:, :, None] * below[None] / each[None, :, None]
+
     def _chosen(
         self, others: Sequence[str], kept: Sequence[tuple[str, str]], rho: float
     ) -> list[tuple[str, str]]:
@@ -312,7 +318,7 @@ class Learning:
         if not rounds:
             return chosen
         # Whole numbers: sums of their differences from counts are exact.
-        expected = {p: np.round(self.num_rows * self._expected_table(*p)) for p in pairs}
+        expected = {p: np.round(self.num_rows * self._unlinked(*p)) for p in pairs}
         for _ in range(rounds):
             _, parts = spanning(others, [*kept, *chosen])
             open_to = [pair for pair in pairs if not any(set(pair) <= part for part in parts)]

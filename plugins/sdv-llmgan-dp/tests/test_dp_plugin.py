@@ -153,7 +153,7 @@ def test_one_row_more_changes_no_score_of_an_edge_by_more_than_one():
         INF,
     )
     learning.learn()
-    expected = np.round(learning.num_rows * learning._expected_table('age', 'pay'))
+    expected = np.round(learning.num_rows * learning._unlinked('age', 'pay'))
 
     def score(table):
         return learning._distance(table, ('age', 'pay'), expected)
@@ -252,7 +252,7 @@ def test_a_large_epsilon_draws_what_the_rows_have_and_a_small_one_cannot():
         return np.nan_to_num((old - rows.groupby('job')['age'].mean()).abs(), nan=50).max()
 
     assert off(10.0) < 2
-    assert off(0.001) > 4
+    assert np.median([off(0.001) for _ in range(5)]) > 4
 
 
 # What is known.
@@ -272,10 +272,12 @@ def test_counts_that_noise_hides_are_those_known_and_clear_ones_are_those_of_the
     known = knowing([('nurse', 0.7), ('clerk', 0.2), ('cook', 0.1)])
     rows = people(3000)
     told = {'ranges': TOLD['ranges']}
-    hidden = drawn(fitted(rows, 0.01, known, told=told))['job'].value_counts(normalize=True)
+    hidden = [
+        drawn(fitted(rows, 0.01, known, told=told))['job'].eq('nurse').mean() for _ in range(21)
+    ]
     clear = drawn(fitted(rows, 10.0, known, told=told))['job'].value_counts(normalize=True)
     assert clear['nurse'] == pytest.approx(0.2, abs=0.05)
-    assert hidden['nurse'] == pytest.approx(0.7, abs=0.25)
+    assert np.median(hidden) == pytest.approx(0.7, abs=0.1)  # one in ten is far off by noise
 
 
 def test_known_categories_are_free_and_others_are_paid_for():
