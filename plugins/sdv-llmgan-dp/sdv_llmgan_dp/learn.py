@@ -18,6 +18,7 @@ import pandas as pd
 
 from sdv_llmgan_dp.cells import Cells
 from sdv_llmgan_dp.correct import corrected, raked, shares
+from sdv_llmgan_dp.grouped import grouped
 from sdv_llmgan_dp.measured import Floats, Integers, MeasuredRows
 from sdv_llmgan_dp.tree import Tree, directed, spanning
 
@@ -374,29 +375,3 @@ def _drawn(table: Floats, marginal: Marginal) -> Floats:
         drawable = np.bincount(marginal.groups, marginal.drawable, table.shape[2]) > 0
     even = np.broadcast_to(marginal.coarse * drawable, table.shape).copy()
     return shares(table * drawable, even)
-
-
-def grouped(likely: Floats, most: int, is_ordered: bool) -> Integers:
-    """The coarser cell of each cell: about so many of about equal size, large cells by themselves.
-
-    Args:
-        likely: Shares of the cells, the last one's of missing values.
-        most: How many coarser ones are wanted, >= 2; twice as many at most where cells are ordered.
-        is_ordered: Whether neighbours are put together; if not, all but the largest are.
-    """
-    groups = np.zeros(len(likely), dtype=int)
-    if not is_ordered:
-        largest = np.argsort(-likely, kind='stable')
-        groups[largest] = np.minimum(np.arange(len(likely)), most - 1)
-        return groups
-    number, held = 0, 0.0
-    for place, share in enumerate(likely[:-1]):
-        if held and held + share > 1.5 / most:
-            number, held = number + 1, 0.0
-        groups[place] = number
-        held += share
-        if held >= 1 / most:
-            number, held = number + 1, 0.0
-    number = int(groups[:-1].max(initial=0))
-    groups[-1] = number + (likely[-1] > 1 / (4 * most))
-    return groups
