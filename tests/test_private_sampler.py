@@ -249,3 +249,21 @@ def test_a_column_whose_values_would_have_to_be_looked_at_is_refused():
 def test_a_private_fit_cannot_be_continued():
     with pytest.raises(EgressError, match='epsilons add up'):
         made().continue_fit()
+
+
+def test_a_private_fit_is_not_exported_by_a_sampler_without_its_guarantee(fitted, tmp_path):
+    with pytest.raises(EgressError, match='without its guarantee'):
+        fitted.export(tmp_path / 'sampler.npz')
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_that_do_not_go_with_the_table_are_refused_before_a_model_is_asked():
+    class Choosy(Unseeing):
+        def check(self, schema):
+            raise ValueError(f'no column but {schema.names[0]}')
+
+    sent = []
+    provider = ScriptedProvider(script=lambda asked: sent.append(asked) or '{}', is_expert=True)
+    with pytest.raises(ValueError, match='no column but age'):
+        made(llm=provider, sampler=Choosy())
+    assert not sent

@@ -18,6 +18,7 @@ from sdv_llmgan.process.generation_process import GenerationProcess
 from sdv_llmgan.process.knowledge import NOTHING_KNOWN, Knowledge
 from sdv_llmgan.roles.row_writer import Writer
 from sdv_llmgan.table.rows import ParsedRows
+from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
 from sdv_llmgan.table.wanted import Wanted
 
@@ -120,6 +121,18 @@ class Sampler(ABC):
     def privacy(self) -> Privacy | None:
         """What it guarantees of training rows, after ``fit``; ``None``: nothing."""
         return None
+
+    def check(self, schema: TableSchema) -> None:  # noqa: B027 - most have nothing to refuse
+        """Refuse settings that do not go with the table, before any model is asked.
+
+        Only of a private sampler: others are fitted at the end of a fit.
+
+        Args:
+            schema: The columns, of which it says no more than metadata and dtypes do.
+
+        Raises:
+            ValueError: They do not.
+        """
 
     @abstractmethod
     def fit(self, training: TrainingSet, learned: Learned) -> None:

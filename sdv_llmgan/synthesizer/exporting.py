@@ -21,6 +21,7 @@ from sdv.metadata import Metadata
 
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.egress.table_view import View
+from sdv_llmgan.errors import EgressError
 from sdv_llmgan.export.coarse import CoarseSampler, coarsened
 from sdv_llmgan.export.file import Exported
 from sdv_llmgan.formats.words import plural
@@ -95,6 +96,7 @@ class Exporting(FromKnowledge):
             num_rows: Rows to draw and learn from, from 5,000 on; more tell more of the fit.
 
         Raises:
+            EgressError: A private sampler draws the rows, whose guarantee does not cover the file.
             NotFittedError: The synthesizer has not been fitted.
             ValueError: Rows are not drawn by the distilled sampler; there is free text, a
                 constraint or a transformer of your own, which no such file can hold; a column has
@@ -122,6 +124,12 @@ class Exporting(FromKnowledge):
     def _to_export(self) -> LocalSampler:
         """The sampler that rows are drawn by, if a file can hold all of it."""
         model = self.get_fitted_model()
+        if model.is_private:
+            raise EgressError(
+                f'Rows are drawn by the private sampler {model.source}. An exported file is '
+                'learned by the distilled sampler, from training rows, without its guarantee. What '
+                'save writes holds no training row after such a fit: hand that over, or rows.'
+            )
         if not isinstance(model.chosen, LocalSampler):
             drawn = 'a language model' if model.source == 'llm' else f'the sampler {model.source}'
             raise ValueError(

@@ -117,6 +117,7 @@ def fit_privately(given: LLMGANSynthesizer, table: pd.DataFrame) -> LLMGAN:
     started, ledger = time.monotonic(), Ledger(given.budget)
     sampler = copy.deepcopy(find_sampler(given.sampler))
     schema = _schema(given, table, sampler)
+    sampler.check(schema)
     beginning = _known(given, ledger)
     learned = _learned(given, beginning, schema)
     training = TrainingSet(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan import Learned, ParsedRows, Privacy, Sampler, TrainingSet, Wanted
+from sdv_llmgan import Learned, ParsedRows, Privacy, Sampler, TableSchema, TrainingSet, Wanted
 from sdv_llmgan.table.allowed import Allowed
 from sdv_llmgan_dp.cells import Cells
 from sdv_llmgan_dp.domains import Domains, Told
@@ -100,6 +100,10 @@ class DPSampler(Sampler):
         """How columns hang together; ``None`` before ``fit``."""
         return None if self._fitted is None else self._fitted.tree
 
+    def check(self, schema: TableSchema) -> None:
+        """Refuse categories, ranges and decimals of columns that the table does not have."""
+        self.told.check(schema)
+
     def fit(self, training: TrainingSet, learned: Learned) -> None:
         """Ask the rows for counts, within epsilon and delta; see ``Sampler.fit``.
 
@@ -108,7 +112,7 @@ class DPSampler(Sampler):
                 column holds.
         """
         self._fitted = None
-        self.told.check(training.schema)
+        self.check(training.schema)
         domains = Domains.of(self.told, learned)
         rho = rho_of(self.epsilon, self.delta)
         delta = PUBLISHING_SHARE * self.delta
