@@ -35,7 +35,8 @@ def load_table(
 
     Args:
         path: The file, of a kind that its suffix says; ``-``: CSV from stdin.
-        like: A table of the same kind, whose columns of text are text here, too.
+        like: A table of the same kind, whose columns of text are text here, too, and its floats
+            floats: one writes 38.0 what the other writes 38.
         form: What is known of the file.
 
     Raises:
@@ -51,7 +52,8 @@ def load_table(
     say(said)
     for note in notes:
         say(f'Note: {note}')
-    return table
+    floats = () if like is None else [name for name in like.select_dtypes('float') if name in table]
+    return table.astype({name: float for name in floats if table[name].dtype.kind in 'iu'})
 
 
 def read_table(path: Path, form: ReadOptions, max_rows: int | None = None) -> pd.DataFrame:

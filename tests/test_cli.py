@@ -74,6 +74,13 @@ def desk(tmp_path_factory) -> Path:
     return folder
 
 
+def test_whole_numbers_are_floats_where_those_of_the_other_table_are(tmp_path):
+    (tmp_path / 'real.csv').write_text('age,stage\n38.0,1\n51.0,2\n')
+    (tmp_path / 'drawn.csv').write_text('age,stage\n40,1\n41,2\n')
+    real = load_table(tmp_path / 'real.csv')
+    assert load_table(tmp_path / 'drawn.csv', like=real).dtypes.equals(real.dtypes)
+
+
 def test_the_way_from_a_csv_to_a_report(tmp_path):
     data = tmp_path / 'visits.csv'
     visits(50).to_csv(data, index=False)
