@@ -14,6 +14,7 @@ from scripts import ROOT, load
 from tables import visits, visits_metadata
 
 from sdv_llmgan.metrics import (
+    DCRShare,
     InferenceRisk,
     LinkabilityRisk,
     MembershipInference,
@@ -46,6 +47,22 @@ def with_one_cell_changed(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         column = int(rng.integers(1, rows.shape[1]))
         changed.iloc[place, column] = rows.iloc[int(rng.integers(len(rows))), column]
     return changed.infer_objects()
+
+
+@pytest.mark.parametrize('metric', [*METRICS, DCRShare])
+def test_without_a_control_it_is_said_what_is_needed(metric):
+    rows = pd.DataFrame({'a': [1, 2, 3], 'b': list('xyz')})
+    with pytest.raises(ValueError, match='held-out table is needed, got None'):
+        metric.compute_breakdown(rows, rows, held_out_data=None)
+
+
+def test_rows_of_the_control_are_no_sign_that_few_are_held_out():
+    real, held_out = (
+        pd.DataFrame(np.random.default_rng(seed).normal(size=(100, 4))) for seed in (0, 1)
+    )
+    found = LinkabilityRisk.compute_breakdown(real, held_out, held_out_data=held_out)
+    assert found['score'] < 0
+    assert 'So few rows are held out' not in found['note']
 
 
 def test_a_rate_has_wilsons_interval():

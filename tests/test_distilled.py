@@ -179,6 +179,15 @@ def test_known_columns_are_kept_and_the_others_fit_to_them(fitted):
     assert rows['smoker'][50:].mean() < 0.1
 
 
+def test_told_all_of_a_training_row_but_a_cell_the_truth_is_not_the_one_answer_never_given(fitted):
+    table, sampler = fitted
+    row = table.dropna().iloc[[0]]
+    known = pd.concat([row.drop(columns='age')] * 3_000, ignore_index=True)
+    drawn = sampler.complete(known, np.random.default_rng(0))['age']
+    near = drawn[(drawn - row['age'].iloc[0]).abs() <= 2].value_counts()
+    assert near[row['age'].iloc[0]] > 0.3 * near.mean()
+
+
 def test_conditions_may_be_missing_values(fitted):
     _, sampler = fitted
     rows = sampler.complete(pd.DataFrame({'age': [np.nan] * 100}), np.random.default_rng(4))

@@ -210,6 +210,28 @@ def test_a_file_of_the_first_version_draws_what_it_drew_on_either_line_of_sdv():
     ]
 
 
+def test_what_detection_put_into_metadata_of_values_is_not_in_the_file(table, tmp_path):
+    table = table.drop(columns=['mail', 'seen'])
+    detected = Metadata.detect_from_dataframes({'patients': table})
+    synthesizer = fitted(table, detected)
+    synthesizer.export(tmp_path / 'sampler.npz', num_rows=5_000)
+    with zipfile.ZipFile(tmp_path / 'sampler.npz') as archive:
+        contents = json.loads(archive.read('contents.json'))
+    told = json.dumps(contents['metadata'])
+    for value in (
+        'isolation 7',
+        table['charges'].max(),
+        table['charges'].min(),
+        'range',
+        'decimal',
+    ):
+        assert str(value) not in told
+    loaded = load_sampler(tmp_path / 'sampler.npz')
+    assert len(sdv_lines.sample(loaded, 200)) == 200
+    if sdv_lines.SDV_2:  # the search finds what it seeks
+        assert 'isolation 7' in json.dumps(detected.to_dict())
+
+
 def test_keys_that_are_numbers_come_back_as_numbers(tmp_path):
     metadata = Metadata.load_from_dict({
         'tables': {
@@ -409,6 +431,40 @@ BINS = ('sampler', 'columns', 0, 'bins')
         (
             inside('metadata', 'tables', 'patients', 'columns', 'x', value={'sdtype': 'numerical'}),
             'has other columns',
+        ),
+        (
+            inside(
+                'metadata', 'tables', 'patients', 'columns', 'mail', 'sdtype', value='__class__'
+            ),
+            'made up',
+        ),
+        (
+            inside('metadata', 'tables', 'patients', 'columns', 'mail', 'sdtype', value='binary'),
+            'made up',
+        ),
+        (
+            inside(
+                'metadata',
+                'tables',
+                'patients',
+                'columns',
+                'number',
+                'regex_format',
+                value='[A-Z]{99999999}',
+            ),
+            'too long a text',
+        ),
+        (
+            inside(
+                'metadata',
+                'tables',
+                'patients',
+                'columns',
+                'number',
+                'regex_format',
+                value='((a{99}){99}){99}',
+            ),
+            'too long a text',
         ),
         (inside('sampler', 'order', value=['age']), 'needs each column once'),
         (inside('sampler', 'graph', value=[['age', 'ward'], ['ward', 'age']]), 'cycle'),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdv_llmgan.export.coarse import CoarseSampler
+from sdv_llmgan.export.metadata import checked
 from sdv_llmgan.export.stored import from_stored, to_stored
 from sdv_llmgan.formats.array_files import read_arrays, write_arrays
 from sdv_llmgan.formats.saved_json import Json, a_list, boolean, read_object, text
@@ -70,7 +71,7 @@ class Exported:
             {
                 'format': text,
                 'version': lambda saved, _: saved,
-                'metadata': _metadata,
+                'metadata': checked,
                 'dtypes': _texts,
                 'locales': a_list(text),
                 'enforce_rounding': boolean,
@@ -99,13 +100,6 @@ def _check_version(contents: Json, where: str) -> None:
             f'{where} is of version {version}, and this sdv-llmgan reads versions up to {VERSION}. '
             'Install a newer one, or export again with this one.'
         )
-
-
-def _metadata(saved: Json, where: str) -> Mapping[str, Any]:
-    tables = saved.get('tables') if isinstance(saved, Mapping) else None
-    if not isinstance(tables, Mapping) or len(tables) != 1:
-        raise ValueError(f'{where}: needs the metadata of one table.')
-    return dict(saved)
 
 
 def _texts(saved: Json, where: str) -> dict[str, str]:

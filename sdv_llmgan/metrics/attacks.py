@@ -149,7 +149,7 @@ class AttackResult:
         said = [NO_ROOM] if self.control.successes == self.control.attacks else []
         if self.is_weak and not self.risk.low > 0:
             said.append(WEAK)
-        if self.reach < self.risk.high - self.risk.value:
+        if self.reach < min(1.0, self.risk.high - self.risk.value):
             said.append(UNREACHED.format(reach=self.reach))
         if self.attack.attacks < self.wanted:
             said.append(FEW.format(count=self.attack.attacks, wanted=self.wanted))

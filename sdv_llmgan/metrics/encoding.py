@@ -132,8 +132,14 @@ def encode_columns(
 
 
 def check_rows(tables: Sequence[pd.DataFrame]) -> None:
-    """Refuse empty tables, with a ``ValueError``; their order is that of ``ROLES``."""
+    """Refuse tables that are none or empty, with a ``ValueError``; in the order of ``ROLES``."""
     for role, table in zip(ROLES, tables, strict=False):
+        if table is None:
+            raise ValueError(
+                f'The {role} table is needed, got None. Without rows that were not learned from, '
+                'what is told of people cannot be held apart from what is told of everybody: set '
+                'some aside before the fit (sdv-llmgan split).'
+            )
         if not len(table):
             raise ValueError(f'The {role} table must have at least one row, found none.')
 

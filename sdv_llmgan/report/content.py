@@ -34,6 +34,7 @@ class Score:
             ones, if nothing else is said.
         reason: Why there is no value; empty where there is one.
         look: Whether the value should be looked at: it is worse than chance would explain.
+        interval: What holds the true value in 95 of 100 tables; ``None``: it is not worked out.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Score:
     reference_name: str = 'held-out real rows'
     reason: str = ''
     look: bool = False
+    interval: tuple[float, float] | None = None
 
     @property
     def best(self) -> float:

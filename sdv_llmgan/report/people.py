@@ -62,7 +62,9 @@ class Attack:
             f'{self.sentence(found, num_people)}: {BEYOND if look else WITHIN} '
             f'With its interval: {_interval(found)}. {found["note"]}'
         )
-        return replace(self.score, value=found['score'], reading=reading.strip(), look=look)
+        interval = (float(found['low']), float(found['high']))
+        known = replace(self.score, value=found['score'], look=look, interval=interval)
+        return replace(known, reading=reading.strip())
 
 
 def _described(found: Found, num_people: int) -> str:

@@ -126,16 +126,16 @@ class Report:
 
     def __str__(self) -> str:
         """The scores as lines of text."""
-        lines = [
-            f'{score.name:<42} '
-            + (
-                f'{score.value:>6.3f}  {score.direction}'
-                if score.value is not None
-                else f'{"–":>6}  {score.reason}'
-            )
-            for score in self.scores
-        ]
-        return visible('\n'.join([self.title, *lines]))
+        return visible('\n'.join([self.title, *map(_line, self.scores)]))
+
+
+def _line(score: Score) -> str:
+    if score.value is None:
+        return f'{score.name:<42} {"–":>6}  {score.reason}'
+    line = f'{score.name:<42} {score.value:>6.3f}  {score.direction}'
+    if score.interval is not None:
+        line += f' (95 %: {score.interval[0]:.2f} to {score.interval[1]:.2f})'
+    return line + ('; worth a look' if score.look else '')
 
 
 def check_path(path: str | Path) -> Path:

@@ -31,6 +31,7 @@ from sdv_llmgan.samplers.local import LocalSampler
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.from_knowledge import NO_MODEL, FromKnowledge
 from sdv_llmgan.table.column import quote
+from sdv_llmgan.table.released import released
 from sdv_llmgan.table.schema import declared_names
 from sdv_llmgan.without_rows.beginning import with_keys
 
@@ -111,7 +112,7 @@ class Exporting(FromKnowledge):
         modelled = set(coarse.columns.names)
         dtypes = self._data_processor._dtypes
         exported = Exported(
-            self._original_metadata.to_dict(),
+            released(self._original_metadata.to_dict()),
             {str(name): str(dtypes[name]) for name in dtypes.index if name not in modelled},
             (self.locales,) if isinstance(self.locales, str) else tuple(self.locales or ()),
             self.enforce_rounding,
@@ -161,16 +162,20 @@ class Exporting(FromKnowledge):
     @classmethod
     def _from_export(cls: type[ExportingT], path: str | os.PathLike[str]) -> ExportingT:
         exported = Exported.read(path)
-        coarse = exported.sampler
         try:
-            metadata = Metadata.load_from_dict(dict(exported.metadata))
-            metadata.validate()
-        except Exception as error:  # noqa: BLE001 - of SDV, whatever a file has it meet
-            raise ValueError(f'{os.fspath(path)}, metadata: {error}') from error
+            return cls._of(exported)
+        except Exception as error:  # noqa: BLE001 - of SDV and pandas, whatever a file has them meet
+            raise ValueError(f'{os.fspath(path)} cannot be drawn from: {error}') from error
+
+    @classmethod
+    def _of(cls: type[ExportingT], exported: Exported) -> ExportingT:
+        coarse = exported.sampler
+        metadata = Metadata.load_from_dict(dict(exported.metadata))
+        metadata.validate()
         modelled = {name for name, is_seen in declared_names(metadata).items() if is_seen}
         if modelled != set(coarse.columns.names):
             raise ValueError(
-                f'{os.fspath(path)}: the metadata has other columns than the sampler: '
+                'the metadata has other columns than the sampler: '
                 f'{", ".join(sorted(map(quote, modelled ^ set(coarse.columns.names))))}.'
             )
         arguments: dict[str, Any] = {

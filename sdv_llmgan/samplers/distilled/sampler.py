@@ -297,8 +297,7 @@ class DistilledSampler:
     ) -> Codes:
         """Draw rows, and those that repeat a training row, or are too near to one, anew."""
         codes = chain.draw(given, num_rows, rng, present)
-        is_known = len(given) > MAX_SETTLED_SHARE * len(self.coding.codings)
-        if is_known and not self.rows.has_many_values(chain.names):
+        if len(given) > MAX_SETTLED_SHARE * len(self.coding.codings):
             return codes
         again, redrawn = np.arange(num_rows if chain.links else 0), 0
         for _ in range(MAX_REDRAWS):
