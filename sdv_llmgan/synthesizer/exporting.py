@@ -161,9 +161,10 @@ class Exporting(FromKnowledge):
 
     @classmethod
     def _from_export(cls: type[ExportingT], path: str | os.PathLike[str]) -> ExportingT:
-        exported = Exported.read(path)
         try:
-            return cls._of(exported)
+            return cls._of(Exported.read(path))
+        except OSError:
+            raise
         except Exception as error:  # noqa: BLE001 - of SDV and pandas, whatever a file has them meet
             raise ValueError(f'{os.fspath(path)} cannot be drawn from: {error}') from error
 
