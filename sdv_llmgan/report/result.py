@@ -24,7 +24,8 @@ from sdv_llmgan.table.types import Cell
 #: The figures of the first page, where there are so many.
 HEADLINES = (
     *('quality', 'diagnostic', 'c2st', 'ml_efficacy'),
-    *('dcr_share', 'copied_rows', 'disclosure_protection', 'rules_kept'),
+    *('dcr_share', 'copied_rows', 'near_copies', 'singling_out_risk', 'membership_inference'),
+    *('disclosure_protection', 'rules_kept'),
 )
 SUFFIXES = ('.html', '.htm', '.json')
 
