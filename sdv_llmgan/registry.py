@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Any
 
 import pluggy
@@ -30,6 +31,8 @@ from sdv_llmgan.samplers.local import LocalSampler
 
 LOGGER = logging.getLogger(__name__)
 
+#: Samplers of this package, which are set by arguments of the synthesizer.
+BUILT_IN = ('llm', 'distilled')
 NO_LLM = """No language model was named, and none is installed here. Name one:
   pip install sdv-llmgan-local                 a small model in this process, no key (llm='local')
   llm='openai/<model>' or 'anthropic/<model>'  hosted; the key in OPENAI_API_KEY, ANTHROPIC_API_KEY
@@ -141,6 +144,28 @@ def find_sampler(sampler: str | Sampler) -> Sampler:
             "'distilled'."
         )
     return found[sampler]()
+
+
+def make_sampler(name: str, settings: Mapping[str, Any]) -> Sampler:
+    """A registered sampler, made with settings of its own.
+
+    Args:
+        name: As for ``find_sampler``.
+        settings: Arguments of what was registered, by name.
+
+    Raises:
+        PluginError: There is no such sampler, or it does not take these settings.
+        ValueError: A setting is out of range, as the sampler says.
+    """
+    find_sampler(name)
+    taken = {} if name in BUILT_IN else signature(samplers()[name]).parameters
+    open_ended = any(one.kind is one.VAR_KEYWORD for one in dict(taken).values())
+    if unknown := [key for key in settings if key not in taken and not open_ended]:
+        raise PluginError(
+            f'The sampler {name!r} has no setting {", ".join(map(repr, unknown))}. It takes: '
+            f'{", ".join(taken) or "none"}.'
+        )
+    return samplers()[name](**settings)
 
 
 @cache

@@ -68,6 +68,7 @@ def main(
   sdv-llmgan fit data.csv --context 'Medical bills, one row a person.' --target charges
   sdv-llmgan fit data.csv --llm openai/gpt-4o-mini --max-batches 2 --seed 7
   sdv-llmgan fit folder/ --sampler distilled     Parquet files, of which a sample is read
+  sdv-llmgan fit data.csv --llm scripted --sampler dp --sampler-settings dp.json
 
 The model is a pickle that holds the training rows: keep it as you keep the table.
 """

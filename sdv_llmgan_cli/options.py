@@ -274,6 +274,15 @@ class FitOptions:
             metavar='NAME', help='Where rows come from: llm, distilled (no calls), auto, …'
         ),
     ] = None
+    sampler_settings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE',
+            help='Settings of --sampler, as a JSON object; of dp: {"epsilon": 3, "delta": 1e-6, '
+            '"categories": {"sex": ["f", "m"]}, "ranges": {"age": [18, 99]}, '
+            '"decimals": {"weight": 1}}.',
+        ),
+    ] = None
     epochs: Annotated[int | None, typer.Option(help='Passes over the table.')] = None
     batch_size: Annotated[int | None, typer.Option(help='Rows in a batch.')] = None
     examples_per_call: Annotated[

@@ -24,8 +24,9 @@ from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.formats.array_files import is_archive
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
-from sdv_llmgan.registry import discriminators, providers, samplers
+from sdv_llmgan.registry import discriminators, make_sampler, providers, samplers
 from sdv_llmgan.report import Report, make_report
+from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
@@ -44,6 +45,8 @@ MIN_SPLIT = 4
 DEFAULT_ROWS = 100
 #: What options may say of columns.
 TREATMENTS: tuple[Treatment, ...] = ('withhold', 'bucket', 'pseudonymize')
+#: Where a causal graph comes from, but for a file.
+LEARNED = 'hill-climb, ask, none'
 PRESETS = {'mallm-gan': LLMGANSynthesizer.mallm_gan, 'synthia': LLMGANSynthesizer.synthia}
 
 
@@ -292,14 +295,17 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
     if len(judges) == 1:
         chosen['discriminator'] = judges[0]
     graph = chosen.get('causal_graph')
-    if graph not in (None, 'hill-climb', 'ask', 'none'):
-        edges = _read_json('causal-graph', 'hill-climb, ask, none', 'of pairs', Path(graph))
+    if graph is not None and graph not in LEARNED.split(', '):
+        edges = _read_json('causal-graph', f'{LEARNED}, or a JSON file of pairs', Path(graph))
         if not isinstance(edges, list):
             raise ValueError(f'{graph} must hold a list of [cause, effect] pairs.')
         chosen['causal_graph'] = edges
     knowledge = chosen.get('knowledge')
     if knowledge not in (None, 'ask', 'none'):
-        chosen['knowledge'] = _read_json('knowledge', 'ask, none', 'of effects', Path(knowledge))
+        needed = 'ask, none, or a JSON file of effects'
+        chosen['knowledge'] = _read_json('knowledge', needed, Path(knowledge))
+    if path := chosen.pop('sampler_settings', None):
+        chosen['sampler'] = _sampler(chosen.get('sampler'), path)
     return {'verbose': sys.stderr.isatty(), **chosen}
 
 
@@ -311,9 +317,19 @@ def description(text: str) -> tuple[str, str]:
     return name, meaning
 
 
-def _read_json(option: str, names: str, holding: str, path: Path) -> Any:  # noqa: ANN401 - JSON
+def _sampler(name: str | None, path: Path) -> Sampler:
+    settings = _read_json('sampler-settings', 'a JSON file of settings', path)
+    if name is None or not isinstance(settings, dict):
+        raise Misused(
+            f'--sampler-settings needs --sampler NAME, and {path} an object of settings by name, '
+            'such as {"epsilon": 3}.'
+        )
+    return make_sampler(name, settings)
+
+
+def _read_json(option: str, needed: str, path: Path) -> Any:  # noqa: ANN401 - JSON
     if not path.is_file():
-        raise Misused(f'--{option} must be {names}, or a JSON file {holding}; there is no {path}.')
+        raise Misused(f'--{option} must be {needed}; there is no {path}.')
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:

@@ -97,10 +97,15 @@ class Imputing(Partitions):
         fitted = self.get_fitted_model()
         local = fitted.chosen if isinstance(fitted.chosen, LocalSampler) else fitted.local
         if local is None:
+            advice = (
+                'That would be a fit without the guarantee of this one'
+                if fitted.is_private
+                else 'Or continue_fit with that'
+            )
             raise ValueError(
                 f'Gaps are filled by the local sampler, and this fit has none: its rows come from '
-                f"{fitted.source!r}. Fit with sampler='distilled' or 'auto', or continue_fit with "
-                'that; nothing was sent.'
+                f"{fitted.source!r}. Fit with sampler='distilled' or 'auto'. {advice}; nothing was "
+                'sent.'
             )
         return Filling(local, fitted.rules)
 

@@ -20,6 +20,7 @@ import pandas as pd
 from rdt.transformers import BaseTransformer
 from sdv.cag import FixedIncrements, Inequality, Range
 from sdv.data_processing import DataProcessor
+from sdv.metadata import Metadata
 
 from sdv_llmgan.calls.budget import Ledger
 from sdv_llmgan.errors import EgressError, SamplingError
@@ -36,8 +37,10 @@ from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.from_knowledge import NO_MODEL
 from sdv_llmgan.table.column import quote
 from sdv_llmgan.table.declared import declared_schema
+from sdv_llmgan.table.released import released
 from sdv_llmgan.table.schema import TableSchema
 from sdv_llmgan.table.training_set import GeneratedRows, TrainingSet
+from sdv_llmgan.table.types import SDVMetadata
 from sdv_llmgan.table.wanted import Wanted
 from sdv_llmgan.without_rows.beginning import BY_MODEL, Beginning
 from sdv_llmgan.without_rows.outline import figures_of, outlines, schema_of, typical_of
@@ -63,8 +66,14 @@ def check_table(given: LLMGANSynthesizer, names: Sequence[str]) -> None:
         names: The columns that SDV hands over.
 
     Raises:
-        EgressError: A constraint or a transformer learns from the rows.
+        EgressError: A constraint or a transformer learns from the rows, or the metadata may have.
     """
+    tables = given._original_metadata.to_dict()['tables']
+    if tables != without_values(given._original_metadata).to_dict()['tables']:
+        raise EgressError(
+            f'sampler={given.sampler!r} was set after the synthesizer was made, with metadata that '
+            'holds ranges or other values. Make a new one with this sampler.'
+        )
     rules = [*given._chained_constraints, *given._reject_sampling_constraints]
     learning = [rule for rule in rules if not isinstance(rule, BY_ROW)]
     if given._chained_constraints or learning:
@@ -90,14 +99,26 @@ def _learns(transformer: BaseTransformer) -> bool:
     return not transformer.is_generator() or rule in ('match', 'scale')
 
 
+def without_values(metadata: SDVMetadata) -> Metadata:
+    """Other metadata of the same table, without what detection learns from its values.
+
+    Ranges, levels, decimals and gaps: nobody can tell whether somebody wrote them down.
+    """
+    metadata.validate()
+    return Metadata.load_from_dict(released(Metadata.load_from_dict(metadata.to_dict()).to_dict()))
+
+
 def forget_values(processor: DataProcessor) -> None:
-    """Have SDV's data processor keep nothing of the values of training rows."""
+    """Have SDV's data processor keep nothing of the values of training rows, nor their number."""
     processor.formatters.clear()  # minimum, maximum, decimals, how dates are written
     for name, dtype in processor._dtypes.items():
         if isinstance(dtype, pd.CategoricalDtype):
             processor._dtypes[name] = dtype.categories.dtype
     for made_up in processor._hyper_transformer.field_transformers.values():
         if made_up is not None and made_up.is_generator():
+            # RDT seeds what it makes up with the first values, and keeps how many there were.
+            column = made_up.get_input_column()
+            made_up.fit(pd.DataFrame({column: [None]}, dtype=object), column)
             made_up._nan_frequency = 0.0
 
 

@@ -13,6 +13,7 @@ from sdv.errors import NotFittedError
 from sdv.single_table.base import BaseSingleTableSynthesizer
 from sdv.single_table.ctgan import LossValuesMixin
 
+from sdv_llmgan.errors import EgressError
 from sdv_llmgan.loop.fitted_model import FittedModel
 from sdv_llmgan.loop.history import History
 from sdv_llmgan.loop.loop import LLMGAN
@@ -56,6 +57,7 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
         columns are told as the policy says, however the process describes them.
 
         Raises:
+            EgressError: The fit was private: a model's rows would not have its guarantee.
             ValueError: Its columns are not those that the synthesizer was fitted on.
         """
         if not isinstance(process, GenerationProcess):
@@ -64,6 +66,11 @@ class Results(Arguments, LossValuesMixin, BaseSingleTableSynthesizer):
                 'reads a saved one.'
             )
         model = self.get_fitted_model()
+        if model.is_private:
+            raise EgressError(
+                'It was fitted privately: rows of another process would come from a language '
+                'model, without the guarantee. sample draws those that have it.'
+            )
         fitted, given = set(model.process.schema.names), set(process.schema.names)
         if fitted != given:
             raise ValueError(

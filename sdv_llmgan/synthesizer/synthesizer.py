@@ -37,7 +37,7 @@ from sdv_llmgan.synthesizer.arguments import LLM, Arguments, check_arguments
 from sdv_llmgan.synthesizer.build import make_loop
 from sdv_llmgan.synthesizer.exporting import Exporting
 from sdv_llmgan.synthesizer.presets import MALLM_GAN, SYNTHIA
-from sdv_llmgan.synthesizer.private_fit import fit_privately, forget_values
+from sdv_llmgan.synthesizer.private_fit import fit_privately, forget_values, without_values
 from sdv_llmgan.synthesizer.private_settings import is_private
 from sdv_llmgan.table.column import MetadataDetail, quote
 from sdv_llmgan.table.learn_column import unlearnable
@@ -201,7 +201,7 @@ class LLMGANSynthesizer(Exporting):
         })
         check_arguments(vars(self))
         super().__init__(
-            metadata=metadata,
+            metadata=without_values(metadata) if is_private(sampler) else metadata,
             enforce_min_max_values=enforce_min_max_values,
             enforce_rounding=enforce_rounding,
             locales=locales if isinstance(locales, str) else list(locales),

@@ -53,11 +53,10 @@ def _column(name: str, dtype: DType, entry: Mapping[str, Any], step: int) -> Col
         return _datetime(name, dtype, entry.get('datetime_format'))
     if sdtype == 'numerical':
         told = str(entry.get('computer_representation', '')).lower()
-        decimals = entry.get('decimal_places')
-        is_whole = is_integer_dtype(dtype) or 'int' in told or decimals == 0 or step > 1
+        # Not 'decimal_places': detection counts them in the values.
+        is_whole = is_integer_dtype(dtype) or 'int' in told or step > 1
         kind: Kind = 'integer' if is_whole else 'number'
-        digits = 0 if is_whole else int(decimals or 0)
-        return Column(name, kind, decimals=digits, step=step, nullable=not is_full, dtype=stored)
+        return Column(name, kind, step=step, nullable=not is_full, dtype=stored)
     kinds: dict[str, Kind] = {'boolean': 'boolean', 'text': 'text'}
     kind = 'boolean' if is_bool_dtype(dtype) else kinds.get(sdtype, 'categorical')
     return Column(name, kind, nullable=not is_full, dtype=stored)

@@ -9,7 +9,7 @@ What a model says of a column gives expected shares and levels, but is not taken
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -32,6 +32,7 @@ LEAST_POWER, MOST_POWER = -20, 62
 SURE = 5.5
 #: Digits of a range that its values are told by, where nobody says how many they have.
 DIGITS = 3
+SPENT = 'This fit counts, too: add its epsilon to that of the next.'
 #: Parts that known values are cut into.
 PARTS = 50
 
@@ -52,16 +53,19 @@ class Told:
 
     def __post_init__(self) -> None:
         """Refuse what tells nothing; raises ``ValueError``."""
+        for argument in ('categories', 'ranges', 'decimals'):
+            if not isinstance(given := getattr(self, argument), Mapping):
+                raise ValueError(f'{argument} must map columns to values, got {given!r}.')
         for name, levels in self.categories.items():
-            if isinstance(levels, str) or not len(list(levels)):
+            if not _items(levels):
                 raise ValueError(f'categories: {quote(name)} needs a list, got {levels!r}.')
         for name, ends in self.ranges.items():
-            if isinstance(ends, str) or len(ends) != 2 or not ends[0] <= ends[1]:
+            if len(_items(ends)) != 2 or not _is_ascending(*ends):
                 raise ValueError(
                     f'ranges: {quote(name)} needs the least and the greatest value, got {ends!r}.'
                 )
         for name, digits in self.decimals.items():
-            if not isinstance(digits, int) or digits < 0:
+            if isinstance(digits, bool) or not isinstance(digits, int) or digits < 0:
                 raise ValueError(f'decimals: {quote(name)} needs 0 or more, got {digits!r}.')
 
     def check(self, schema: TableSchema) -> None:
@@ -79,6 +83,19 @@ class Told:
                         f'{argument}: {quote(name)} is no column that is modelled as '
                         f'{" or ".join(fitting)}. There are: {", ".join(found) or "none"}.'
                     )
+
+
+def _items(given: object) -> list[Any]:
+    """What a list holds, of whatever kind; nothing of what is none."""
+    is_list = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping))
+    return list(given) if is_list else []
+
+
+def _is_ascending(low: Any, high: Any) -> bool:  # noqa: ANN401 - numbers or dates
+    try:
+        return bool(low <= high)
+    except TypeError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -148,8 +165,8 @@ class Domains:
         if not levels:
             raise ValueError(
                 f'{quote(column.name)} has no category that so many rows have that it can be told '
-                f'at this epsilon. Give them: DPSampler(categories={{{column.name!r}: [...]}}), or '
-                'knowledge of their shares.'
+                f'at this epsilon. Give them: {_given("categories", column.name, "[...]")}, or '
+                f'knowledge of their shares. {SPENT}'
             )
         return Levels(column, tuple(levels.values()))
 
@@ -167,8 +184,8 @@ class Domains:
         if not len(there):
             raise ValueError(
                 f'Noise hides which numbers {quote(column.name)} has at this epsilon. Give the '
-                f'least and the greatest: DPSampler(ranges={{{column.name!r}: (0, 100)}}), or '
-                'knowledge with limits or quartiles.'
+                f'least and the greatest: {_given("ranges", column.name, "[0, 100]")}, or '
+                f'knowledge with limits or quartiles. {SPENT}'
             )
         low, high = edges[there[0]], edges[there[-1] + 1]
         scale = step if column.kind == 'datetime' else 1.0
@@ -193,8 +210,6 @@ class Domains:
             return float(10.0 ** -self.told.decimals[column.name])
         if column.kind == 'integer' or self._is_whole(column.name):
             return 1.0
-        if column.decimals:
-            return float(10.0**-column.decimals)
         if column.name in self.outlined.names:
             return float(10.0 ** -self.outlined[column.name].decimals)
         return None
@@ -223,6 +238,14 @@ class Domains:
             low = float(np.nanmin(values)) if low is None else low
             high = float(np.nanmax(values)) if high is None else high
         return None if low is None or high is None else (low, high)
+
+
+def _given(argument: str, name: str, value: str) -> str:
+    """How a user says something of a column, in Python and on the command line."""
+    return (
+        f'DPSampler({argument}={{{name!r}: {value}}}), or {{"{argument}": {{{quote(name)}: '
+        f'{value}}}}} in the file of --sampler-settings'
+    )
 
 
 def _ends_of(column: Column, given: tuple[Any, Any]) -> tuple[float, float]:

@@ -26,6 +26,8 @@ from sdv_llmgan_dp.measured import (
 )
 from sdv_llmgan_dp.tree import Tree
 
+#: A greater delta is no guarantee of anybody.
+MOST_DELTA = 0.01
 #: What finding cells of columns that nobody told of may use.
 FINDING = 0.1
 UNIT = 'rho, zero-concentrated differential privacy; parts add up'
@@ -56,13 +58,15 @@ class DPSampler(Sampler):
     Args:
         epsilon: How much likelier any outcome may be with a row than without, as a log ratio, > 0;
             lower is better. ``inf``: no noise, and no guarantee.
-        delta: With what probability that may fail, in (0, 1); well below one in as many rows as
-            the table has.
+        delta: With what probability that may fail, in (0, 0.01]; keep it well below one in as many
+            rows as the table has: with one in so many, a whole row may be given away.
         categories: All levels of columns of categories, by column. Those of other columns are
             known, or paid for.
         ranges: The least and the greatest value of columns of numbers and dates, by column; what
             lies beyond counts as the end. Those of others are known, or paid for.
-        decimals: Digits after the point, by column, where neither metadata nor dtype says them.
+        decimals: Digits after the point, by column. Those of other columns are 0 for whole numbers
+            by dtype, ``computer_representation`` or range, those that are known, or so many that
+            the range has three digits; metadata's ``decimal_places`` is not read.
 
     Raises:
         ValueError: An argument is out of range.
@@ -80,7 +84,7 @@ class DPSampler(Sampler):
         ranges: Mapping[str, tuple[Any, Any]] | None = None,
         decimals: Mapping[str, int] | None = None,
     ) -> None:
-        for name, value, most in (('epsilon', epsilon, math.inf), ('delta', delta, 1)):
+        for name, value, most in (('epsilon', epsilon, math.inf), ('delta', delta, MOST_DELTA)):
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= most:
                 raise ValueError(f'{name} must be above 0 and at most {most}, got {value!r}.')
         self.epsilon, self.delta = float(epsilon), float(delta)
