@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -24,12 +23,12 @@ from sdv_llmgan.errors import LLMGANError
 from sdv_llmgan.formats.array_files import is_archive
 from sdv_llmgan.formats.words import plural
 from sdv_llmgan.loop.progress import summary
-from sdv_llmgan.registry import discriminators, make_sampler, providers, samplers
+from sdv_llmgan.registry import discriminators, providers, samplers
 from sdv_llmgan.report import Report, make_report
-from sdv_llmgan.samplers.base import Sampler
 from sdv_llmgan.scale.known import Known
 from sdv_llmgan.table.schema import TableSchema, declared_names
 from sdv_llmgan.table.split import split as split_rows
+from sdv_llmgan_cli.json_files import read_json, sampler_of
 from sdv_llmgan_cli.metadata import columns_of, given, read_metadata, taken
 from sdv_llmgan_cli.options import DrawOptions, FitOptions, ReadOptions, ToOptions
 from sdv_llmgan_cli.speech import Misused, say
@@ -247,7 +246,11 @@ def drawn(synthesizer: LLMGANSynthesizer, num_rows: int) -> pd.DataFrame:
 
 def read_knowledge(path: Path | None) -> Any:  # noqa: ANN401 - JSON
     """Knowledge in its JSON form; ``None`` where there is no file."""
-    return None if path is None else _read_json('knowledge', 'left out', 'of effects', path)
+    return (
+        None
+        if path is None
+        else read_json('knowledge', 'left out, or a JSON file of effects', path)
+    )
 
 
 def list_plugins() -> dict[str, list[dict[str, str]]]:
@@ -296,16 +299,16 @@ def _arguments(settings: FitOptions) -> dict[str, Any]:
         chosen['discriminator'] = judges[0]
     graph = chosen.get('causal_graph')
     if graph is not None and graph not in LEARNED.split(', '):
-        edges = _read_json('causal-graph', f'{LEARNED}, or a JSON file of pairs', Path(graph))
+        edges = read_json('causal-graph', f'{LEARNED}, or a JSON file of pairs', Path(graph))
         if not isinstance(edges, list):
             raise ValueError(f'{graph} must hold a list of [cause, effect] pairs.')
         chosen['causal_graph'] = edges
     knowledge = chosen.get('knowledge')
     if knowledge not in (None, 'ask', 'none'):
         needed = 'ask, none, or a JSON file of effects'
-        chosen['knowledge'] = _read_json('knowledge', needed, Path(knowledge))
+        chosen['knowledge'] = read_json('knowledge', needed, Path(knowledge))
     if path := chosen.pop('sampler_settings', None):
-        chosen['sampler'] = _sampler(chosen.get('sampler'), path)
+        chosen['sampler'] = sampler_of(chosen.get('sampler'), path)
     return {'verbose': sys.stderr.isatty(), **chosen}
 
 
@@ -315,25 +318,6 @@ def description(text: str) -> tuple[str, str]:
     if not equals:
         raise Misused(f'--describe must be COLUMN=MEANING, got {text!r}.')
     return name, meaning
-
-
-def _sampler(name: str | None, path: Path) -> Sampler:
-    settings = _read_json('sampler-settings', 'a JSON file of settings', path)
-    if name is None or not isinstance(settings, dict):
-        raise Misused(
-            f'--sampler-settings needs --sampler NAME, and {path} an object of settings by name, '
-            'such as {"epsilon": 3}.'
-        )
-    return make_sampler(name, settings)
-
-
-def _read_json(option: str, needed: str, path: Path) -> Any:  # noqa: ANN401 - JSON
-    if not path.is_file():
-        raise Misused(f'--{option} must be {needed}; there is no {path}.')
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path} is not JSON: {error}') from error
 
 
 def report(

@@ -87,8 +87,9 @@ class Told:
 
 def _items(given: object) -> list[Any]:
     """What a list holds, of whatever kind; nothing of what is none."""
-    is_list = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping))
-    return list(given) if is_list else []
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
+        return []
+    return list(given)
 
 
 def _is_ascending(low: Any, high: Any) -> bool:  # noqa: ANN401 - numbers or dates
