@@ -12,6 +12,7 @@ import pytest
 import sdv_lines
 from rdt.transformers import LabelEncoder, PseudoAnonymizedFaker
 from sdv.cag import FixedCombinations, FixedIncrements, Inequality
+from sdv.metadata import Metadata
 from tables import visits, visits_metadata
 
 from sdv_llmgan import (
@@ -37,6 +38,9 @@ SECRET = {
     'admitted': '2031-07-19',
     'pressure': 998_877.0,
 }
+
+
+PLACES = 'decimal_places'
 
 
 class Unseeing(Sampler):
@@ -99,6 +103,39 @@ def test_nothing_that_is_saved_holds_a_value_of_a_training_row(fitted, tmp_path)
     fitted.save(tmp_path / 'model.pkl')
     again = sdv_lines.load(tmp_path / 'model.pkl')
     assert len(sdv_lines.sample(again, 5)) == 5
+
+
+def test_what_detection_puts_into_metadata_of_values_is_not_kept():
+    detected = visits_metadata().to_dict()
+    columns = detected['tables']['visits']['columns']
+    if sdv_lines.SDV_2:
+        columns['weight'] |= {'range_min': 40.0, 'range_max': SECRET['weight'], 'decimal_places': 4}
+        columns['ward'] |= {'range_values': ['north', 'south', 'east', SECRET['ward']]}
+    metadata = Metadata.load_from_dict(detected)
+    synthesizer = made(metadata=metadata)
+    text = cloudpickle.dumps(synthesizer)
+    assert b'secret ward' not in text
+    assert np.float64(SECRET['weight']).tobytes() not in text
+    assert synthesizer.get_metadata().to_dict()['tables']['visits']['columns'] == {
+        name: {key: value for key, value in entry.items() if 'range' not in key and key != PLACES}
+        for name, entry in columns.items()
+    }
+    assert metadata.to_dict()['tables']['visits']['columns'] == columns  # the user's own
+
+
+def test_how_many_rows_there_are_is_not_kept():
+    tables = [secret_visits(num_rows) for num_rows in (40, 41)]
+    made_up = [
+        made(table)._data_processor._hyper_transformer.field_transformers['patient']
+        for table in tables
+    ]
+    assert made_up[0].data_length == made_up[1].data_length
+
+
+def test_a_private_fit_is_given_no_other_process(fitted):
+    with pytest.raises(EgressError, match='without the guarantee'):
+        fitted.set_generation_process(fitted.get_generation_process())
+    assert fitted.get_info()['privacy'] is not None
 
 
 def test_the_search_for_values_finds_them_where_a_sampler_is_not_private():

@@ -92,9 +92,10 @@ def _items(given: object) -> list[Any]:
     return list(given)
 
 
-def _is_ascending(low: Any, high: Any) -> bool:  # noqa: ANN401 - numbers or dates
+def _is_ascending(low: object, high: object) -> bool:
+    """Whether two numbers, or two dates, are in order."""
     try:
-        return bool(low <= high)
+        return bool(low <= high)  # type: ignore[operator]
     except TypeError:
         return False
 

@@ -319,7 +319,7 @@ def test_a_paid_range_holds_the_values_and_is_no_extreme_of_the_rows():
 def test_what_noise_hides_is_asked_for_in_words():
     with pytest.raises(ValueError, match=r"categories=\{'job': \[...\]\}"):
         fitted(people(20), 0.1, told={'ranges': TOLD['ranges']})
-    with pytest.raises(ValueError, match=r"ranges=\{'age': \(0, 100\)\}"):
+    with pytest.raises(ValueError, match=r"ranges=\{'age': \[0, 100\]\}"):
         fitted(people(20), 0.1, told={'categories': TOLD['categories']})
 
 

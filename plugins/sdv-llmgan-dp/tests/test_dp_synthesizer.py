@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 
@@ -10,8 +11,11 @@ import pandas as pd
 import pytest
 import sdv
 from sdv.metadata import Metadata
+from sdv.utils import load_synthesizer
+from typer.testing import CliRunner
 
 from sdv_llmgan import EgressError, LLMGANSynthesizer, RangeCondition
+from sdv_llmgan_cli.app import app
 
 pytest.importorskip('opendp')
 from sdv_llmgan_dp import DPSampler  # noqa: E402
@@ -157,3 +161,54 @@ def test_what_would_void_the_guarantee_is_refused():
         made.continue_fit()
     with pytest.raises(ValueError, match='Gaps are filled by the local sampler'):
         made.impute(patients(20))
+
+
+def test_a_sampler_is_set_from_the_command_line(tmp_path):
+    patients(300).to_csv(tmp_path / 'data.csv', index=False)
+    (tmp_path / 'dp.json').write_text(json.dumps({'epsilon': 5, 'delta': 1e-5, **TOLD}))
+    METADATA.save_to_json(tmp_path / 'metadata.json')
+
+    def fit(settings, *options):
+        arguments = ['fit', tmp_path / 'data.csv', '--metadata', tmp_path / 'metadata.json']
+        arguments += ['--llm', 'scripted', '--knowledge', 'none', '-f', '-o', tmp_path / 'dp.pkl']
+        (tmp_path / 'settings.json').write_text(settings)
+        arguments += ['--sampler-settings', tmp_path / 'settings.json', *options]
+        return CliRunner().invoke(app, [str(one) for one in arguments])
+
+    done = fit((tmp_path / 'dp.json').read_text(), '--sampler', 'dp')
+    assert done.exit_code == 0, done.output
+    privacy = load_synthesizer(tmp_path / 'dp.pkl').get_info()['privacy']
+    assert (privacy['epsilon'], privacy['delta']) == (5, 1e-5)
+    refused = fit('{"epsilonn": 5}', '--sampler', 'dp')
+    assert refused.exit_code == 2
+    assert "has no setting 'epsilonn'. It takes: epsilon, delta" in refused.output
+    assert 'needs --sampler NAME' in fit('{"epsilon": 5}').output
+    assert 'an object of settings' in fit('[5]', '--sampler', 'dp').output
+    assert 'is not JSON' in fit('{', '--sampler', 'dp').output
+    assert (
+        "'distilled' has no setting 'epsilon'"
+        in fit('{"epsilon": 5}', '--sampler', 'distilled').output
+    )
+
+
+@pytest.mark.parametrize('delta', [0.5, 1.0, 0.0, True])
+def test_a_delta_that_guarantees_nobody_anything_is_refused(delta):
+    with pytest.raises(ValueError, match='delta must be above 0 and at most 0.01'):
+        DPSampler(delta=delta)
+
+
+def test_one_row_with_more_decimals_changes_no_other_drawn_value():
+    table = patients()
+    table.loc[0, 'score'] = 5.12345
+    told = {key: value for key, value in TOLD.items() if key != 'decimals'}
+    detected = METADATA.to_dict()
+    if SDV_2:
+        detected['tables']['patients']['columns']['score']['decimal_places'] = 5
+    metadata = Metadata.load_from_dict(detected)
+    made = LLMGANSynthesizer(
+        metadata, sampler=DPSampler(5.0, **told), llm='scripted', knowledge='none', cache=False
+    )
+    made.fit({'patients': table} if SDV_2 else table)
+    rows = made.sample(200)
+    drawn = (rows['patients'] if SDV_2 else rows)['score'].dropna()
+    assert (drawn == drawn.round(2)).all()
