@@ -147,7 +147,7 @@ def test_every_option_reaches_the_synthesizer(tmp_path):
         'seed': 7,
     }
     assert set(options) == set(FitOptions.__dataclass_fields__) - {
-        *('cache', 'rows', 'column_types', 'max_fit_rows')
+        *('cache', 'rows', 'column_types', 'max_fit_rows', 'sampler_settings')
     }
     given = [
         part for name, value in options.items() for part in (f'--{name.replace("_", "-")}', value)

@@ -132,6 +132,34 @@ def test_how_many_rows_there_are_is_not_kept():
     assert made_up[0].data_length == made_up[1].data_length
 
 
+def test_made_up_keys_do_not_depend_on_those_of_the_rows():
+    def drawn(prefix):
+        table = secret_visits()
+        patient = [f'{prefix}{place:04d}' for place in range(len(table))]
+        return sdv_lines.sample(made(table.assign(patient=patient)), 5)['patient'].tolist()
+
+    assert drawn('A') == drawn('B')
+
+
+def test_a_private_sampler_that_is_set_later_is_refused_where_metadata_holds_values():
+    if not sdv_lines.SDV_2:
+        return  # its detection writes none
+    detected = visits_metadata().to_dict()
+    detected['tables']['visits']['columns']['weight'] |= {'range_max': SECRET['weight']}
+    synthesizer = LLMGANSynthesizer(
+        Metadata.load_from_dict(detected), llm='scripted', cache=False, knowledge='none'
+    )
+    synthesizer.sampler = Unseeing()
+    with pytest.raises(EgressError, match='was set after the synthesizer was made'):
+        sdv_lines.fit(synthesizer, secret_visits())
+
+
+def test_gaps_are_not_filled_by_another_fit_than_the_private_one(fitted):
+    gaps = secret_visits().assign(weight=np.nan)
+    with pytest.raises(ValueError, match='without the guarantee of this one'):
+        fitted.impute(gaps)
+
+
 def test_a_private_fit_is_given_no_other_process(fitted):
     with pytest.raises(EgressError, match='without the guarantee'):
         fitted.set_generation_process(fitted.get_generation_process())
