@@ -12,6 +12,30 @@ from sdv_llmgan.metrics.encoding import EncodedTable, check_rows, encode
 from sdv_llmgan.table.types import SDVMetadata
 
 
+class HalfMetric(SingleTableMetric):
+    """A metric in [0, 1] of which one half is ideal, more is worse and less is no better."""
+
+    goal = Goal.MINIMIZE
+    min_value = 0.0
+    max_value = 1.0
+
+    @classmethod
+    def normalize(cls, raw_score: float) -> float:
+        """The metric on a scale on which less than one half is no better than one half.
+
+        Args:
+            raw_score: What ``compute`` gave, in [0, 1].
+
+        Returns:
+            In [0, 1], higher is better: 1 for one half or less, 0 for 1, and linear between.
+
+        Raises:
+            ValueError: It is not in [0, 1].
+        """
+        turned: float = super().normalize(raw_score)
+        return min(1.0, 2 * turned)
+
+
 class TableMetric(SingleTableMetric):
     """A metric in [0, 1] of two tables; higher is better, unless ``goal`` says otherwise."""
 

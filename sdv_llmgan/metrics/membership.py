@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sdmetrics.goal import Goal
-from sdmetrics.single_table.base import SingleTableMetric
 
 from sdv_llmgan.metrics.attacks import (
     HELD_OUT,
@@ -18,6 +16,7 @@ from sdv_llmgan.metrics.attacks import (
     blocks,
     distances,
 )
+from sdv_llmgan.metrics.base import HalfMetric
 from sdv_llmgan.metrics.encoding import Numbers
 from sdv_llmgan.metrics.rates import area_nearer
 from sdv_llmgan.table.types import SDVMetadata
@@ -28,7 +27,7 @@ ALL_AS_NEAR = (
 )
 
 
-class MembershipInference(SingleTableMetric):
+class MembershipInference(HalfMetric):
     """How well the distance to the nearest synthetic row tells rows learned from and others apart.
 
     The area under the ROC curve: the chance that a row that was learned from lies nearer to its
@@ -44,9 +43,6 @@ class MembershipInference(SingleTableMetric):
     """
 
     name = 'Membership inference'
-    goal = Goal.MINIMIZE
-    min_value = 0.0
-    max_value = 1.0
 
     @classmethod
     def compute(
@@ -116,22 +112,6 @@ class MembershipInference(SingleTableMetric):
             'control_attacks': len(held_out),
             'note': ALL_AS_NEAR if area.low == area.high else '',
         }
-
-    @classmethod
-    def normalize(cls, raw_score: float) -> float:
-        """The area on a scale on which less than one half is no better than one half.
-
-        Args:
-            raw_score: What ``compute`` gave, in [0, 1].
-
-        Returns:
-            In [0, 1], higher is better; see the class.
-
-        Raises:
-            ValueError: The area is not in [0, 1].
-        """
-        apart: float = super().normalize(raw_score)
-        return min(1.0, 2 * apart)
 
 
 def _nearest_distances(attacked: Attacked, part: int) -> Numbers:

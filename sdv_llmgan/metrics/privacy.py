@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
-from sdmetrics.goal import Goal
-from sdmetrics.single_table.base import SingleTableMetric
 
+from sdv_llmgan.metrics.base import HalfMetric
 from sdv_llmgan.metrics.encoding import EncodedTable, Numbers, check_rows, encode
 from sdv_llmgan.table.types import SDVMetadata
 
@@ -18,7 +17,7 @@ from sdv_llmgan.table.types import SDVMetadata
 MAX_CELLS = 4_000_000
 
 
-class DCRShare(SingleTableMetric):
+class DCRShare(HalfMetric):
     """Share of synthetic rows nearer to the training rows than to equally many held-out rows.
 
     In [0, 1], lower is better down to one half, which is ideal: training rows are no nearer than
@@ -39,9 +38,6 @@ class DCRShare(SingleTableMetric):
     """
 
     name = 'DCR share'
-    goal = Goal.MINIMIZE
-    min_value = 0.0
-    max_value = 1.0
 
     @classmethod
     def compute(
@@ -96,22 +92,6 @@ class DCRShare(SingleTableMetric):
             'median_to_train': float(np.median(to_train)),
             'median_to_held_out': float(np.median(to_held_out)),
         }
-
-    @classmethod
-    def normalize(cls, raw_score: float) -> float:
-        """The share on a scale on which less than one half is no better than one half.
-
-        Args:
-            raw_score: What ``compute`` gave, in [0, 1].
-
-        Returns:
-            In [0, 1], higher is better; see the class.
-
-        Raises:
-            ValueError: The share is not in [0, 1].
-        """
-        nearer: float = super().normalize(raw_score)
-        return min(1.0, 2 * nearer)
 
 
 def _share_nearer(
