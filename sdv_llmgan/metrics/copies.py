@@ -89,22 +89,20 @@ class NearCopies(_Copies):
 
     @classmethod
     def _find(cls, real: Cells, synthetic: Cells) -> Booleans:
-        whole = real.fingerprints, synthetic.fingerprints
-        found: Booleans = np.isin(whole[1], whole[0])
+        found: Booleans = np.isin(synthetic.fingerprints, real.fingerprints)
         for column in _left_out(real):
-            found |= np.isin(synthetic.without(column, whole[1]), real.without(column, whole[0]))
+            found |= np.isin(synthetic.without(column), real.without(column))
         if _left_out(real):
             scale = Scale.fit(real.numbers)
             surroundings = Surroundings.of(real, scale, are_avoided=True)
-            found |= surroundings.find(synthetic, whole[1])[0]
+            found |= surroundings.find(synthetic)[0]
         return found
 
     @classmethod
     def _find_among(cls, real: Cells) -> Booleans:
-        whole = real.fingerprints
-        found = count_equal(whole) > 1
+        found = count_equal(real.fingerprints) > 1
         for column in _left_out(real):
-            found |= count_equal(real.without(column, whole)) > 1
+            found |= count_equal(real.without(column)) > 1
         if _left_out(real):
             found |= has_neighbour(real, Scale.fit(real.numbers))
         return found

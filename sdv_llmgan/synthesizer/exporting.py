@@ -149,12 +149,9 @@ class Exporting(FromKnowledge):
                 f'The constraints {names} hold code, and may hold training values: no exported '
                 'file has them. Fit without constraints, export, and keep the rows that keep them.'
             )
-        modelled = {name for name, is_seen in declared_names(self._original_metadata).items()}
-        changed = self._changed(model.schema.names)
-        strange = [name for name in model.schema.names if name not in modelled or name in changed]
-        if strange:
+        if changed := self._changed(model.schema.names):
             raise ValueError(
-                f'{", ".join(map(quote, strange))}: a transformer of your own changes the column, '
+                f'{", ".join(map(quote, changed))}: a transformer of your own changes the column, '
                 'and no exported file can hold it. Fit without it.'
             )
         return model.chosen

@@ -6,12 +6,15 @@ cells -> fingerprints of rows, whole and without a column in turn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+IntegerT = TypeVar('IntegerT', bound=np.integer)
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,24 @@ class Cells:
         """Some of the rows."""
         return Cells(self.hashes[chosen], self.numbers[chosen])
 
-    @property
+    @cached_property
     def fingerprints(self) -> Hashes:
         """A number for each row that only equal rows share, shape (n_rows,)."""
         return fingerprints(self.hashes)
 
-    def without(self, column: int | None, whole: Hashes) -> Hashes:
-        """Fingerprints without a column, those of whole rows given; ``None``: these."""
+    def without(self, column: int | None) -> Hashes:
+        """Fingerprints without a column; ``None``: of whole rows."""
         if column is None:
-            return whole
-        left: Hashes = whole - self.hashes[:, column] * _factors(self.hashes.shape[1])[column]
+            return self.fingerprints
+        factor = _factors(self.hashes.shape[1])[column]
+        left: Hashes = self.fingerprints - self.hashes[:, column] * factor
         return left
+
+
+def among(found: npt.NDArray[IntegerT], known: npt.NDArray[IntegerT]) -> npt.NDArray[np.int64]:
+    """Where each number stands among known ones, ascending, at least one; -2: it does not."""
+    places = np.minimum(np.searchsorted(known, found), len(known) - 1)
+    return np.where(known[places] == found, places, -2)
 
 
 def fingerprints(hashes: Hashes) -> Hashes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from sdv_llmgan.table.cells import Cells, Hashes, count_equal, share_alike
+from sdv_llmgan.table.cells import Cells, Hashes, among, count_equal, share_alike
 from sdv_llmgan.table.column import Column
 from sdv_llmgan.table.steps import Booleans, Scale, Surroundings, has_neighbour
 
@@ -50,12 +50,11 @@ class Known:
     prints: Hashes
     avoided: Booleans
 
-    def find(self, cells: Cells, whole: Hashes) -> tuple[Booleans, Booleans]:
-        """See ``Likeness.find``; ``whole`` has the rows' fingerprints."""
-        prints = cells.without(self.left_out, whole)
-        place = np.minimum(np.searchsorted(self.prints, prints), len(self.prints) - 1)
-        equal = self.prints[place] == prints
-        return equal, equal & self.avoided[place]
+    def find(self, cells: Cells) -> tuple[Booleans, Booleans]:
+        """See ``Likeness.find``."""
+        places = among(cells.without(self.left_out), self.prints)
+        equal = places >= 0
+        return equal, equal & self.avoided[np.maximum(places, 0)]
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,7 @@ class Likeness:
 
     def find(self, cells: Cells) -> tuple[Booleans, Booleans]:
         """Which rows are like a training row, and which like one to be avoided; (n_rows,) each."""
-        whole = cells.fingerprints
-        found = [known.find(cells, whole) for known in self.known]
+        found = [known.find(cells) for known in self.known]
         equal, avoided = np.zeros((2, len(cells)), dtype=bool)
         for is_equal, is_avoided in found:
             equal |= is_equal
@@ -154,8 +152,7 @@ class Repeats:
             columns: The columns of ``cells``.
             max_repeated: For copies, in [0, 1]; for near copies it is ``MAX_REPEATED``.
         """
-        whole = cells.fingerprints
-        first = ~pd.Series(whole).duplicated().to_numpy()
+        first = ~pd.Series(cells.fingerprints).duplicated().to_numpy()
         own: np.ndarray = np.column_stack([
             _own(values, there, first, column)
             for values, there, column in zip(cells.hashes.T, present.T, columns, strict=True)
@@ -172,7 +169,7 @@ class Repeats:
             compared, repeated, unrelated = [], np.zeros(len(cells), dtype=bool), 0.0
             for column in left_out:
                 rest = [place for place in range(len(columns)) if place != column]
-                prints = cells.without(column, whole)
+                prints = cells.without(column)
                 told = np.asarray(present[:, rest].sum(1) >= least_equal)
                 is_record = np.asarray(own[:, rest].any(1))
                 if told.any():

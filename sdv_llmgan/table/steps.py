@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from sdv_llmgan.table.cells import Cells, Floats, Hashes, fingerprints
+from sdv_llmgan.table.cells import Cells, Floats, Hashes, among, fingerprints
 
 #: A small step: this much of a column's spread, or of the distance from its middle where that is
 #: more. Less than one in a hundred fresh rows of most tables are so near to one of 400 others.
@@ -89,7 +89,7 @@ class Surroundings:
         points = np.unique(_points(training, scale, others), axis=0)
         return cls(scale, others, cKDTree(points), np.full(len(points), are_avoided))
 
-    def find(self, cells: Cells, whole: Hashes) -> tuple[Booleans, Booleans]:
+    def find(self, cells: Cells) -> tuple[Booleans, Booleans]:
         """See ``Likeness.find``."""
         points = _points(cells, self.scale, self.others)
         distances, places = self.tree.query(points, p=np.inf, distance_upper_bound=STEP)
@@ -113,7 +113,5 @@ def _others(cells: Cells) -> Hashes:
 
 def _points(cells: Cells, scale: Scale, known: Hashes) -> Floats:
     """Scaled numbers, and before them a coordinate that keeps rows with other cells apart."""
-    others = _others(cells)
-    lanes = np.minimum(np.searchsorted(known, others), len(known) - 1).astype(float)
-    lanes[known[lanes.astype(int)] != others] = -1
+    lanes = among(_others(cells), known)
     return np.column_stack([lanes * LANE, scale(cells.numbers)])

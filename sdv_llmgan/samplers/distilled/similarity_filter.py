@@ -20,6 +20,7 @@ from sdv_llmgan.samplers.distilled.coding import TableCoding
 from sdv_llmgan.samplers.distilled.evidence import Booleans, Floats, Integers
 from sdv_llmgan.samplers.distilled.nearness import place
 from sdv_llmgan.samplers.distilled.thinning import AIM
+from sdv_llmgan.table.cells import among
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,7 @@ def _patterns(levels: Floats) -> Integers:
 def _points(rows: tuple[Floats, Floats], known: Integers) -> Floats:
     """The numbers, and before them a coordinate that keeps rows of different levels apart."""
     numbers, levels = rows
-    patterns = _patterns(levels)
-    lanes = np.minimum(np.searchsorted(known, patterns), len(known) - 1)
-    lanes[known[lanes] != patterns] = -2
+    lanes = among(_patterns(levels), known)
     return np.column_stack([lanes * _span(numbers), numbers])
 
 
